@@ -1,0 +1,146 @@
+"""The decision to admit: who, where, under which plan, after which usage -> a Grant or a Denial. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from .sites import Plan, Site
+
+SHORTEST_SESSION: Final = 60
+"""Seconds below which a session is not worth starting: gateways check their clocks every few seconds."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a person has used in the current local day, over all devices, gateways and sites."""
+
+    seconds: int = 0
+    bytes: int = 0
+    devices: frozenset[str] = frozenset()
+    """Ids of the devices with a running session."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a gateway is told to enforce. Rates in bit/s, down and up from the client's view; None is unlimited."""
+
+    session: int
+    idle: int
+    down: int | None = None
+    up: int | None = None
+    total: int | None = None
+    """Bytes in both directions."""
+    interim: int = 300
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A person may use a site with a device from `starts_at` until `ends_at` (UTC seconds) within `limits`."""
+
+    id: str
+    person: str
+    device: str
+    site: str
+    gateway: str
+    plan: str
+    method: str
+    language: str
+    starts_at: int
+    ends_at: int
+    limits: Limits
+
+
+class Reason(StrEnum):
+    """Why somebody is not admitted; the portal has a text for each."""
+
+    CLOSED = "closed"
+    TIME_USED_UP = "time-used-up"
+    DATA_USED_UP = "data-used-up"
+    TOO_MANY_DEVICES = "too-many-devices"
+    ENTITLEMENT_ENDED = "entitlement-ended"
+
+
+@dataclass(frozen=True)
+class Denial:
+    reason: Reason
+    until: int | None = None
+    """UTC seconds at which to try again, where that is known."""
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """Somebody who has proved who they are, by `method`, on one device."""
+
+    person: str
+    device: str
+    method: str
+    language: str
+    entitled_until: int | None = None
+
+
+def local_day(now: int, zone: ZoneInfo) -> tuple[int, int]:
+    """UTC seconds at which the local day of `now` began and ends."""
+    today = datetime.fromtimestamp(now, zone).date()
+    bounds = (datetime.combine(today + timedelta(days=offset), time(), zone) for offset in (0, 1))
+    begin, end = (int(moment.timestamp()) for moment in bounds)
+    return begin, end
+
+
+def decide(
+    grant_id: str,
+    applicant: Applicant,
+    site: Site,
+    gateway: str,
+    plan: Plan,
+    usage: Usage,
+    now: int,
+    zone: ZoneInfo,
+) -> Grant | Denial:
+    """Whether `applicant` may use `site` now, and for how long and how much.
+
+    The session ends with the first of: the plan's session time, its time for the day, the closing hour, the end of the
+    entitlement. Data left is what the day allows. At midnight the day's counts begin anew, so a session that its day's
+    time or data limits stops there too: the phone logs in again with the new day's allowance.
+    """
+    midnight_before, midnight = local_day(now, zone)
+    ends = [now + plan.session]
+    if plan.hours is not None:
+        opens, closes = plan.hours
+        if not opens <= now - midnight_before < closes:
+            opens_today = midnight_before + opens
+            return Denial(Reason.CLOSED, opens_today if now < opens_today else midnight + opens)
+        ends.append(midnight_before + closes)
+    if applicant.entitled_until is not None:
+        if applicant.entitled_until - now < SHORTEST_SESSION:
+            return Denial(Reason.ENTITLEMENT_ENDED)
+        ends.append(applicant.entitled_until)
+    total = None
+    if plan.time_per_day is not None:
+        left = plan.time_per_day - usage.seconds
+        if left < SHORTEST_SESSION:
+            return Denial(Reason.TIME_USED_UP, midnight)
+        ends += [now + left, midnight]
+    if plan.data_per_day is not None:
+        total = plan.data_per_day - usage.bytes
+        if total <= 0:
+            return Denial(Reason.DATA_USED_UP, midnight)
+        ends.append(midnight)
+    if len(usage.devices - {applicant.device}) >= plan.devices:
+        return Denial(Reason.TOO_MANY_DEVICES)
+    ends_at = max(min(ends), now + SHORTEST_SESSION)
+    limits = Limits(session=ends_at - now, idle=plan.idle, down=plan.down, up=plan.up, total=total)
+    return Grant(
+        id=grant_id,
+        person=applicant.person,
+        device=applicant.device,
+        site=site.id,
+        gateway=gateway,
+        plan=site.plan,
+        method=applicant.method,
+        language=applicant.language,
+        starts_at=now,
+        ends_at=ends_at,
+        limits=limits,
+    )

@@ -1,0 +1,264 @@
+"""Text of sites.toml -> Inventory. Every fault is reported at once, with its path and its line."""
+
+import difflib
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from .errors import ConfigError, Fault
+from .sites import AccessPoint, Inventory
+from .toml_lines import Lines, Path
+
+Placed = list[tuple[Path, dict[str, Any]]]
+"""Raw tables with the paths they stand at."""
+
+_DIALECTS = ("coovachilli", "opennds", "mikrotik")
+
+_WORDS = {
+    "missing": "this key is missing",
+    "string_type": "must be a text in quotes",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "date_type": "must be a date without quotes, like 2026-01-15",
+    "tuple_type": "must be a list, like [1, 2]",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "union_tag_not_found": f"the key nas is missing; it names the gateway's dialect: {', '.join(_DIALECTS)}",
+    "union_tag_invalid": f"nas must be one of {', '.join(_DIALECTS)}",
+    "too_short": "must not be empty",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a text turned out to be. `warnings` do not stop an activation."""
+
+    inventory: Inventory | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+
+
+def dotted(path: Path) -> str:
+    """`site[2].ap[0].mac` for ("site", 2, "ap", 0, "mac")."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            plain = part.replace("-", "").replace("_", "").isalnum()
+            text += ("." if text else "") + (part if plain else f'"{part}"')
+    return text
+
+
+def load(text: str) -> Inventory:
+    """The inventory of a text without faults. ConfigError carries them all."""
+    checked = check(text)
+    if checked.inventory is None:
+        raise ConfigError(checked.faults)
+    return checked.inventory
+
+
+def check(text: str) -> Checked:
+    """Parses a text and collects its faults and warnings. Never raises for any text."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return Checked(None, (_syntax_fault(error),), ())
+    except RecursionError:
+        return Checked(None, (Fault(0, "", "tables or lists are nested too deeply"),), ())
+    lines = Lines(text)
+    inventory: Inventory | None = None
+    found: list[tuple[Path, str]] = []
+    try:
+        inventory = Inventory.model_validate(raw)
+    except ValidationError as error:
+        found += [_described(detail) for detail in error.errors(include_url=False)]
+    found += _cross_checks(raw)
+    faults = tuple(sorted({Fault(lines.of(path), dotted(path), message) for path, message in found}))
+    if faults or inventory is None:
+        return Checked(None, faults, ())
+    warnings = tuple(Fault(lines.of(path), dotted(path), message) for path, message in _warnings(inventory))
+    return Checked(inventory, (), warnings)
+
+
+def _syntax_fault(error: tomllib.TOMLDecodeError) -> Fault:
+    message = str(error)
+    head, _, tail = message.rpartition(" (at line ")
+    number = tail.split(",")[0]
+    return Fault(int(number), "", f"not TOML: {head}") if number.isdigit() else Fault(0, "", f"not TOML: {message}")
+
+
+def _described(detail: ErrorDetails) -> tuple[Path, str]:
+    path = tuple(detail["loc"])
+    if len(path) > 2 and path[0] == "gateway" and path[2] in _DIALECTS:
+        path = path[:2] + path[3:]  # pydantic names the chosen dialect inside the path
+    if path and path[-1] == "[key]":
+        path = path[:-1]
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return path, _unknown_key(path)
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        path = (*path, "nas")
+    if kind == "string_pattern_mismatch":
+        return path, f"{detail['input']!r} does not match {detail['ctx']['pattern']}"
+    message = _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ")
+    return path, message
+
+
+def _unknown_key(path: Path) -> str:
+    model: Any = Inventory
+    for part in path[:-1]:
+        fields = getattr(model, "model_fields", {})
+        if isinstance(part, str) and part in fields:
+            model = _model_of(fields[part].annotation)
+    known = list(getattr(model, "model_fields", {}))
+    near = difflib.get_close_matches(str(path[-1]), known, 1)
+    return f"unknown key; did you mean {near[0]}?" if near else "unknown key"
+
+
+def _model_of(annotation: Any) -> Any:
+    """The table type inside `tuple[X, ...]`, `dict[str, X]` or `X | None`; anything else as it is."""
+    for argument in getattr(annotation, "__args__", ()):
+        inner = _model_of(argument)
+        if hasattr(inner, "model_fields"):
+            return inner
+    return annotation
+
+
+def _tables(raw: object, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The tables of an array, whatever else the text may hold there."""
+    entries = raw.get(key) if isinstance(raw, dict) else None
+    for position, entry in enumerate(entries if isinstance(entries, list) else []):
+        if isinstance(entry, dict):
+            yield position, entry
+
+
+def _aps(raw: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for i, site in _tables(raw, "site"):
+        for j, ap in _tables(site, "ap"):
+            yield ("site", i, "ap", j), ap
+
+
+def _repeated(entries: list[tuple[Path, object]], what: str) -> Iterator[tuple[Path, str]]:
+    seen: dict[str, Path] = {}
+    for path, value in entries:
+        if not isinstance(value, str):
+            continue
+        first = seen.setdefault(value.lower(), path)
+        if first != path:
+            yield path, f"{what} {value!r} stands already at {dotted(first)}"
+
+
+def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """What several entries must keep together. Reads the raw tables, so that one fault hides no other."""
+    sites: Placed = [(("site", i), site) for i, site in _tables(raw, "site")]
+    gateways: Placed = [(("gateway", i), gateway) for i, gateway in _tables(raw, "gateway")]
+    aps: Placed = list(_aps(raw))
+    for name, entries in (("site", sites), ("gateway", gateways), ("access point", aps)):
+        yield from _repeated([((*path, "id"), entry.get("id")) for path, entry in entries], f"the {name} id")
+    yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address")
+    yield from _references(raw, sites, gateways, aps)
+    yield from _regions(raw, sites)
+    yield from _secrets(raw, gateways)
+    yield from _sources(gateways)
+
+
+def _references(
+    raw: dict[str, Any],
+    sites: Placed,
+    gateways: Placed,
+    aps: Placed,
+) -> Iterator[tuple[Path, str]]:
+    plans = raw.get("plans")
+    plan_ids = list(plans) if isinstance(plans, dict) else []
+    gateway_ids = [gateway.get("id") for _, gateway in gateways]
+    ap_ids = [ap.get("id") for _, ap in aps]
+    checks: list[tuple[Path, object, list[Any], str]] = []
+    checks += [((*path, "plan"), site.get("plan"), plan_ids, "[plans.…]") for path, site in sites]
+    checks += [((*path, "gateway"), ap.get("gateway"), gateway_ids, "[[gateway]]") for path, ap in aps]
+    checks += [((*path, "ap"), gateway.get("ap"), ap_ids, "[[site.ap]]") for path, gateway in gateways]
+    for path, value, known, where in checks:
+        if isinstance(value, str) and value not in known:
+            near = difflib.get_close_matches(value, [name for name in known if isinstance(name, str)], 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield path, f"{value!r} is in no {where}{hint}"
+
+
+def _regions(raw: dict[str, Any], sites: Placed) -> Iterator[tuple[Path, str]]:
+    city, names = raw.get("city"), raw.get("regions")
+    city_region = city.get("region") if isinstance(city, dict) else None
+    for path, site in sites:
+        region = site.get("region")
+        if not isinstance(region, str) or not isinstance(city_region, str):
+            continue
+        if not region.startswith(f"{city_region}."):
+            yield (*path, "region"), f"{region!r} is not in the city's region {city_region}"
+        elif isinstance(names, dict) and names and region not in names:
+            yield (*path, "region"), f"{region!r} has no name in [regions]; add it or correct the code"
+
+
+def _secrets(raw: dict[str, Any], gateways: Placed) -> Iterator[tuple[Path, str]]:
+    """No key serves two protocols, nor two gateways."""
+    found: list[tuple[Path, object]] = []
+    for path, gateway in gateways:
+        radius = gateway.get("radius")
+        if isinstance(radius, dict):
+            found.append(((*path, "radius", "secret"), radius.get("secret")))
+        found += [((*path, key), gateway.get(key)) for key in ("uam_secret", "fas_key", "agent_key")]
+    controller = raw.get("controller")
+    if isinstance(controller, dict):
+        found.append((("controller", "key"), controller.get("key")))
+    yield from _repeated(found, "the secret")
+
+
+def _sources(gateways: Placed) -> Iterator[tuple[Path, str]]:
+    """A datagram's source address must name one gateway."""
+    seen: list[tuple[Any, Path]] = []
+    for path, gateway in gateways:
+        radius = gateway.get("radius")
+        sources = radius.get("sources") if isinstance(radius, dict) else None
+        for i, text in enumerate(sources if isinstance(sources, list) else []):
+            try:
+                network = ip_network(text)
+            except (ValueError, TypeError):
+                continue  # the type's own check reports it
+            at = (*path, "radius", "sources", i)
+            for other, where in seen:
+                if where[:2] != path and network.version == other.version and network.overlaps(other):
+                    yield at, f"{text} overlaps {other} of {dotted(where)}; a source must name one gateway"
+            seen.append((network, at))
+
+
+def _life_outside(site_ap: AccessPoint, since: Any, until: Any) -> bool:
+    starts_early = site_ap.since is not None and site_ap.since < since
+    return starts_early or (site_ap.until is not None and until is not None and site_ap.until > until)
+
+
+def _warnings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
+    if inventory.portal.url.startswith("http:"):
+        yield (
+            ("portal", "url"),
+            "phones send what people type in clear text over http; use https beyond a test",
+        )
+    for i, gateway in enumerate(inventory.gateway):
+        radius = getattr(gateway, "radius", None)
+        if radius is not None and not radius.message_authenticator:
+            yield (
+                ("gateway", i, "radius", "message_authenticator"),
+                "Access-Requests without Message-Authenticator are accepted (CVE-2024-3596); only for a gateway "
+                "that cannot send it, over a trusted link",
+            )
+        if gateway.nas == "opennds" and gateway.fas_level == 3 and inventory.portal.url.startswith("http:"):
+            yield ("gateway", i, "fas_level"), "level 3 needs a portal URL with https"
+    for i, site in enumerate(inventory.site):
+        if not site.ap:
+            yield ("site", i), f"{site.id} has no access point; its uptime cannot be told"
+        for j, ap in enumerate(site.ap):
+            if _life_outside(ap, site.since, site.until):
+                yield ("site", i, "ap", j), f"{ap.id} lives outside its site's since and until"

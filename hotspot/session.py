@@ -1,0 +1,134 @@
+"""One accounting session, folded from the records that a gateway sends about it. Pure.
+
+Gateways repeat records, lose them and send them out of order. `fold` therefore takes only maxima and minima of what
+the records say, so that every order and every repetition of the same records ends in the same session. Counters are
+64-bit; down and up are the client's view.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+SAME_START: Final = 30
+"""Seconds within which two derived start times mean the same session, where the gateway sends no Class."""
+
+
+class RecordKind(StrEnum):
+    START = "start"
+    INTERIM = "interim"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One Accounting-Request, or one report of an agent, in the domain's terms."""
+
+    kind: RecordKind
+    gateway: str
+    acct_session_id: str
+    device: str
+    """The device's id."""
+    ticket: str | None
+    """The Class we sent: the ticket (or grant) that the session was admitted with."""
+    at: int
+    """UTC seconds at which it happened."""
+    seconds: int = 0
+    down: int = 0
+    up: int = 0
+    cause: str | None = None
+    """Acct-Terminate-Cause by its RFC 2866 name, of a Stop."""
+
+    @property
+    def started_at(self) -> int:
+        return self.at - self.seconds
+
+
+@dataclass(frozen=True)
+class Session:
+    """What is known of one session. `ended_at` is None while it runs."""
+
+    gateway: str
+    acct_session_id: str
+    device: str
+    ticket: str | None
+    started_at: int
+    last_at: int
+    seconds: int
+    down: int
+    up: int
+    stopped: tuple[int, str] | None = None
+    """When and why, as its gateway's Stop said."""
+    presumed: tuple[int, str] | None = None
+    """When and why we presumed its end (Accounting-On, silence). Any later record takes it back."""
+
+    @property
+    def end(self) -> tuple[int, str] | None:
+        """When and why it ended, None while it runs."""
+        if self.stopped is not None:
+            return self.stopped
+        if self.presumed is not None and self.presumed[0] >= self.last_at:
+            return self.presumed
+        return None
+
+    @property
+    def bytes(self) -> int:
+        return self.down + self.up
+
+
+def belongs(session: Session, record: Record) -> bool:
+    """Whether a record of the same gateway, Acct-Session-Id and device is of this session or of a later one.
+
+    With our Class there is no doubt. Without it a gateway may use an Acct-Session-Id again after a reboot; then the
+    start that the record's Acct-Session-Time implies decides.
+    """
+    if record.ticket is not None or session.ticket is not None:
+        return record.ticket == session.ticket
+    return abs(session.started_at - record.started_at) <= SAME_START
+
+
+def fold(session: Session | None, record: Record) -> Session:
+    """The session with one more record known. Idempotent, and the order of records does not matter."""
+    stop = (record.at, record.cause or "") if record.kind is RecordKind.STOP else None
+    if session is None:
+        return Session(
+            gateway=record.gateway,
+            acct_session_id=record.acct_session_id,
+            device=record.device,
+            ticket=record.ticket,
+            started_at=record.started_at,
+            last_at=record.at,
+            seconds=record.seconds,
+            down=record.down,
+            up=record.up,
+            stopped=stop,
+        )
+    stops = [value for value in (session.stopped, stop) if value is not None]
+    return replace(
+        session,
+        started_at=min(session.started_at, record.started_at),
+        last_at=max(session.last_at, record.at),
+        seconds=max(session.seconds, record.seconds),
+        down=max(session.down, record.down),
+        up=max(session.up, record.up),
+        stopped=max(stops, default=None),
+    )
+
+
+def presume_ended(session: Session, at: int, cause: str) -> Session:
+    """The session as ended at `at` for want of better knowledge; the gateway's own word stays stronger."""
+    return replace(session, presumed=max(session.presumed or (0, ""), (max(at, session.last_at), cause)))
+
+
+def share(started_at: int, ended_at: int, value: int, window: tuple[int, int]) -> int:
+    """The part of `value` that falls into a window, in proportion to the time; a session across midnight is split.
+
+    Parts of adjoining windows add up to the whole, to the unit.
+    """
+    length = ended_at - started_at
+    if length <= 0:
+        return value if window[0] <= started_at < window[1] else 0
+
+    def until(moment: int) -> int:
+        return value * (min(max(moment, started_at), ended_at) - started_at) // length
+
+    return until(window[1]) - until(window[0])

@@ -1,0 +1,182 @@
+"""What differs from node to node: the state folder, the stores, the addresses to listen on, and secrets.
+
+Settings come from the environment, and below it from STATE/hotspot.env, a file in systemd's EnvironmentFile form that
+`hotspot secrets create` makes (mode 0600). The city itself stands in sites.toml and nowhere else.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from .errors import ConfigError, Fault
+from .identity import Keys
+from .sites import Inventory, split_endpoint
+
+ENV_FILE = "hotspot.env"
+MASTER_KEY = "HOTSPOT_MASTER_KEY"
+MINIMUM_SECRET = 16
+"""Characters below which a shared secret can be guessed offline (reference: RFC 2865 section 3 recommends 16)."""
+
+_LINE = re.compile(r'\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(?:"([^"]*)"|\'([^\']*)\'|(\S*))\s*')
+
+
+def default_state() -> Path:
+    """/var/lib/nirkabel for root, the user's own state folder otherwise."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/nirkabel")
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "nirkabel"
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Names and values of an environment file; ConfigError names the line that is none."""
+    if not path.exists():
+        return {}
+    values: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ConfigError([Fault(number, str(path), "not in the form NAME=value")])
+        values[match[1]] = match[2] or match[3] or match[4] or ""
+    return values
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One node. Listen addresses are (host, port); URLs are SQLAlchemy's."""
+
+    state: Path
+    environment: Mapping[str, str]
+    core_url: str
+    telemetry_url: str
+    portal_listen: tuple[str, int]
+    portal_tls: tuple[Path, Path] | None
+    portal_workers: int
+    radius_auth_listen: tuple[str, int]
+    radius_acct_listen: tuple[str, int]
+    telemetry_listen: tuple[str, int]
+
+    @classmethod
+    def load(cls, state: Path | None = None, environ: Mapping[str, str] | None = None) -> Self:
+        """Settings of this process. ConfigError names the variable that cannot be used."""
+        real = dict(os.environ if environ is None else environ)
+        folder = (state or Path(real.get("HOTSPOT_STATE") or default_state())).absolute()
+        values = {**read_env_file(folder / ENV_FILE), **real}
+
+        def listen(name: str, default: str) -> tuple[str, int]:
+            try:
+                return split_endpoint(values.get(name) or default)
+            except ValueError as error:
+                raise ConfigError(f"{name}: {error}") from error
+
+        def number(name: str, default: int) -> int:
+            text = values.get(name) or str(default)
+            if not text.isdigit() or not 1 <= int(text) <= 64:
+                raise ConfigError(f"{name}: {text!r} is not a number between 1 and 64")
+            return int(text)
+
+        certificate, key = values.get("HOTSPOT_PORTAL_TLS_CERT"), values.get("HOTSPOT_PORTAL_TLS_KEY")
+        if bool(certificate) != bool(key):
+            raise ConfigError("HOTSPOT_PORTAL_TLS_CERT and HOTSPOT_PORTAL_TLS_KEY go together; set both or neither")
+        return cls(
+            state=folder,
+            environment=values,
+            core_url=values.get("HOTSPOT_CORE_URL") or f"sqlite:///{folder / 'core.db'}",
+            telemetry_url=values.get("HOTSPOT_TELEMETRY_URL") or f"sqlite:///{folder / 'telemetry.db'}",
+            portal_listen=listen("HOTSPOT_PORTAL_LISTEN", "0.0.0.0:8080"),
+            portal_tls=(Path(certificate), Path(key)) if certificate and key else None,
+            portal_workers=number("HOTSPOT_PORTAL_WORKERS", 1),
+            radius_auth_listen=listen("HOTSPOT_RADIUS_AUTH_LISTEN", "0.0.0.0:1812"),
+            radius_acct_listen=listen("HOTSPOT_RADIUS_ACCT_LISTEN", "0.0.0.0:1813"),
+            telemetry_listen=listen("HOTSPOT_TELEMETRY_LISTEN", "127.0.0.1:8090"),
+        )
+
+    def secret(self, reference: str) -> bytes:
+        """The bytes behind `env:NAME` or `file:/PATH`. ConfigError says what is missing and how to set it."""
+        kind, _, name = reference.partition(":")
+        if kind == "env":
+            value = self.environment.get(name)
+            if not value:
+                raise ConfigError(
+                    f"the secret {reference} is not set: put {name}=… into {self.state / ENV_FILE}, "
+                    "or let `hotspot secrets create` choose one"
+                )
+            return value.encode()
+        try:
+            return Path(name).read_bytes().rstrip(b"\r\n")
+        except OSError as error:
+            raise ConfigError(f"the secret {reference} cannot be read: {error.strerror}") from error
+
+    def keys(self) -> Keys:
+        """The installation's keys. ConfigError where there is no master key yet."""
+        text = self.environment.get(MASTER_KEY)
+        if not text:
+            raise ConfigError(f"{MASTER_KEY} is not set: `hotspot secrets create` makes one in {self.state / ENV_FILE}")
+        return Keys.from_text(text)
+
+
+def secret_references(inventory: Inventory) -> list[tuple[str, str]]:
+    """Every (path, reference) of a city: `gateway[0].radius.secret`, `env:TK1_RADIUS`."""
+    found: list[tuple[str, str]] = []
+    for i, gateway in enumerate(inventory.gateway):
+        radius = getattr(gateway, "radius", None)
+        if radius is not None:
+            found.append((f"gateway[{i}].radius.secret", radius.secret))
+        found += [
+            (f"gateway[{i}].{key}", value)
+            for key in ("uam_secret", "fas_key", "agent_key")
+            if isinstance(value := getattr(gateway, key, None), str)
+        ]
+    if inventory.controller.key:
+        found.append(("controller.key", inventory.controller.key))
+    return found
+
+
+def secret_faults(inventory: Inventory, settings: Settings) -> tuple[list[Fault], list[Fault]]:
+    """(missing, weak) secrets of a city on this node."""
+    missing: list[Fault] = []
+    weak: list[Fault] = []
+    for path, reference in secret_references(inventory):
+        try:
+            value = settings.secret(reference)
+        except ConfigError as error:
+            missing.append(Fault(0, path, str(error)))
+            continue
+        if len(value) < MINIMUM_SECRET:
+            weak.append(Fault(0, path, f"shorter than {MINIMUM_SECRET} characters; it can be guessed offline"))
+    return missing, weak
+
+
+def create_secrets(state: Path, environ: Mapping[str, str], names: list[str]) -> list[str]:
+    """Adds a master key and a random value for every name that has none to STATE/hotspot.env. Returns what it added.
+
+    Nothing that exists is changed. The file is durable and readable by its owner alone before this returns.
+    """
+    path = state / ENV_FILE
+    existing = {**read_env_file(path), **environ}
+    added = {name: secrets.token_urlsafe(24) for name in names if not existing.get(name)}
+    if not existing.get(MASTER_KEY):
+        added[MASTER_KEY] = Keys.new_text()
+    if not added:
+        return []
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    before = path.read_text() if path.exists() else "# Secrets of this node. Keep it private; back up the master key.\n"
+    text = before + "".join(f"{name}={value}\n" for name, value in added.items())
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    folder = os.open(state, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return sorted(added)

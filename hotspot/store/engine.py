@@ -1,0 +1,165 @@
+"""Opening the two databases, on SQLite or PostgreSQL, and bringing their schema up to date.
+
+SQLite runs in WAL mode: `core` with synchronous=FULL, since what we acknowledged must survive a power cut, `telemetry`
+with NORMAL. Every writing transaction begins IMMEDIATE: a deferred one that turns from reading to writing fails with
+"database is locked" however long its timeout. Versions whose WAL can be corrupted by several writers (sqlite.org,
+fixed in 3.51.3 and in 3.44.6 and 3.50.7) are refused.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pysqlite3.dbapi2 as sqlite
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from ..errors import ConfigError, PeerError, StoreError
+from ..settings import Settings
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_TIMEOUT: Final = 15.0
+_MIGRATION_LOCK: Final = 0x6E69726B  # "nirk", the key of PostgreSQL's advisory lock
+_SAFE_PATCHES: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
+
+
+def safe_sqlite(version: tuple[int, int, int]) -> bool:
+    """Whether this SQLite keeps a WAL whole under several writers."""
+    branch, patch = version[:2], version[2]
+    if branch in _SAFE_PATCHES:
+        return patch >= _SAFE_PATCHES[branch]
+    return branch > (3, 51)
+
+
+class Database:
+    """One database. `read` and `write` are its only transactions."""
+
+    def __init__(self, name: str, url: str, *, durable: bool):
+        self.name = name
+        self._engine = _engine(name, url, durable=durable)
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database and changes nothing."""
+        with _peer_errors(self.name), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is durable when the block has ended, and undone when it raises."""
+        with _peer_errors(self.name), self._engine.connect() as connection:
+            connection.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+@contextmanager
+def _peer_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise PeerError(f"the {name} database does not answer: {error.orig}") from error
+
+
+def _engine(name: str, url: str, *, durable: bool) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(
+            f"the URL of the {name} database is not understood; write sqlite:/// or postgresql://"
+        ) from error
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise ConfigError(f"the {name} database must be sqlite:///PATH or postgresql://…, not {parsed.drivername}")
+    if not safe_sqlite(sqlite.sqlite_version_info):
+        raise StoreError(f"SQLite {sqlite.sqlite_version} can corrupt a database under several writers; need 3.51.3")
+    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        engine = create_engine(parsed, module=sqlite, connect_args={"timeout": _BUSY_TIMEOUT})
+    except NoSuchModuleError as error:
+        raise ConfigError(f"the {name} database: {error}") from error
+    synchronous = "FULL" if durable else "NORMAL"
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the begin event below starts every transaction
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+class Store:
+    """The two databases of an installation."""
+
+    def __init__(self, core: Database, telemetry: Database):
+        self.core = core
+        self.telemetry = telemetry
+
+    @classmethod
+    def open(cls, settings: Settings, *, migrate: bool = True) -> "Store":
+        """The stores that the settings name, made and brought up to date where needed.
+
+        ConfigError for a URL that cannot be used, PeerError for a server that is away, StoreError for a schema that a
+        newer version has made.
+        """
+        store = cls(
+            Database("core", settings.core_url, durable=True),
+            Database("telemetry", settings.telemetry_url, durable=False),
+        )
+        for database in (store.core, store.telemetry):
+            if migrate:
+                migrate_database(database)
+        return store
+
+    def close(self) -> None:
+        self.core.close()
+        self.telemetry.close()
+
+
+def alembic_config(name: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS / name))
+    config.set_main_option("version_table", f"alembic_{name}")
+    return config
+
+
+def migrate_database(database: Database) -> None:
+    """Brings one database to this version's schema; only one process at a time does it."""
+    config = alembic_config(database.name)
+    scripts = ScriptDirectory.from_config(config)
+    with database.read() as connection:
+        if _current(connection, database.name) == scripts.get_current_head():
+            return
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        current = _current(connection, database.name)
+        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+            raise StoreError(f"the {database.name} database was made by a newer version ({current}); upgrade this one")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _current(connection: Connection, name: str) -> str | None:
+    context = MigrationContext.configure(connection, opts={"version_table": f"alembic_{name}"})
+    return context.get_current_revision()

@@ -1,0 +1,14 @@
+"""Runs the core migrations on the connection that `hotspot.store.engine.migrate_database` holds."""
+
+from alembic import context
+
+from hotspot.store.schema import core
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=core,
+    version_table=context.config.get_main_option("version_table"),
+    transactional_ddl=False,  # the caller's transaction is the transaction
+    render_as_batch=True,
+)
+context.run_migrations()

@@ -1,0 +1,321 @@
+"""The tables of both databases. Times are UTC seconds, ids random 32-digit hex, personal values only in `identity`
+and `device`, as `hotspot.identity.Keys` sealed them.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+core = MetaData(naming_convention=_NAMES)
+telemetry = MetaData(naming_convention=_NAMES)
+
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+_Id = String(32)
+_Name = String(64)
+_Time = BigInteger
+
+# -- core: the city ----------------------------------------------------------------------------------------------
+
+meta = Table("meta", core, Column("name", _Name, primary_key=True), Column("value", LargeBinary, nullable=False))
+
+revision = Table(
+    "revision",
+    core,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("text", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("activated_at", _Time, nullable=False),
+    Column("activated_by", _Name, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    core,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("at", _Time, nullable=False),
+    Column("who", _Name, nullable=False),
+    Column("action", _Name, nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_audit_subject_at", "subject", "at"),
+)
+
+# -- core: people and devices ------------------------------------------------------------------------------------
+
+person = Table(
+    "person",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("kind", _Name, nullable=False),
+    Column("created_at", _Time, nullable=False),
+)
+
+identity = Table(
+    "identity",
+    core,
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", _Name, nullable=False),
+    Column("lookup", LargeBinary(32), nullable=False, unique=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+member = Table(
+    "member",
+    core,
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("disabled_at", _Time),
+)
+
+device = Table(
+    "device",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("lookup", LargeBinary(32), nullable=False, unique=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("randomised", Boolean, nullable=False),
+    Column("first_seen", _Time, nullable=False),
+)
+
+consent = Table(
+    "consent",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("purpose", _Name, nullable=False),
+    Column("text_version", _Name, nullable=False),
+    Column("text_sha256", String(64), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("site", _Name, nullable=False),
+    Column("given_at", _Time, nullable=False),
+)
+
+voucher = Table(
+    "voucher",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("lookup", LargeBinary(32), nullable=False, unique=True),
+    Column("batch", _Id, nullable=False, index=True),
+    Column("site", _Name, nullable=False),
+    Column("plan", _Name, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+    Column("valid", BigInteger, nullable=False),
+    Column("used_at", _Time),
+    Column("person_id", ForeignKey("person.id")),
+    Column("revoked_at", _Time),
+)
+
+attempt = Table(
+    "attempt",
+    core,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("window_start", _Time, nullable=False),
+    Column("failures", Integer, nullable=False),
+)
+
+# -- core: admission and sessions --------------------------------------------------------------------------------
+
+grant = Table(
+    "access_grant",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("device_id", ForeignKey("device.id"), nullable=False, index=True),
+    Column("site", _Name, nullable=False),
+    Column("gateway", _Name, nullable=False),
+    Column("plan", _Name, nullable=False),
+    Column("method", _Name, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("starts_at", _Time, nullable=False),
+    Column("ends_at", _Time, nullable=False),
+    Column("idle", BigInteger, nullable=False),
+    Column("down", BigInteger),
+    Column("up", BigInteger),
+    Column("total", BigInteger),
+    Column("interim", BigInteger, nullable=False),
+    # Gateways without RADIUS: what must reach them, and when one of them confirmed that it had.
+    Column("handback", Text),
+    Column("confirmed_at", _Time),
+    Index("ix_access_grant_gateway_ends_at", "gateway", "ends_at"),
+)
+
+ticket = Table(
+    "ticket",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("grant_id", ForeignKey("access_grant.id"), nullable=False),
+    Column("gateway", _Name, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+    Column("redeemed_at", _Time),
+    Column("request_authenticator", LargeBinary(16)),
+)
+
+session = Table(
+    "session",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("gateway", _Name, nullable=False),
+    Column("acct_session_id", String(253), nullable=False),
+    Column("device_id", ForeignKey("device.id"), nullable=False),
+    Column("ticket_id", _Id, nullable=False),
+    Column("incarnation", BigInteger, nullable=False),
+    Column("grant_id", ForeignKey("access_grant.id")),
+    Column("person_id", ForeignKey("person.id")),
+    Column("site", _Name, nullable=False),
+    Column("started_at", _Time, nullable=False),
+    Column("last_at", _Time, nullable=False),
+    Column("seconds", BigInteger, nullable=False),
+    Column("down", BigInteger, nullable=False),
+    Column("up", BigInteger, nullable=False),
+    Column("stopped_at", _Time),
+    Column("stopped_cause", _Name),
+    Column("presumed_at", _Time),
+    Column("presumed_cause", _Name),
+    Column("ended_at", _Time),
+    # Without our Class (ticket_id ''), the derived start tells incarnations apart; with it, it is always 0.
+    UniqueConstraint("gateway", "acct_session_id", "device_id", "ticket_id", "incarnation"),
+    Index("ix_session_person_id_last_at", "person_id", "last_at"),
+    Index("ix_session_gateway_ended_at", "gateway", "ended_at"),
+    Index("ix_session_site_started_at", "site", "started_at"),
+    Index("ix_session_ended_at", "ended_at"),
+)
+
+order = Table(
+    "session_order",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("kind", _Name, nullable=False),
+    Column("session_id", ForeignKey("session.id"), nullable=False, index=True),
+    Column("gateway", _Name, nullable=False),
+    Column("channel", _Name, nullable=False),
+    Column("reason", _Name, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+    Column("due_at", _Time, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_by", _Name),
+    Column("claimed_until", _Time),
+    Column("state", _Name, nullable=False),
+    Column("outcome", String(200)),
+    Column("finished_at", _Time),
+    Index("ix_session_order_state_channel_due_at", "state", "channel", "due_at"),
+)
+
+agent = Table(
+    "agent",
+    core,
+    Column("gateway", _Name, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("boot_id", _Name, nullable=False),
+    Column("uptime", BigInteger, nullable=False),
+    Column("seen_at", _Time, nullable=False),
+)
+
+# -- core: access points -----------------------------------------------------------------------------------------
+
+host_key = Table(
+    "host_key",
+    core,
+    Column("ap", _Name, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("pinned_at", _Time, nullable=False),
+    Column("pinned_by", _Name, nullable=False),
+)
+
+push = Table(
+    "push",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("run", _Id, nullable=False, index=True),
+    Column("ap", _Name, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("manifest", String(64), nullable=False),
+    Column("who", _Name, nullable=False),
+    Column("started_at", _Time, nullable=False),
+    Column("finished_at", _Time),
+    Column("outcome", _Name),
+    Column("detail", Text, nullable=False),
+    Index("ix_push_ap_started_at", "ap", "started_at"),
+)
+
+# -- telemetry ---------------------------------------------------------------------------------------------------
+
+sample = Table(
+    "sample",
+    telemetry,
+    Column("at", _Time, primary_key=True),
+    Column("ap", _Name, primary_key=True),
+    Column("good", Boolean, nullable=False),
+    Column("monitor", Boolean, nullable=False),
+    Column("rtt_us", Integer),
+    sqlite_with_rowid=False,
+)
+
+interval = Table(
+    "state_interval",
+    telemetry,
+    Column("ap", _Name, primary_key=True),
+    Column("from_at", _Time, primary_key=True),
+    Column("to_at", _Time, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("cause", _Name, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+tracker = Table(
+    "tracker",
+    telemetry,
+    Column("ap", _Name, primary_key=True),
+    Column("state", Text, nullable=False),
+)
+
+maintenance = Table(
+    "maintenance",
+    telemetry,
+    Column("id", _Id, primary_key=True),
+    Column("site", _Name, nullable=False),
+    Column("from_at", _Time, nullable=False),
+    Column("to_at", _Time, nullable=False),
+    Column("ticket", String(100), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("recorded_by", _Name, nullable=False),
+    Column("recorded_at", _Time, nullable=False),
+    Column("withdrawn_at", _Time),
+)
+
+export = Table(
+    "export",
+    telemetry,
+    Column("target", _Name, primary_key=True),
+    Column("watermark", _Time, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    telemetry,
+    Column("name", _Name, primary_key=True),
+    Column("holder", _Name, nullable=False),
+    Column("until", _Time, nullable=False),
+)

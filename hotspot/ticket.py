@@ -1,0 +1,39 @@
+"""The single-use credential that carries a grant through RADIUS. Pure.
+
+User-Name is the ticket's random 128-bit id. The password is 16 base64url characters (96 bits) of
+HMAC-SHA256(ticket key, id | gateway | MAC): it is computed anew by whoever holds the key and never stored, so CHAP
+works, and it is short enough for gateways that pass on 16 bytes. A ticket lives 60 seconds and is redeemed once; the
+store keeps the Request Authenticator that redeemed it, so that the same request retransmitted, to any node, gets the
+same Accept and any other is refused.
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from typing import Final
+
+LIFETIME: Final = 60
+"""Seconds between the portal's redirect and the gateway's Access-Request."""
+PASSWORD_LENGTH: Final = 16
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Ticket:
+    id: str
+    grant: str
+    gateway: str
+    expires_at: int
+
+
+def is_ticket_id(user_name: str) -> bool:
+    """Whether a User-Name can be a ticket's id."""
+    return _ID.fullmatch(user_name) is not None
+
+
+def password(key: bytes, ticket_id: str, gateway: str, mac: str) -> str:
+    """The ticket's password for one gateway and one device (`parse_mac` form)."""
+    digest = hmac.digest(key, f"{ticket_id}|{gateway}|{mac}".encode(), hashlib.sha256)
+    return urlsafe_b64encode(digest).decode()[:PASSWORD_LENGTH]

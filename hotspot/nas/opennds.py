@@ -9,8 +9,8 @@ Keys. The gateway's `agent_key` never travels. Two 32-byte keys are derived from
 label `binauth` for passes, label `agent` for the agent's posts and their answers.
 
 Pass (URL-safe text; the router takes it apart with `cut -d.`):
-    1.GRANT.SECONDS.UPKBIT.DOWNKBIT.UPKIB.DOWNKIB.MAC
-GRANT is the grant's id (32 hex), limits are decimal, 0 is unlimited, MAC is lower-case hex of
+    1.GRANT.SECONDS.UPKBIT.DOWNKBIT.UPKIB.DOWNKIB.CODE
+GRANT is the grant's id (32 hex), limits are decimal, 0 is unlimited, CODE is lower-case hex of
 HMAC-SHA256(binauth key, "GRANT.SECONDS.UPKBIT.DOWNKBIT.UPKIB.DOWNKIB|CLIENTMAC|HID"), CLIENTMAC as `02:00:5e:aa:bb:01`
 and HID = hex SHA-256 of openNDS's client token: a pass opens one pre-authenticated session of one device, once.
 
@@ -27,7 +27,7 @@ SEQUENCE is a decimal number that grows with every post: the larger of the clock
 Answer:
     1 SEQUENCE HEX                      HEX = HMAC-SHA256(agent key, "answer|SEQUENCE|" + everything after this line)
     ok                                  or: again N, when SEQUENCE was not larger than the last one, N
-    deauth ORDER CLIENTMAC PASS_GRANT   put this client out if its custom still carries this grant ("-": whatever it has)
+    deauth ORDER CLIENTMAC GRANT        put this client out if its custom still carries this grant ("-": whatever it has)
 SEQUENCE is the post's own, so an old answer cannot be played back.
 """
 
@@ -35,7 +35,7 @@ import hashlib
 import hmac
 from typing import Final
 
-PASS_VERSION: Final = "1"
+VERSION: Final = "1"
 BINAUTH_LABEL: Final = "binauth"
 AGENT_LABEL: Final = "agent"
 
@@ -60,12 +60,12 @@ def make_pass(
     """The text that the BinAuth script admits this device with. `key` is the derived binauth key."""
     body = f"{grant}.{seconds}.{up_kbit}.{down_kbit}.{up_kib}.{down_kib}"
     code = hmac.new(key, f"{body}|{mac}|{hid}".encode(), hashlib.sha256).hexdigest()
-    return f"{PASS_VERSION}.{body}.{code}"
+    return f"{VERSION}.{body}.{code}"
 
 
 def pass_grant(custom: str) -> str | None:
     """The grant's id in a pass that a router shows us; None for anything that is no pass of ours."""
     parts = custom.split(".")
-    if len(parts) != 8 or parts[0] != PASS_VERSION or len(parts[1]) != 32:
+    if len(parts) != 8 or parts[0] != VERSION or len(parts[1]) != 32:
         return None
     return parts[1]

@@ -1,0 +1,137 @@
+"""What every command of the `hotspot` CLI shares: its node, `--json`, `--state`, and errors as lines with an exit code.
+
+Exit codes: 0 done, 1 something failed, 2 the usage or the configuration is wrong.
+"""
+
+import getpass
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from .errors import ConfigError, HotspotError
+from .settings import Settings
+from .store import Store
+from .store.revisions import Revision, active
+
+FAILED = 1
+WRONG = 2
+
+
+class Node:
+    """The node a command works on, opened when it is first needed."""
+
+    def __init__(self) -> None:
+        self.state: Path | None = None
+        self.json = False
+        self.console = Console(soft_wrap=True)
+        self.errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.load(self.state)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store.open(self.settings)
+
+    @property
+    def who(self) -> str:
+        """Who is typing, for the audit trail."""
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+
+    @property
+    def now(self) -> int:
+        return int(time.time())
+
+    def revision(self) -> Revision:
+        """The active revision; ConfigError while there is none."""
+        with self.store.core.read() as connection:
+            revision = active(connection)
+        if revision is None:
+            raise ConfigError("no inventory is active: check a file with `hotspot check`, then `hotspot activate` it")
+        return revision
+
+    def say(self, text: str) -> None:
+        """A line for a person; nothing with --json."""
+        if not self.json:
+            click.echo(text)
+
+    def complain(self, text: str) -> None:
+        click.echo(text, err=True)
+
+    def answer(self, value: Any) -> None:
+        """The result as JSON, with --json only."""
+        if self.json:
+            click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], value: Any) -> None:
+        """Rows for a person, or `value` as JSON."""
+        if self.json:
+            self.answer(value)
+            return
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            table.add_row(*("" if cell is None else str(cell) for cell in row))
+        self.console.print(table)
+
+    def fail(self, code: int = FAILED) -> NoReturn:
+        sys.exit(code)
+
+
+def _set(name: str) -> Any:
+    def callback(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(context.ensure_object(Node), name, value)
+
+    return callback
+
+
+class Command(click.Command):
+    """A command with the shared options, whose errors become lines on stderr and an exit code."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.params += [
+            click.Option(
+                ["--state"],
+                type=click.Path(path_type=Path, file_okay=False),
+                expose_value=False,
+                callback=_set("state"),
+                help="The state folder (default: $HOTSPOT_STATE, /var/lib/nirkabel for root).",
+            ),
+            click.Option(
+                ["--json"], is_flag=True, expose_value=False, callback=_set("json"), help="Print the result as JSON."
+            ),
+        ]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        node = ctx.ensure_object(Node)
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            node.answer({"error": [{"line": f.line, "path": f.path, "message": f.message} for f in error.faults]})
+            for fault in error.faults:
+                node.complain(f"error: {fault}")
+            sys.exit(WRONG)
+        except HotspotError as error:
+            node.answer({"error": str(error)})
+            node.complain(f"error: {error}")
+            sys.exit(FAILED)
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+
+
+pass_node = click.make_pass_decorator(Node, ensure=True)

@@ -77,6 +77,8 @@ class Applicant:
     device: str
     method: str
     language: str
+    plan: str
+    """The plan that counts for them: the site's, or the one their voucher names."""
     entitled_until: int | None = None
 
 
@@ -137,7 +139,7 @@ def decide(
         device=applicant.device,
         site=site.id,
         gateway=gateway,
-        plan=site.plan,
+        plan=applicant.plan,
         method=applicant.method,
         language=applicant.language,
         starts_at=now,

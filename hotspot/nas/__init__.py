@@ -1,4 +1,4 @@
-"""The gateways' dialects, one file each: recognise and verify a phone's arrival, hand it back, speak RADIUS. All pure."""
+"""The gateways' dialects, one file each: verify a phone's arrival, hand it back, speak RADIUS. All pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol

@@ -5,6 +5,7 @@ Source: coova-chilli src/redir.c (bstring_buildurl, redir_getreq), src/chilli.c 
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
@@ -46,6 +47,8 @@ def arrive(gateway: str, url: str, query: Mapping[str, str], secret: bytes) -> A
     stage = _STAGES.get(query["res"])
     if stage is None:
         raise RequestError("bad-request", f"res={query['res'][:20]}")
+    if re.fullmatch(r"[0-9.]{7,15}", query["uamip"]) is None or re.fullmatch(r"\d{1,5}", query["uamport"]) is None:
+        raise RequestError("bad-request", "uamip or uamport")
     data = {name: query[name] for name in ("uamip", "uamport", "challenge") if name in query}
     return Arrival(
         gateway=gateway,

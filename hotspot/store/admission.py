@@ -21,7 +21,8 @@ class Redeemed:
 
 
 def add_grant(connection: Connection, value: Grant, revision: int, handback: str | None = None) -> None:
-    """Keeps a grant; `handback` is what a gateway without RADIUS must still get."""
+    """Keeps a grant. `handback` is what its dialect needs later: openNDS level 3 the entry for authmon, CoovaChilli the
+    URL at which the phone logs itself off."""
     connection.execute(
         insert(grant).values(
             id=value.id,
@@ -103,6 +104,23 @@ def grant_of(row: Row[Any]) -> Grant:
 def find_grant(connection: Connection, grant_id: str) -> Grant | None:
     row = connection.execute(select(grant).where(grant.c.id == grant_id)).one_or_none()
     return None if row is None else grant_of(row)
+
+
+def handback(connection: Connection, grant_id: str) -> str | None:
+    return connection.execute(select(grant.c.handback).where(grant.c.id == grant_id)).scalar()
+
+
+def end_grant(connection: Connection, grant_id: str, now: int) -> None:
+    """Nobody is to be in by this grant any longer."""
+    connection.execute(update(grant).where(grant.c.id == grant_id, grant.c.ends_at > now).values(ends_at=now))
+
+
+def live_grants(connection: Connection, gateway: str, grant_ids: set[str], now: int) -> set[str]:
+    """Which of these grants hold at a gateway now."""
+    if not grant_ids:
+        return set()
+    statement = select(grant.c.id).where(grant.c.gateway == gateway, grant.c.id.in_(grant_ids), grant.c.ends_at > now)
+    return set(connection.execute(statement).scalars())
 
 
 def newest_grant(connection: Connection, device_id: str, gateway: str, now: int) -> Grant | None:

@@ -255,13 +255,15 @@ switch() {
 	sync
 }
 
-missing() { grep -Fxv -f "$2" "$1" || :; } # the lines of the first file that the second lacks
+missing() { # the lines of the first file that the second lacks; an empty -f list matches all in busybox
+	if [ -s "$2" ]; then grep -Fxv -f "$2" "$1" || :; else cat "$1"; fi
+}
 
 reload() { # MANIFEST CHANGED: the commands whose paths changed, or that name none
 	entries "$1" reload >"$run/reloads"
 	while read -r paths command; do
 		if [ "$paths" != - ]; then
-			echo "$paths" | tr , '\n' | grep -Fxq -f "$2" || continue
+			[ -s "$2" ] && echo "$paths" | tr , '\n' | grep -Fxq -f "$2" || continue
 		fi
 		bounded "$command" || return 1
 	done <"$run/reloads"

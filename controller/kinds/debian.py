@@ -56,7 +56,7 @@ _templates = SandboxedEnvironment(
     keep_trailing_newline=True,
     comment_start_string="{##",  # "{#" stands in shell's ${#name}
     comment_end_string="##}",
-    autoescape=False,  # noqa: S701 - these are configuration files, and every value's type allows no line end
+    autoescape=False,
 )
 
 
@@ -129,7 +129,7 @@ def _gateway_values(
     if not addresses:
         if not _is_ipv4(host):
             raise ConfigError(
-                [Fault(0, "portal.addresses", f"openNDS needs the portal's IPv4 address: addresses = [\"…\"] of {host}")]
+                [Fault(0, "portal.addresses", f'openNDS needs the portal\'s IPv4 address: addresses = ["…"] of {host}')]
             )
         addresses = [host]
     if not inventory.portal.resolvers:

@@ -17,10 +17,8 @@ def test_codes_are_read_as_people_write_them() -> None:
 
 @given(st.integers(0, 10), st.integers(0, 31))
 def test_every_single_wrong_symbol_is_noticed(position: int, symbol: int) -> None:
-    code = "0123456789"
-    value = sum(ALPHABET.index(c) * 32 ** (9 - i) for i, c in enumerate(code))
-    good = code + ALPHABET[value % 37] if value % 37 < 32 else None
-    if good is None or good[position] == ALPHABET[symbol]:
+    good = voucher.new_code()
+    if good[position] == ALPHABET[symbol]:
         return
     with pytest.raises(RequestError, match="voucher-mistyped"):
         voucher.parse_code(good[:position] + ALPHABET[symbol] + good[position + 1 :])

@@ -2,7 +2,10 @@
 
 import argparse
 import logging
+import multiprocessing.connection
+import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -59,6 +62,38 @@ def run(name: str, main: Main) -> int:
         log.error("stopped", error=str(error))
         return FAILED
     return 0
+
+
+def announce_web(name: str, scheme: str, address: tuple[str, int], stop: threading.Event) -> threading.Thread:
+    """Announces a web service once it accepts connections, from a thread of its own."""
+    host, port = address
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where "everywhere" is found
+
+    def wait() -> None:
+        while not stop.wait(0.05):
+            try:
+                socket.create_connection((reachable, port), timeout=1).close()
+            except OSError:
+                continue
+            announce(name, f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+            return
+
+    thread = threading.Thread(target=wait, name="announce", daemon=True)
+    thread.start()
+    return thread
+
+
+def end_with_parent() -> None:
+    """Ends this worker process when the process that started it is gone: alone it would only hold the port."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(FAILED)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def announce(name: str, where: str) -> None:

@@ -14,7 +14,7 @@ from hotspot.errors import HotspotError, RequestError
 from hotspot.grant import Denial
 from hotspot.nas import coovachilli
 from hotspot.nas.arrival import Arrival, Stage
-from hotspot.service import configure_logging
+from hotspot.service import configure_logging, end_with_parent
 from hotspot.settings import Settings
 from hotspot.sites import Inventory
 from hotspot.store import Store, admission, people
@@ -242,6 +242,7 @@ def _problem(portal: Portal, key: str, code: int) -> Response:
 
 def from_environment() -> Flask:
     """The application of this process, from its environment: what the WSGI server's workers load."""
+    end_with_parent()
     configure_logging()
     settings = Settings.load()
     return create(Desk(settings, Store.open(settings), settings.keys()))

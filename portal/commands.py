@@ -1,7 +1,7 @@
 """`hotspot member` and `hotspot voucher`: whom the portal lets in."""
 
 import sys
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 import click
 
@@ -121,7 +121,5 @@ def create(node: Node, site: str, plan: str, count: int, valid: int, expires: da
     node.answer({"batch": batch, "site": site, "plan": plan, "valid": valid, "expires_at": expires_at, "codes": shown})
     node.say("\n".join(shown))
     if not node.json:
-        until = datetime.fromtimestamp(expires_at - 1, UTC).astimezone(zone).date()
-        node.complain(
-            f"{count} codes, batch {batch[:12]}: {plan} at {site}, {format_duration(valid)} from first use until {until}"
-        )
+        lasts = f"{format_duration(valid)} from the first use, which must be by {last_day}"
+        node.complain(f"{count} codes, batch {batch[:12]}: {plan} at {site}, {lasts}")

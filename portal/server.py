@@ -6,7 +6,7 @@ import threading
 from granian.constants import Interfaces, SSLProtocols
 from granian.server import Server
 
-from hotspot.service import announce
+from hotspot.service import announce_web
 from hotspot.settings import Settings
 from hotspot.store import Store
 
@@ -32,6 +32,6 @@ def main(settings: Settings, stop: threading.Event) -> None:
         ssl_key=key,
         ssl_protocol_min=SSLProtocols.tls12,  # phones older than Android 10
     )
-    server.on_startup(lambda: announce("portal", f"{'https' if certificate else 'http'}://{host}:{port}"))
+    server.on_startup(lambda: announce_web("portal", "https" if certificate else "http", (host, port), stop))
     server.serve()
     stop.set()

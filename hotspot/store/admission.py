@@ -127,7 +127,9 @@ def newest_grant(connection: Connection, device_id: str, gateway: str, now: int)
     """The grant by which a device is, or soon will be, in at a gateway."""
     row = connection.execute(
         select(grant)
+        .outerjoin(session, session.c.grant_id == grant.c.id)
         .where(grant.c.device_id == device_id, grant.c.gateway == gateway, grant.c.ends_at > now)
+        .where(session.c.ended_at.is_(None))
         .order_by(grant.c.starts_at.desc())
         .limit(1)
     ).one_or_none()
@@ -167,14 +169,20 @@ def usage(connection: Connection, person: str, now: int, zone: ZoneInfo) -> Usag
     day = local_day(now, zone)
     rows = connection.execute(select(session).where(session.c.person_id == person, session.c.last_at >= day[0])).all()
     ends = [(row, row.started_at + max(row.seconds, row.last_at - row.started_at)) for row in rows]
-    recent = connection.execute(
-        select(grant.c.device_id).where(
-            grant.c.person_id == person, grant.c.starts_at > now - LIFETIME, grant.c.ends_at > now
+    # A device that was let in a moment ago counts before its gateway has reported it.
+    on_the_way = connection.execute(
+        select(grant.c.device_id)
+        .outerjoin(session, session.c.grant_id == grant.c.id)
+        .where(
+            grant.c.person_id == person,
+            grant.c.starts_at > now - LIFETIME,
+            grant.c.ends_at > now,
+            session.c.id.is_(None),
         )
     ).scalars()
     running = {row.device_id for row in rows if row.ended_at is None}
     return Usage(
         seconds=sum(share(row.started_at, end, row.seconds, day) for row, end in ends),
         bytes=sum(share(row.started_at, end, row.down + row.up, day) for row, end in ends),
-        devices=frozenset(running | set(recent)),
+        devices=frozenset(running | set(on_the_way)),
     )

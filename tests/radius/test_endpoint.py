@@ -5,6 +5,7 @@ from typing import Any
 
 from pyrad import packet as rp
 
+from hotspot.errors import ConfigError
 from hotspot.inventory import load
 from radius.dictionary import encode
 from radius.endpoint import Client, Clients, Endpoint, Request
@@ -107,8 +108,6 @@ def test_access_replies_are_signed_and_accounting_replies_as_asked() -> None:
 
 
 def test_a_gateway_without_secret_is_named_and_stays_unknown() -> None:
-    from hotspot.errors import ConfigError
-
     def none(reference: str) -> bytes:
         raise ConfigError(f"{reference} is not set")
 

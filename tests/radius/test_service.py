@@ -197,7 +197,9 @@ def logged_in(node: Node, gateway: CoovaChilliDouble, **limits: Any) -> str:
     location = gateway.serve(f"/logon?username={user}&response={response}")
     assert location is not None
     assert "res=success" in location
-    return next(row["id"] for row in node.json("session", "list") if row["acct_session_id"] == gateway.phone.session_id)
+    return next(
+        str(row["id"]) for row in node.json("session", "list") if row["acct_session_id"] == gateway.phone.session_id
+    )
 
 
 @pytest.mark.usefixtures("server")

@@ -70,18 +70,22 @@ END
 }
 
 unpack() {
-    rm -f build/apt/cache/archives/*.deb
+    archives=build/apt/cache/archives
+    rm -f "$archives"/*.deb
     apt-get -c build/apt/apt.conf install --download-only --yes --quiet --no-install-recommends \
-        ${PEERS_FORCE:+--reinstall} "$@" >>build/peers.log 2>&1 || return 1
+        ${PEERS_FORCE:+--reinstall} "$@" >>build/peers.log 2>&1 || return
+    for package in "$@"; do
+        ls "$archives/${package}_"*.deb >/dev/null 2>&1 || return
+    done
     mkdir -p build/peers/etc build/peers/usr/bin build/peers/usr/sbin build/peers/usr/lib build/peers/usr/lib64
     for folder in bin sbin lib lib64; do
-        [ -e "build/peers/$folder" ] || ln -s "usr/$folder" "build/peers/$folder"
+        ln -sfn "usr/$folder" "build/peers/$folder"
     done
-    for archive in build/apt/cache/archives/*.deb; do
-        dpkg --fsys-tarfile "$archive" |
-            tar --extract --directory build/peers --keep-directory-symlink --no-same-owner --no-same-permissions
-        rm "$archive"
+    for archive in "$archives"/*.deb; do
+        dpkg --fsys-tarfile "$archive" | tar --extract --directory build/peers --keep-directory-symlink \
+            --no-same-owner --no-same-permissions || return
     done
+    rm -f "$archives"/*.deb
     choose_alternatives
     printf '%s\n' "$@" >>"$unpacked"
 }

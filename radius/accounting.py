@@ -15,6 +15,7 @@ from .packet import Packet
 
 _KINDS: Final = {1: RecordKind.START, 2: RecordKind.STOP, 3: RecordKind.INTERIM}
 _RESTARTS: Final = {7: "NAS-Reboot", 8: "Admin-Reboot"}
+_LONGEST_ID: Final = 253
 _OLDEST: Final = 7 * 86400
 _NEWEST: Final = 120
 """How far an Event-Timestamp may lie from our clock, seconds, before the gateway's clock is not believed."""
@@ -50,7 +51,7 @@ def read(request: Request, site: Callable[[str, str | None], str], now: int) -> 
     kind = _KINDS.get(status or 0)
     if kind is None:
         return None
-    session_id = packet.text("Acct-Session-Id")
+    session_id = (packet.text("Acct-Session-Id") or "")[:_LONGEST_ID]
     if not session_id:
         raise RequestError("bad-request", "no Acct-Session-Id")
     mac = parse_mac(packet.text("Calling-Station-Id") or "")

@@ -58,9 +58,9 @@ class Packet:
         return next(self.all(name), None)
 
     def text(self, name: str) -> str | None:
-        """The first value as text; bytes that are no UTF-8 are shown as escapes."""
+        """The first value as text; bytes that are no UTF-8, and NUL, which no database keeps, are shown as escapes."""
         value = self.get(name)
-        return None if value is None else value.decode("utf-8", "backslashreplace")
+        return None if value is None else value.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
     def integer(self, name: str) -> int | None:
         """The first value as a 32-bit number; None also where its length is another."""

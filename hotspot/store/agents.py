@@ -14,7 +14,7 @@ def accept(connection: Connection, gateway: str, sequence: int, boot_id: str, up
     """Whether this post is newer than all before it; only then it is remembered."""
     row = {"sequence": sequence, "boot_id": boot_id, "uptime": uptime, "seen_at": now}
     first = upsert(connection, agent).values(gateway=gateway, **row).on_conflict_do_nothing(index_elements=["gateway"])
-    if connection.execute(first).rowcount == 1:
+    if connection.execute(first.returning(agent.c.gateway)).first() is not None:
         return True
     newer = update(agent).where(agent.c.gateway == gateway, agent.c.sequence < sequence).values(**row)
-    return connection.execute(newer).rowcount == 1
+    return connection.execute(newer.returning(agent.c.gateway)).first() is not None

@@ -32,7 +32,7 @@ def find_or_create(connection: Connection, keys: Keys, kind: PersonKind, value: 
     connection.execute(insert(person).values(id=person_id, kind=kind, created_at=now))
     row = {"person_id": person_id, "kind": kind, "lookup": keys.index(kind, value), "sealed": keys.seal(kind, value)}
     statement = upsert(connection, identity).values(row).on_conflict_do_nothing(index_elements=["lookup"])
-    if connection.execute(statement).rowcount == 1:
+    if connection.execute(statement.returning(identity.c.person_id)).first() is not None:
         return person_id
     connection.execute(person.delete().where(person.c.id == person_id))  # another node was faster
     winner = select(identity.c.person_id).where(identity.c.lookup == row["lookup"])

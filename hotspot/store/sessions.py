@@ -38,7 +38,7 @@ def apply(connection: Connection, records: Iterable[Record]) -> set[str]:
         by_key[record.gateway, record.acct_session_id, record.device].append(record)
     if not by_key:
         return set()
-    lock(connection, {"\0".join(key) for key in by_key})
+    lock(connection, {"|".join(key) for key in by_key})
     known = _load(connection, set(by_key))
     touched: dict[str, _Kept] = {}
     origins = _origins(connection, [record for group in by_key.values() for record in group])

@@ -1,11 +1,12 @@
 """Sessions, orders and agents: on SQLite and PostgreSQL."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from hotspot.identity import Keys, new_id
-from hotspot.session import Record, RecordKind
+from hotspot.session import Record
 from hotspot.settings import Settings
 from hotspot.store import Store, admission, agents, orders, sessions
 from hotspot.store.orders import Channel, OrderState
@@ -22,6 +23,10 @@ def keys(settings: Settings) -> Keys:
 def apply(store: Store, *records: Record) -> set[str]:
     with store.core.write() as connection:
         return sessions.apply(connection, records)
+
+
+def _apply_one(store: Store, records: list[Record], i: int) -> set[str]:
+    return apply(store, records[i])
 
 
 def rows(store: Store, *, running: bool = False) -> list[Any]:

@@ -38,6 +38,9 @@ class Numerals:
     def target(self, percent: float) -> str:
         return str(format_decimal(Decimal(str(percent)), format="#,##0.##", locale=self.locale))
 
+    def degrees(self, value: float) -> str:
+        return str(format_decimal(Decimal(str(round(value, 3))), format="#,##0.###", locale=self.locale))
+
     def gigabytes(self, value: int) -> str:
         """Bytes in GB (10^9) with two decimals."""
         return str(format_decimal(Decimal(value) / 10**9, format="#,##0.00", locale=self.locale))

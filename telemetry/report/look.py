@@ -26,6 +26,8 @@ VERDICTS: Final[dict[Verdict, Color]] = {
     Verdict.OPEN: HexColor("#8a6d00"),
 }
 
+PADDING: Final = 4
+"""Points left and right of a table's cells."""
 FONT: Final = "Vera"
 BOLD: Final = "VeraBd"
 
@@ -53,8 +55,8 @@ CELL: Final = _style("cell", 7.2, leading=9.2)
 CELL_MUTED: Final = _style("cell muted", 7.2, leading=9.2, textColor=MUTED)
 NUMBER: Final = _style("number", 7.2, leading=9.2, alignment=TA_RIGHT)
 NUMBER_MUTED: Final = _style("number muted", 7.2, leading=9.2, alignment=TA_RIGHT, textColor=MUTED)
-HEAD: Final = _style("head", 7, leading=8.6, fontName=BOLD, textColor=white)
-HEAD_NUMBER: Final = _style("head number", 7, leading=8.6, fontName=BOLD, textColor=white, alignment=TA_RIGHT)
+HEAD: Final = _style("head", 6.7, leading=8.4, fontName=BOLD, textColor=white)
+HEAD_NUMBER: Final = _style("head number", 6.7, leading=8.4, fontName=BOLD, textColor=white, alignment=TA_RIGHT)
 TILE: Final = _style("tile", 16, fontName=BOLD, leading=20, textColor=BRAND, alignment=TA_CENTER)
 TILE_LABEL: Final = _style("tile label", 7.2, leading=9.2, textColor=MUTED, alignment=TA_CENTER)
 
@@ -67,8 +69,8 @@ def table_style(*extra: tuple[Any, ...]) -> TableStyle:
             ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
             ("VALIGN", (0, 1), (-1, -1), "TOP"),
             ("LINEBELOW", (0, 1), (-1, -1), 0.4, LINE),
-            ("LEFTPADDING", (0, 0), (-1, -1), 4),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 4),
+            ("LEFTPADDING", (0, 0), (-1, -1), PADDING),
+            ("RIGHTPADDING", (0, 0), (-1, -1), PADDING),
             ("TOPPADDING", (0, 0), (-1, -1), 3),
             ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
             *extra,

@@ -1,9 +1,12 @@
 """The map of a report: every site where it lies, coloured by its verdict, with no tile and no server behind it."""
 
+from dataclasses import dataclass
 from math import cos, radians
 from typing import Final
 
 from reportlab.graphics.shapes import Circle, Drawing, Line, Rect, String
+from reportlab.lib.colors import Color
+from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from ..coverage import Coverage, SiteFigures
 from .look import BAND, BOLD, FONT, INK, LINE, MUTED, VERDICTS
@@ -12,6 +15,8 @@ from .words import Words
 _KM_PER_DEGREE: Final = 111.32
 _STEPS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _RADIUS: Final = 6.5
+_LABEL: Final = 6.2
+_EDGE: Final = 40
 
 
 class _Plane:
@@ -50,42 +55,59 @@ def city_map(coverage: Coverage, words: Words, width: float, height: float) -> D
     drawing.add(Rect(0, 0, width, height, fillColor=BAND, strokeColor=LINE, strokeWidth=0.6))
     for degree, x in plane.lines(vertical=True):
         drawing.add(Line(x, 0, x, height, strokeColor=LINE, strokeWidth=0.4))
-        drawing.add(
-            String(x + 2, 3, _degrees(words, degree, "east", "west"), fontName=FONT, fontSize=5.6, fillColor=MUTED)
-        )
+        if x < width - _EDGE:
+            drawing.add(_text(x + 2, 3, _degrees(words, degree, "east", "west"), 5.6, MUTED))
     for degree, y in plane.lines(vertical=False):
         drawing.add(Line(0, y, width, y, strokeColor=LINE, strokeWidth=0.4))
-        drawing.add(
-            String(3, y + 2, _degrees(words, degree, "north", "south"), fontName=FONT, fontSize=5.6, fillColor=MUTED)
-        )
-    for figures in coverage.sites:
-        _point(drawing, plane, figures)
+        if _EDGE / 2 < y < height - _EDGE / 4:
+            drawing.add(_text(3, y + 2, _degrees(words, degree, "north", "south"), 5.6, MUTED))
+    places = [plane.at(*figures.site.location) for figures in coverage.sites]
+    taken = [_Box(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
+    for (x, y), figures in zip(places, coverage.sites, strict=True):
+        drawing.add(Circle(x, y, _RADIUS, fillColor=VERDICTS[figures.verdict], strokeColor=BAND, strokeWidth=1.2))
+        drawing.add(_text(x, y - 2.2, str(figures.number), 6.4, BAND, font=BOLD, anchor="middle"))
+        box = _free_box(plane, taken, x, y, stringWidth(figures.site.name, FONT, _LABEL))
+        taken.append(box)
+        drawing.add(_text(box.left, box.bottom + 1.5, figures.site.name, _LABEL, INK))
     _scale_bar(drawing, plane, words)
     return drawing
 
 
-def _point(drawing: Drawing, plane: _Plane, figures: SiteFigures) -> None:
-    x, y = plane.at(*figures.site.location)
-    colour = VERDICTS[figures.verdict]
-    drawing.add(Circle(x, y, _RADIUS, fillColor=colour, strokeColor=BAND, strokeWidth=1.2))
-    number = String(x, y - 2.2, str(figures.number), fontName=BOLD, fontSize=6.4, fillColor=BAND, textAnchor="middle")
-    drawing.add(number)
-    left = x > plane.width * 0.66
-    label = String(
-        x - _RADIUS - 2 if left else x + _RADIUS + 2,
-        y - 2.2,
-        figures.site.name,
-        fontName=FONT,
-        fontSize=6.2,
-        fillColor=INK,
-        textAnchor="end" if left else "start",
-    )
-    drawing.add(label)
+@dataclass(frozen=True)
+class _Box:
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def meets(self, other: "_Box") -> bool:
+        beside = self.right <= other.left or other.right <= self.left
+        return not (beside or self.top <= other.bottom or other.top <= self.bottom)
+
+
+def _free_box(plane: _Plane, taken: list[_Box], x: float, y: float, width: float) -> _Box:
+    """Where a label of this width fits beside a point: right, left, above or below; right if nowhere."""
+    reach, high = _RADIUS + 2, _LABEL + 2
+    corners = [
+        (x + reach, y - high / 2),
+        (x - reach - width, y - high / 2),
+        (x - width / 2, y + reach - 1),
+        (x - width / 2, y - reach - high + 1),
+    ]
+    boxes = [_Box(left, bottom, left + width, bottom + high) for left, bottom in corners]
+    inside = [box for box in boxes if box.left > 0 and box.right < plane.width]
+    return next((box for box in inside if not any(box.meets(other) for other in taken)), boxes[0])
+
+
+def _text(
+    x: float, y: float, text: str, size: float, colour: Color, *, font: str = FONT, anchor: str = "start"
+) -> String:
+    return String(x, y, text, fontName=font, fontSize=size, fillColor=colour, textAnchor=anchor)
 
 
 def _degrees(words: Words, degree: float, positive: str, negative: str) -> str:
     side = words(f"map.{positive if degree >= 0 else negative}")
-    return f"{words.numerals.target(round(abs(degree), 3))}° {side}"
+    return f"{words.numerals.degrees(abs(degree))}° {side}"
 
 
 def _scale_bar(drawing: Drawing, plane: _Plane, words: Words) -> None:
@@ -95,4 +117,4 @@ def _scale_bar(drawing: Drawing, plane: _Plane, words: Words) -> None:
     drawing.add(Line(x, y, x + length * kilometre, y, strokeColor=INK, strokeWidth=1.4))
     middle = x + length * kilometre / 2
     text = f"{words.numerals.target(length)} km"
-    drawing.add(String(middle, y + 3, text, fontName=FONT, fontSize=6, fillColor=INK, textAnchor="middle"))
+    drawing.add(_text(middle, y + 3, text, 6, INK, anchor="middle"))

@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import Paragraph, Table
 
 from ..coverage import Coverage, Group, SiteFigures, Work
 from ..uptime import Share, Verdict, mean_time
 from .look import (
     BAND,
+    BOLD,
     CELL,
     CELL_MUTED,
     HEAD,
     HEAD_NUMBER,
     NUMBER,
     NUMBER_MUTED,
+    PADDING,
     SMALL,
     VERDICTS,
     table_style,
@@ -44,14 +47,24 @@ def ruled(
         [Paragraph(cell, _cell(column.number, position in muted)) for column, cell in zip(columns, row, strict=True)]
         for position, row in enumerate(rows)
     ]
-    total = sum(column.width for column in columns)
     extra = [("BACKGROUND", (0, position + 1), (-1, position + 1), BAND) for position in muted]
     return Table(
         [head, *body],
-        colWidths=[width * column.width / total for column in columns],
+        colWidths=_widths(columns, [words(f"column.{column.key}") for column in columns], width),
         repeatRows=1,
         style=table_style(*extra),
     )
+
+
+def _widths(columns: Sequence[Column], heads: Sequence[str], width: float) -> list[float]:
+    """Widths in points that add up to the whole: each column's share, but never less than a word of its heading."""
+    least = [max(stringWidth(word, BOLD, HEAD.fontSize) for word in head.split()) + 2 * PADDING + 0.5 for head in heads]
+    total = sum(column.width for column in columns)
+    shares = [width * column.width / total for column in columns]
+    missing = sum(max(0.0, low - share) for low, share in zip(least, shares, strict=True))
+    spare = sum(max(0.0, share - low) for low, share in zip(least, shares, strict=True))
+    taken = missing / spare if spare else 0.0
+    return [low if share < low else share - (share - low) * taken for low, share in zip(least, shares, strict=True)]
 
 
 def _cell(number: bool, muted: bool) -> Any:
@@ -122,19 +135,19 @@ def indicator_table(coverage: Coverage, words: Words, width: float) -> Table:
 # -- sites and groups ------------------------------------------------------------------------------------------------
 
 _SITE_COLUMNS = [
-    Column("number", 3, True),
-    Column("site", 21),
-    Column("village", 13),
+    Column("number", 4, True),
+    Column("site", 22),
+    Column("village", 12),
     Column("aps", 3.6, True),
-    Column("target", 5.4, True),
-    Column("strict", 7.6, True),
-    Column("measured", 7, True),
-    Column("completeness", 7.4, True),
-    Column("excluded", 8, True),
-    Column("long_outages", 6.6, True),
-    Column("persons", 7, True),
+    Column("target", 5.8, True),
+    Column("strict", 10.2, True),
+    Column("measured", 7.2, True),
+    Column("completeness", 9.2, True),
+    Column("excluded", 9.4, True),
+    Column("long_outages", 7.8, True),
+    Column("persons", 7.8, True),
     Column("sessions", 6, True),
-    Column("down", 7, True),
+    Column("down", 7.4, True),
     Column("up", 7, True),
     Column("verdict", 10),
 ]
@@ -172,9 +185,9 @@ def _group_columns(first: list[Column]) -> list[Column]:
         *first,
         Column("sites", 6, True),
         Column("active", 6, True),
-        Column("passed", 9, True),
-        Column("strict", 10, True),
-        Column("completeness", 11, True),
+        Column("passed", 10.4, True),
+        Column("strict", 13, True),
+        Column("completeness", 12, True),
         Column("sessions", 8, True),
         Column("down", 9, True),
         Column("up", 9, True),
@@ -185,7 +198,7 @@ def group_table(
     words: Words, groups: Sequence[Group], width: float, *, coded: bool, prefix: str = "", name: str = "name"
 ) -> Table:
     """Groups with their pooled figures; blank spots are muted. `prefix` finds the name of a group in the catalogue."""
-    columns = _group_columns([Column("code", 14), Column(name, 22)] if coded else [Column(name, 26)])
+    columns = _group_columns([Column("code", 13.5), Column(name, 22)] if coded else [Column(name, 35.5)])
     rows = [_group_row(words, group, coded=coded, prefix=prefix) for group in groups]
     blank = [position for position, group in enumerate(groups) if not group.sites]
     return ruled(words, columns, rows, width, muted=blank)
@@ -214,7 +227,7 @@ def _group_row(words: Words, group: Group, *, coded: bool, prefix: str) -> list[
 def outage_table(coverage: Coverage, words: Words, width: float) -> Any:
     """Outages of more than 300 seconds, in each site's own time."""
     columns = [
-        Column("number", 4, True),
+        Column("number", 6, True),
         Column("site", 30),
         Column("from", 18),
         Column("to", 18),

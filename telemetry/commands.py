@@ -214,7 +214,6 @@ def site_list(node: Node) -> None:
     lines = [
         (
             now.site.id,
-            now.site.name,
             str(now.state) if now.state else "–",
             numerals.moment(now.since, inventory.zone(now.site)) if now.since is not None else "–",
             numerals.percent(now.month.strict.hundredths),
@@ -224,7 +223,7 @@ def site_list(node: Node) -> None:
         )
         for now in found
     ]
-    columns = ("site", "name", "state", "since", "uptime %", "target %", "APs up", "sessions")
+    columns = ("site", "state", "since", "uptime %", "target %", "APs up", "sessions")
     node.table(columns, lines, [_site_value(now) for now in found])
 
 

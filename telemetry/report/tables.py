@@ -198,7 +198,7 @@ def group_table(
     words: Words, groups: Sequence[Group], width: float, *, coded: bool, prefix: str = "", name: str = "name"
 ) -> Table:
     """Groups with their pooled figures; blank spots are muted. `prefix` finds the name of a group in the catalogue."""
-    columns = _group_columns([Column("code", 13.5), Column(name, 22)] if coded else [Column(name, 35.5)])
+    columns = _group_columns([Column("code", 17), Column(name, 22)] if coded else [Column(name, 39)])
     rows = [_group_row(words, group, coded=coded, prefix=prefix) for group in groups]
     blank = [position for position, group in enumerate(groups) if not group.sites]
     return ruled(words, columns, rows, width, muted=blank)
@@ -256,9 +256,9 @@ def outage_table(coverage: Coverage, words: Words, width: float) -> Any:
 def maintenance_table(coverage: Coverage, words: Words, width: float) -> Any:
     """Announced work of the report's sites, and whether it counts as excluded."""
     columns = [
-        Column("site", 24),
-        Column("from", 15),
-        Column("to", 15),
+        Column("site", 22),
+        Column("from", 17),
+        Column("to", 17),
         Column("ticket", 12),
         Column("reason", 22),
         Column("counts", 14),

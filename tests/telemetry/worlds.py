@@ -1,9 +1,12 @@
 """What the tests of telemetry share: times, zones, small cities."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from hotspot.inventory import load
+from hotspot.sites import Inventory
 from telemetry.coverage import Counts, Inputs, Work
 from telemetry.uptime import State
 
@@ -82,3 +85,18 @@ def november(**changes: object) -> Inputs:
         ),
     )
     return inputs.model_copy(update=changes)
+
+
+def text_of(ports: dict[str, int], *, uplink: int | None = None, interval: str = "60s") -> str:
+    """The example city with its access points on ports of loopback (1, which refuses, where none is given)."""
+    text = re.sub(
+        r'(id = "([a-z0-9-]+)"\n  mac = "[^"]+"\n  address = )"[^"]+"',
+        lambda match: f'{match[1]}"127.0.0.1:{ports.get(match[2], 1)}"',
+        SITES_TOML,
+    )
+    probe = f'interval = "{interval}"\ntimeout = "1s"' + (f'\nuplink = "127.0.0.1:{uplink}"' if uplink else "")
+    return text.replace('interval = "60s"', probe)
+
+
+def inventory_of(text: str) -> Inventory:
+    return load(text)

@@ -41,10 +41,11 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True)
 class Echo:
-    """What came of one probe. `blind` when the monitor itself could not even ask."""
+    """What came of one probe. `connected` when it was no refusal, `blind` when the monitor could not even ask."""
 
     good: bool
     rtt_us: int | None = None
+    connected: bool = False
     blind: bool = False
 
 
@@ -55,15 +56,17 @@ Probe = Callable[[str, int, float], Awaitable[Echo]]
 async def tcp_probe(host: str, port: int, timeout: float) -> Echo:
     """A TCP connection that is closed at once."""
     started = time.perf_counter()
+    connected = False
     try:
         async with asyncio.timeout(timeout):
             _, writer = await asyncio.open_connection(host, port)
         writer.transport.abort()
+        connected = True
     except (ConnectionRefusedError, ConnectionResetError):
         pass  # a refusal comes from a host that is there
     except OSError as error:  # TimeoutError is one, too
         return Echo(False, blind=error.errno in _OURS)
-    return Echo(True, round((time.perf_counter() - started) * 1e6))
+    return Echo(True, round((time.perf_counter() - started) * 1e6), connected)
 
 
 def targets(inventory: Inventory, now: int) -> dict[str, tuple[str, int]]:

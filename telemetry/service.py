@@ -28,7 +28,8 @@ from hotspot.store.revisions import Following
 
 from . import jobs
 from .logs import LIBRARIES, configure
-from .prober import Prober
+from .prober import Prober, tcp_probe
+from .prober import wait as pause
 from .web import create_app
 
 STOP_WITHIN = 3
@@ -37,6 +38,15 @@ STOP_WITHIN = 3
 
 def now() -> int:
     return int(time.time())
+
+
+async def announce(host: str, port: int, stop: asyncio.Event) -> None:
+    """Says where the service listens, once its worker does."""
+    while not stop.is_set() and not (await tcp_probe(host, port, 1.0)).connected:
+        await pause(stop, 0.05)
+    if not stop.is_set():
+        shown = f"[{host}]" if ":" in host else host
+        print(f"telemetry listening on http://{shown}:{port}", flush=True)  # noqa: T201 - the line that is waited for
 
 
 class Background:
@@ -58,6 +68,7 @@ class Background:
     async def _run(self) -> None:
         prober = Prober(self._store, Following(self._store), now)
         async with asyncio.TaskGroup() as group:
+            group.create_task(announce(*self._settings.telemetry_listen, self._stop))
             group.create_task(prober.run(self._stop))
             group.create_task(jobs.run(jobs.declared(), self._store, self._settings, now, self._stop))
 
@@ -107,8 +118,6 @@ def serve(settings: Settings) -> None:
     @server.on_startup
     def _started() -> None:
         background.start(server.signal_handler_interrupt)
-        shown = f"[{host}]" if ":" in host else host
-        print(f"telemetry listening on http://{shown}:{port}", flush=True)  # noqa: T201 - the line that is waited for
 
     try:
         server.serve(target_loader=partial(load_app, settings.state), wrap_loader=False)

@@ -53,9 +53,8 @@ def test_a_gateway_cannot_claim_anothers_grant(store: Store, keys: Keys) -> None
 def test_nodes_that_hear_the_same_session_at_once_keep_one(store: Store, keys: Keys) -> None:
     grant = a_grant(store, keys)
     for ticket in (grant.id, None):
-        at_once(
-            8, lambda i, t=ticket: apply(store, record(grant, f"s{t}", ticket=t, down=i, at=NOW + i, seconds=100 + i))
-        )
+        heard = [record(grant, f"s{ticket}", ticket=ticket, down=i, at=NOW + i, seconds=100 + i) for i in range(8)]
+        at_once(8, partial(_apply_one, store, heard))
     found = {row.acct_session_id: row for row in rows(store)}
     assert len(rows(store)) == 2
     assert {row.down for row in found.values()} == {7}

@@ -25,6 +25,7 @@ lint: venv
 	@build/venv/bin/ruff format --check .
 	@build/venv/bin/mypy
 	@build/venv/bin/lint-imports
+	@build/venv/bin/shellcheck .ci/run tools/*.sh
 
 venv:
 	@tools/venv.sh

@@ -1,7 +1,7 @@
 """Installs pip into the virtual environment that runs this, where Python came without ensurepip.
 
-Takes the newest stable pip wheel from the package index (PyPI, or PIP_INDEX_URL), checks its SHA-256 and lets it install
-itself. Standard library only.
+Takes the newest stable pip wheel from the package index (PyPI, or PIP_INDEX_URL), checks its SHA-256 and lets it
+install itself. Standard library only.
 """
 
 import hashlib

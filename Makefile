@@ -11,7 +11,7 @@ demo: venv
 	@tools/peers.sh demo
 	@tools/demo.sh
 
-test: lint
+test: venv
 	@tools/peers.sh test
 	@tools/test.sh
 
@@ -20,11 +20,11 @@ test-long: venv
 	@tools/bed.sh build/venv/bin/python -m pytest -m long
 
 lint: venv
-	@echo "== lint"
 	@build/venv/bin/ruff check .
 	@build/venv/bin/ruff format --check .
 	@build/venv/bin/mypy
 	@build/venv/bin/lint-imports
+	@build/venv/bin/shellcheck .ci/run tools/*.sh
 
 venv:
 	@tools/venv.sh

@@ -94,7 +94,7 @@ def fresh_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
 
     def run(statement: str, name: str) -> None:
         with psycopg.connect(postgres_url, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
     def make() -> str:
         name = f"t{uuid4().hex}"

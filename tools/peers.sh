@@ -2,7 +2,7 @@
 # peers.sh demo|test: makes the Debian packages of tools/peers.txt available.
 #
 # As root they are installed, and their services kept from starting. As a plain user they are downloaded and unpacked into
-# build/peers, which tools/bed.sh lays over /usr and /etc. PEERS_FORCE=1 unpacks them even where they are installed.
+# build/peers, which tools/bed.sh lays over /usr and /etc. PEERS_FORCE=1 unpacks as though nothing were installed.
 set -eu
 cd "$(dirname "$0")/.."
 purpose=${1:?demo or test}
@@ -67,13 +67,17 @@ Debug::NoLocking "true";
 #clear DPkg::Pre-Install-Pkgs;
 #clear DPkg::Post-Invoke;
 END
+    if [ -n "${PEERS_FORCE:-}" ]; then
+        : >build/apt/status
+        echo "Dir::State::status \"$PWD/build/apt/status\";" >>build/apt/apt.conf
+    fi
 }
 
 unpack() {
     archives=build/apt/cache/archives
     rm -f "$archives"/*.deb
-    apt-get -c build/apt/apt.conf install --download-only --yes --quiet --no-install-recommends \
-        ${PEERS_FORCE:+--reinstall} "$@" >>build/peers.log 2>&1 || return
+    apt-get -c build/apt/apt.conf install --download-only --yes --quiet --no-install-recommends "$@" \
+        >>build/peers.log 2>&1 || return
     for package in "$@"; do
         ls "$archives/${package}_"*.deb >/dev/null 2>&1 || return
     done

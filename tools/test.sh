@@ -1,6 +1,6 @@
 #!/bin/sh
-# test.sh [PYTEST ARGUMENTS]: first the tests that need nothing but Python, then those that meet real peers, in the bed.
-# Both always run; fails if either does.
+# test.sh [PYTEST ARGUMENTS]: lint, then the tests that need nothing but Python, then those that meet real peers, in the
+# bed. All three always run; fails if any of them does.
 set -u
 cd "$(dirname "$0")/.." || exit
 python=$PWD/build/venv/bin/python
@@ -15,6 +15,8 @@ pytest() { # no test at all (5) is no failure
 }
 
 failed=0
+echo "== lint"
+make --no-print-directory lint || failed=1
 echo "== tests"
 pytest $bed "$python" -m pytest -m "not system and not long" "$@" || failed=1
 echo "== tests with real peers"

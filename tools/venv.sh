@@ -29,5 +29,5 @@ else
     "$python" -m venv --clear --without-pip build/venv
     build/venv/bin/python tools/bootstrap_pip.py
 fi
-build/venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+build/venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 echo "$state" >"$stamp"

@@ -76,9 +76,13 @@ def test_what_is_written_is_there_for_the_next_who_opens(settings: Settings) -> 
 
 
 def test_a_block_that_raises_leaves_nothing(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.core.write() as connection:
-        connection.execute(schema.meta.insert(), {"name": "n", "value": b"1"})
-        _ = 1 // 0
+    def half_done() -> None:
+        with store.core.write() as connection:
+            connection.execute(schema.meta.insert(), {"name": "n", "value": b"1"})
+            raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        half_done()
     with store.core.read() as connection:
         assert connection.execute(schema.meta.select()).all() == []
 

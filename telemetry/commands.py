@@ -215,7 +215,7 @@ def site_list(node: Node) -> None:
         (
             now.site.id,
             str(now.state) if now.state else "–",
-            numerals.moment(now.since, inventory.zone(now.site)) if now.since is not None else "–",
+            numerals.since(now.since, inventory.zone(now.site), longer=now.longer),
             numerals.percent(now.month.strict.hundredths),
             numerals.target(now.target),
             f"{sum(up is True for up in now.access_points.values())}/{len(now.access_points)}",

@@ -70,8 +70,9 @@ class Numerals:
         pattern = _CLOCK.get(self.language, _CLOCK["id"])
         return str(format_datetime(datetime.fromtimestamp(at, zone), pattern, tzinfo=zone, locale=self.locale))
 
-    def day(self, day: date) -> str:
-        return str(format_date(day, "d MMMM y", locale=self.locale))
+    def since(self, at: int | None, zone: ZoneInfo, *, longer: bool) -> str:
+        """When something began, or that it began no later."""
+        return NOTHING if at is None else f"{'≤ ' if longer else ''}{self.moment(at, zone)}"
 
     def month(self, day: date) -> str:
         return str(format_date(day, "MMMM y", locale=self.locale))

@@ -24,6 +24,8 @@ class SiteNow:
     site: Site
     state: State | None
     since: int | None
+    longer: bool
+    """Whether the state began before `since`, which is as far as was looked back."""
     month: Lengths
     """Since the first of its local month."""
     target: float
@@ -74,6 +76,7 @@ def overview(store: Store, revision: Revision, now: int) -> Overview:
                 site=site,
                 state=state,
                 since=since,
+                longer=since == reach[0],
                 month=_lengths(inventory, site, alive, rules, months[site.id]),
                 target=inventory.sla(site),
                 access_points=_access_points(inventory, site, intervals, now),

@@ -54,6 +54,9 @@ paths_of() { entries "$1" file | cut -d' ' -f4-; }
 sum() { sha256sum <"$1" | cut -d' ' -f1; }
 symbolic() { ls -ld "$1" | cut -c1-10; }
 alive() { [ -s "$run/$1" ] && kill -0 "$(cat "$run/$1")" 2>/dev/null && grep -q "helper" "/proc/$(cat "$run/$1")/cmdline"; }
+lives() { # as alive, for a process that is just starting
+	alive "$1" || pause && alive "$1" || pause && alive "$1"
+}
 parents() { (umask 022 && mkdir -p "${1%/*}"); }
 note() { echo "$*" >"$state/last.new" && mv "$state/last.new" "$state/last"; }
 
@@ -63,7 +66,8 @@ live_is() { # whether every file of a manifest stands as it says
 	done
 }
 
-kill_tree() { # PID and everything it started
+kill_tree() { # PID and everything it started; stopped first, so that it starts no more
+	kill -STOP "$1" 2>/dev/null
 	for process in /proc/[0-9]*; do
 		[ "$(sed 's/.*) . \([0-9]*\) .*/\1/' "$process/stat" 2>/dev/null)" = "$1" ] && (kill_tree "${process#/proc/}")
 	done
@@ -184,7 +188,7 @@ arm() { # from the moment `pending` stands, this configuration is undone unless 
 	mv "$state/pending.new" "$state/pending"
 	sync
 	detach watch watchdog
-	alive watchdog || { rollback "the watchdog did not start"; answer "failed watchdog"; }
+	lives watchdog || { rollback "the watchdog did not start"; answer "failed watchdog"; }
 	detach work worker
 }
 

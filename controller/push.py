@@ -245,6 +245,8 @@ class Canary:
             self._proven = True
             return
         self._failures += 1
+        if self.halted:
+            return
         if not self._proven and result.outcome.blames_push:
             self.halted = f"the canary {result.ap} failed"
         elif self._failures >= self._halt_after:

@@ -1,6 +1,6 @@
 """Rendered Debian access points: golden files, and what the real programs say about them.
 
-`HOTSPOT_GOLDEN=write pytest tests/controller/test_render.py` writes the golden files anew; read the difference before
+`UPDATE_GOLDEN=1 pytest tests/controller/test_render.py` writes the golden files anew; read the difference before
 you commit it.
 """
 
@@ -31,7 +31,7 @@ def rendered(ap: str, inventory: Inventory = CITY) -> Desired:
     return render(inventory, ap, secrets(inventory, ap))
 
 
-def changed(**replaced: str) -> Inventory:
+def changed(**replaced: tuple[str, str]) -> Inventory:
     text = (GOLDEN / "sites.toml").read_text()
     for old, new in replaced.values():
         assert old in text
@@ -44,7 +44,7 @@ def test_golden(ap: str) -> None:
     desired = rendered(ap)
     expected = {f"files{file.path}": file.data for file in desired.files} | {"manifest": manifest(desired).encode()}
     folder = GOLDEN / ap
-    if os.environ.get("HOTSPOT_GOLDEN") == "write":
+    if os.environ.get("UPDATE_GOLDEN"):
         for old in folder.rglob("*"):
             if old.is_file():
                 old.unlink()
@@ -79,7 +79,11 @@ def test_hostapd_reads_its_configuration(ap: str, tmp_path: Path) -> None:
     text = next(file.data for file in rendered(ap).files if file.path.endswith("hostapd.conf"))
     (tmp_path / "hostapd.conf").write_bytes(text)
     done = subprocess.run(
-        ["unshare", "-n", "hostapd", str(tmp_path / "hostapd.conf")], capture_output=True, text=True, timeout=20, check=False
+        ["unshare", "-n", "hostapd", str(tmp_path / "hostapd.conf")],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
     )
     assert "nl80211" in done.stdout
     assert "errors found in configuration" not in done.stdout

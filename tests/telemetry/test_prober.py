@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -140,29 +140,46 @@ def test_rounds_follow_the_active_inventory_and_the_lease(store: Store, listener
     activated(store, text_of({"tk1-ap1": listener}))
     prober = Prober(store, Following(store), lambda: NOW)
     inventory = Following(store).inventory()
+
+    def kept() -> bool:
+        async def scene() -> bool:
+            return await prober.round(inventory, asyncio.Event())
+
+        return asyncio.run(scene())
+
     with store.telemetry.write() as connection:
         assert observed.take_lease(connection, "prober", "another-node", NOW - 100, NOW + 50)
-    assert not asyncio.run(prober.round(inventory)), "another node has it"
+    assert not kept(), "another node has it"
     with store.telemetry.write() as connection:
         assert observed.take_lease(connection, "prober", "another-node", NOW - 100, NOW - 1)
-    assert asyncio.run(prober.round(inventory))
+    assert kept()
     with store.telemetry.read() as connection:
         assert observed.last_sample_at(connection) == NOW
 
 
-def test_a_running_prober_stops_at_once(store: Store, listener: int) -> None:
-    activated(store, text_of({"tk1-ap1": listener}))
-
+def run_for_a_second(store: Store, clock: Callable[[], int]) -> None:
     async def scene() -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(Prober(store, Following(store), lambda: NOW).run(stop))
+        task = asyncio.create_task(Prober(store, Following(store), clock).run(stop))
         await asyncio.sleep(1.0)
         stop.set()
         await asyncio.wait_for(task, 2)
 
     asyncio.run(scene())
+
+
+def test_a_running_prober_stops_at_once(store: Store, listener: int) -> None:
+    activated(store, text_of({"tk1-ap1": listener}))
+    run_for_a_second(store, lambda: NOW)
     with store.telemetry.read() as connection:
         assert observed.last_sample_at(connection) == NOW
+
+
+def test_a_round_that_is_under_way_is_given_up(store: Store, silent: int) -> None:
+    activated(store, text_of({"tk1-ap1": silent}).replace('timeout = "1s"', 'timeout = "60s"'))
+    run_for_a_second(store, lambda: NOW)
+    with store.telemetry.read() as connection:
+        assert observed.last_sample_at(connection) is None
 
 
 def test_beats_are_steady_and_missed_ones_are_skipped() -> None:

@@ -1,0 +1,34 @@
+.PHONY: help demo test test-long lint venv clean
+
+help:
+	@echo "make demo       a phone gets online through a real captive gateway, on this machine, in a network of its own"
+	@echo "make test       lint, then every test; real peers run in a network of their own"
+	@echo "make test-long  soaks and full matrices"
+	@echo "make lint       ruff, mypy and import-linter alone"
+	@echo "make clean      removes build/ and caches"
+
+demo: venv
+	@tools/peers.sh demo
+	@tools/demo.sh
+
+test: venv
+	@tools/peers.sh test
+	@tools/test.sh
+
+test-long: venv
+	@tools/peers.sh test
+	@tools/bed.sh build/venv/bin/python -m pytest -m long
+
+lint: venv
+	@build/venv/bin/ruff check .
+	@build/venv/bin/ruff format --check .
+	@build/venv/bin/mypy
+	@build/venv/bin/lint-imports
+	@build/venv/bin/shellcheck .ci/run tools/*.sh
+
+venv:
+	@tools/venv.sh
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -77,6 +77,8 @@ class Applicant:
     device: str
     method: str
     language: str
+    plan: str
+    """The plan that counts for them: the site's, or the one their voucher names."""
     entitled_until: int | None = None
 
 
@@ -137,10 +139,21 @@ def decide(
         device=applicant.device,
         site=site.id,
         gateway=gateway,
-        plan=site.plan,
+        plan=applicant.plan,
         method=applicant.method,
         language=applicant.language,
         starts_at=now,
         ends_at=ends_at,
         limits=limits,
     )
+
+
+def exhausted(plan: Plan, usage: Usage, now: int, zone: ZoneInfo) -> Reason | None:
+    """Why a running session under `plan` must end now; None while it may go on."""
+    if plan.hours is not None and not plan.hours[0] <= now - local_day(now, zone)[0] < plan.hours[1]:
+        return Reason.CLOSED
+    if plan.time_per_day is not None and usage.seconds >= plan.time_per_day:
+        return Reason.TIME_USED_UP
+    if plan.data_per_day is not None and usage.bytes >= plan.data_per_day:
+        return Reason.DATA_USED_UP
+    return None

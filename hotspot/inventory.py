@@ -19,13 +19,14 @@ Placed = list[tuple[Path, dict[str, Any]]]
 
 _DIALECTS = ("coovachilli", "opennds", "mikrotik")
 
+_SPELLING = str.maketrans("", "", ":-.")
+
 _WORDS = {
     "missing": "this key is missing",
     "string_type": "must be a text in quotes",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "bool_type": "must be true or false",
-    "date_type": "must be a date without quotes, like 2026-01-15",
     "tuple_type": "must be a list, like [1, 2]",
     "dict_type": "must be a table",
     "model_type": "must be a table",
@@ -107,8 +108,9 @@ def _described(detail: ErrorDetails) -> tuple[Path, str]:
         path = (*path, "nas")
     if kind == "string_pattern_mismatch":
         return path, f"{detail['input']!r} does not match {detail['ctx']['pattern']}"
-    message = _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ")
-    return path, message
+    if kind.startswith("date"):
+        return path, "must be a date without quotes, like 2026-01-15"
+    return path, _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ")
 
 
 def _unknown_key(path: Path) -> str:
@@ -145,12 +147,12 @@ def _aps(raw: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield ("site", i, "ap", j), ap
 
 
-def _repeated(entries: list[tuple[Path, object]], what: str) -> Iterator[tuple[Path, str]]:
+def _repeated(entries: list[tuple[Path, object]], what: str, *, spelled: bool = False) -> Iterator[tuple[Path, str]]:
     seen: dict[str, Path] = {}
     for path, value in entries:
         if not isinstance(value, str):
             continue
-        first = seen.setdefault(value.lower(), path)
+        first = seen.setdefault(value.lower().translate(_SPELLING) if spelled else value, path)
         if first != path:
             yield path, f"{what} {value!r} stands already at {dotted(first)}"
 
@@ -162,7 +164,7 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     aps: Placed = list(_aps(raw))
     for name, entries in (("site", sites), ("gateway", gateways), ("access point", aps)):
         yield from _repeated([((*path, "id"), entry.get("id")) for path, entry in entries], f"the {name} id")
-    yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address")
+    yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address", spelled=True)
     yield from _references(raw, sites, gateways, aps)
     yield from _regions(raw, sites)
     yield from _secrets(raw, gateways)

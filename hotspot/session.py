@@ -29,7 +29,9 @@ class Record:
     device: str
     """The device's id."""
     ticket: str | None
-    """The Class we sent: the ticket (or grant) that the session was admitted with."""
+    """The Class we sent: the ticket that the session was admitted with; the grant where the gateway has no RADIUS."""
+    site: str
+    """Where the gateway says it is; the grant's site is stronger."""
     at: int
     """UTC seconds at which it happened."""
     seconds: int = 0

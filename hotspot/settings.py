@@ -159,7 +159,7 @@ def create_secrets(state: Path, environ: Mapping[str, str], names: list[str]) ->
     """
     path = state / ENV_FILE
     existing = {**read_env_file(path), **environ}
-    added = {name: secrets.token_urlsafe(24) for name in names if not existing.get(name)}
+    added = {name: secrets.token_hex(16) for name in names if not existing.get(name)}
     if not existing.get(MASTER_KEY):
         added[MASTER_KEY] = Keys.new_text()
     if not added:

@@ -164,6 +164,8 @@ class City(Entry):
 
 class PortalSection(Entry):
     url: Annotated[str, _text(_url)]
+    addresses: tuple[Address, ...] = ()
+    """Its IPv4 addresses as guests reach them; an access point that runs openNDS lets these through before a login."""
     resolvers: tuple[Address, ...] = ()
     """Upstream DNS servers that the access points ask."""
 
@@ -263,6 +265,8 @@ class DebianAccessPoint(Entry):
     uplink: InterfaceName = "eth0"
     ports: tuple[InterfaceName, ...] = ()
     """Wired ports that guests are joined through, beside the radio."""
+    bridge: bool = False
+    """Whether the uplink joins the guests' bridge: their gateway stands behind it, not on this access point."""
     radio: Radio | None = None
     network: Annotated[str, _text(_interface)] = "10.210.0.1/22"
     """The guests' network with the AP's own address in it."""

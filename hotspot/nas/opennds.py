@@ -2,8 +2,7 @@
 
 openNDS speaks no RADIUS and protects little: its client token has 32 bits and at level 1 the phone can compute it. So
 a phone is admitted only by what carries our HMAC: the portal puts a *pass* into `custom`, and the BinAuth script that
-the controller installs admits nothing else and returns the pass's limits. A small agent on the router posts what
-`ndsctl json` counts, signed, and is told whom to put out.
+the controller installs admits nothing else and returns the pass's limits. The agent (`opennds_agent`) counts.
 
 Keys. The gateway's `agent_key` never travels. Two 32-byte keys are derived from it, HMAC-SHA256(agent_key, label):
 label `binauth` for passes, label `agent` for the agent's posts and their answers.
@@ -13,27 +12,25 @@ Pass (URL-safe text; the router takes it apart with `cut -d.`):
 GRANT is the grant's id (32 hex), limits are decimal, 0 is unlimited, CODE is lower-case hex of
 HMAC-SHA256(binauth key, "GRANT.SECONDS.UPKBIT.DOWNKBIT.UPKIB.DOWNKIB|CLIENTMAC|HID"), CLIENTMAC as `02:00:5e:aa:bb:01`
 and HID = hex SHA-256 of openNDS's client token: a pass opens one pre-authenticated session of one device, once.
-
-Agent post (text/plain, to `<portal.url>/agent/<gateway id>`):
-    1 SEQUENCE HEX                      HEX = HMAC-SHA256(agent key, "post|SEQUENCE|" + everything after this line)
-    boot BOOT_ID
-    uptime SECONDS
-    done ORDER RESULT                   one for each order of the last answer; RESULT is ok or failed
-    event METHOD MAC IN OUT START END TOKEN CUSTOM      one for each call of the BinAuth script since the last good post
-    json
-    <ndsctl json as printed>
-SEQUENCE is a decimal number that grows with every post: the larger of the clock and the last one plus one.
-
-Answer:
-    1 SEQUENCE HEX                      HEX = HMAC-SHA256(agent key, "answer|SEQUENCE|" + everything after this line)
-    ok                                  or: again N, when SEQUENCE was not larger than the last one, N
-    deauth ORDER CLIENTMAC GRANT        put this client out if its custom still carries this grant ("-": whatever it has)
-SEQUENCE is the post's own, so an old answer cannot be played back.
 """
 
 import hashlib
 import hmac
+import re
+from base64 import b64decode
+from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote, urlencode
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from ..errors import RequestError
+from ..grant import Limits
+from ..identity import parse_mac
+from .arrival import Arrival, Stage
+
+NAME: Final = "opennds"
 
 VERSION: Final = "1"
 BINAUTH_LABEL: Final = "binauth"
@@ -69,3 +66,118 @@ def pass_grant(custom: str) -> str | None:
     if len(parts) != 8 or parts[0] != VERSION or len(parts[1]) != 32:
         return None
     return parts[1]
+
+
+# -- the redirect ------------------------------------------------------------------------------------------------
+
+
+def recognises(query: Mapping[str, str]) -> bool:
+    return "fas" in query
+
+
+def arrive(gateway: str, query: Mapping[str, str], key: bytes, level: int) -> Arrival:
+    """The phone that a FAS query describes, at levels 1 to 3.
+
+    Level 1 is base64 of readable text and proves nothing; the pass does. Levels 2 and 3 are AES-256-CBC under the FAS
+    key, which at least only the router can have written. RequestError("bad-signature") where it cannot be read.
+    """
+    fields = _fields(_decoded(query["fas"]) if level == 1 else _decrypted(query["fas"], query.get("iv", ""), key))
+    hid = fields.get("hid", "")
+    address = fields.get("gatewayaddress", "")
+    if re.fullmatch(r"[0-9a-f]{64}", hid) is None or re.fullmatch(r"[0-9.]{7,15}:\d{1,5}", address) is None:
+        raise RequestError("bad-request", gateway)
+    admitted = query.get("status") == "authenticated"
+    return Arrival(
+        gateway=gateway,
+        stage=Stage.ADMITTED if admitted else Stage.WANTS_IN,
+        mac=parse_mac(fields.get("clientmac", "")),
+        ip=fields.get("clientip", ""),
+        ap_mac=_gateway_mac(fields.get("gatewaymac", "")),
+        data={
+            "hid": hid,
+            "gatewayaddress": address,
+            "gatewayhash": hashlib.sha256(fields.get("gatewayname", "").encode()).hexdigest(),
+        },
+    )
+
+
+def _decoded(fas: str) -> str:
+    try:
+        return b64decode(fas.replace(" ", "+"), validate=True).decode()
+    except ValueError as error:
+        raise RequestError("bad-signature", "fas") from error
+
+
+def _decrypted(fas: str, iv: str, key: bytes) -> str:
+    """As openssl is called there: the key's bytes cut or NUL-padded to 32, the IV is its 16 characters themselves."""
+    if len(iv) != 16 or not iv.isascii():
+        raise RequestError("bad-signature", "iv")
+    try:
+        ciphertext = b64decode(b64decode(fas.replace(" ", "+"), validate=True), validate=True)
+        decryptor = Cipher(algorithms.AES(key[:32].ljust(32, b"\0")), modes.CBC(iv.encode())).decryptor()
+        padded = decryptor.update(ciphertext) + decryptor.finalize()
+        unpadder = PKCS7(128).unpadder()
+        return (unpadder.update(padded) + unpadder.finalize()).decode()
+    except ValueError as error:
+        raise RequestError("bad-signature", "fas") from error
+
+
+def _fields(text: str) -> dict[str, str]:
+    parts = (part.partition("=") for part in text.split(", "))
+    return {name: value for name, separator, value in parts if separator}
+
+
+def _gateway_mac(text: str) -> str | None:
+    try:
+        return parse_mac(text)
+    except RequestError:
+        return None
+
+
+def rhid(hid: str, key: bytes) -> str:
+    """What the router compares: hex SHA-256 of hid and the FAS key."""
+    return hashlib.sha256(hid.encode() + key).hexdigest()
+
+
+def hand_back(arrival: Arrival, key: bytes, custom: str, landing: str) -> str:
+    """Levels 1 and 2: the URL at which the phone shows its pass; the router then sends it to `landing`."""
+    query = urlencode({"tok": rhid(arrival.data["hid"], key), "redir": landing, "custom": custom})
+    return f"http://{arrival.data['gatewayaddress']}/opennds_auth/?{query}"
+
+
+def limits_in_kilo(limits: Limits) -> dict[str, int]:
+    """openNDS's units: kbit/s and KiB, 0 is unlimited. Data left counts in both directions, so each gets all of it."""
+    quota = 0 if limits.total is None else max(1, limits.total // 1024)
+    return {
+        "seconds": limits.session,
+        "up_kbit": (limits.up or 0) // 1000,
+        "down_kbit": (limits.down or 0) // 1000,
+        "up_kib": quota,
+        "down_kib": quota,
+    }
+
+
+# -- level 3: authmon --------------------------------------------------------------------------------------------
+
+
+def authmon_entry(rhid_: str, limits: Limits, custom: str) -> str:
+    """One waiting phone in the answer to authmon's `view`: minutes rounded up, openNDS's units, percent-escaped."""
+    kilo = limits_in_kilo(limits)
+    minutes = -(-limits.session // 60)
+    fields = (rhid_, minutes, kilo["up_kbit"], kilo["down_kbit"], kilo["up_kib"], kilo["down_kib"], custom)
+    return quote(" ".join(str(field) for field in fields))
+
+
+def authmon_answer(action: str, entries: list[str]) -> str:
+    """What authmon gets to hear. It reads at most 1024 characters and four entries; the rest comes at its next poll.
+
+    It cannot be told from a phone, so `clear` clears nothing and an acknowledgement proves nothing.
+    """
+    if action not in ("view", "list"):
+        return "ack"
+    answer = "*"
+    for entry in entries[:4]:
+        if len(answer) + 1 + len(entry) > 1000:
+            break
+        answer += f" {entry}"
+    return answer

@@ -154,7 +154,7 @@ grant = Table(
     Column("up", BigInteger),
     Column("total", BigInteger),
     Column("interim", BigInteger, nullable=False),
-    # Gateways without RADIUS: what must reach them, and when one of them confirmed that it had.
+    # What the gateway's dialect needs later, and when a gateway without RADIUS showed that the grant is in force.
     Column("handback", Text),
     Column("confirmed_at", _Time),
     Index("ix_access_grant_gateway_ends_at", "gateway", "ends_at"),

@@ -1,0 +1,1 @@
+"""The controller's commands; pyproject.toml names them under `hotspot.commands`."""

@@ -1,0 +1,124 @@
+"""`hotspot check`, `activate` and `secrets create`: sites.toml, and the secrets that it names."""
+
+from pathlib import Path
+
+import click
+
+from hotspot.errors import ConfigError, Fault
+from hotspot.inventory import Checked
+from hotspot.inventory import check as check_text
+from hotspot.settings import create_secrets, secret_faults, secret_references
+from hotspot.sites import Inventory
+from hotspot.store import audit, revisions
+from hotspot.terminal import WRONG, Command, Group, Node, pass_node
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_DEFAULT = Path("sites.toml")
+
+
+def read_text(file: Path) -> str:
+    """The text of a configuration file; ConfigError where there is none."""
+    try:
+        return file.read_text()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not UTF-8 text (byte {error.start})") from error
+
+
+def located(file: Path, fault: Fault) -> str:
+    """`sites.toml:12: site[0].name: what is wrong`, as editors understand it."""
+    where = f"{file}:{fault.line}" if fault.line else str(file)
+    return f"{where}: {fault.path}: {fault.message}" if fault.path else f"{where}: {fault.message}"
+
+
+def summary(inventory: Inventory) -> dict[str, int | str]:
+    """What a city has, counted."""
+    return {
+        "city": inventory.city.name,
+        "sites": len(inventory.site),
+        "access_points": len(inventory.access_points()),
+        "gateways": len(inventory.gateway),
+        "plans": len(inventory.plans),
+    }
+
+
+def _as_json(faults: tuple[Fault, ...]) -> list[dict[str, object]]:
+    return [{"line": fault.line, "path": fault.path, "message": fault.message} for fault in faults]
+
+
+def _checked(node: Node, file: Path) -> tuple[str, Checked]:
+    """A file's text and what its check found, with this node's secrets among the warnings."""
+    text = read_text(file)
+    checked = check_text(text)
+    if checked.inventory is None:
+        return text, checked
+    missing, weak = secret_faults(checked.inventory, node.settings)
+    return text, Checked(checked.inventory, (), (*checked.warnings, *missing, *weak))
+
+
+def _report(node: Node, file: Path, checked: Checked) -> Inventory:
+    """Prints faults and warnings; ends the command where there are faults."""
+    for fault in checked.faults:
+        node.complain(located(file, fault))
+    for warning in checked.warnings:
+        node.complain(f"warning: {located(file, warning)}")
+    if checked.inventory is None:
+        node.answer({"ok": False, "faults": _as_json(checked.faults), "warnings": []})
+        node.say(f"{len(checked.faults)} faults in {file}")
+        node.fail(WRONG)
+    return checked.inventory
+
+
+@click.command(cls=Command)
+@click.argument("file", type=_FILE, default=_DEFAULT)
+@pass_node
+def check(node: Node, file: Path) -> None:
+    """Check a sites.toml and report every fault at once."""
+    _, checked = _checked(node, file)
+    inventory = _report(node, file, checked)
+    counts = summary(inventory)
+    node.answer({"ok": True, "faults": [], "warnings": _as_json(checked.warnings), "summary": counts})
+    node.say(
+        f"{file} is right: {counts['city']}, {counts['sites']} sites, {counts['access_points']} access points, "
+        f"{counts['gateways']} gateways, {counts['plans']} plans"
+    )
+
+
+@click.command(cls=Command)
+@click.argument("file", type=_FILE, default=_DEFAULT)
+@pass_node
+def activate(node: Node, file: Path) -> None:
+    """Check a sites.toml and make it the city's next revision."""
+    text, checked = _checked(node, file)
+    _report(node, file, checked)
+    with node.store.core.write() as connection:
+        before = revisions.active(connection)
+        revision = revisions.activate(connection, text, node.who, node.now)
+        fresh = before is None or before.number != revision.number
+        if fresh:
+            audit.record(connection, node.who, "activate", f"revision {revision.number}", node.now, file=file.name)
+    node.answer({"revision": revision.number, "changed": fresh, "warnings": _as_json(checked.warnings)})
+    node.say(f"revision {revision.number} is active" if fresh else f"revision {revision.number} is active already")
+
+
+@click.group(cls=Group)
+def secrets() -> None:
+    """The secrets that this node keeps."""
+
+
+@secrets.command()
+@click.option("--sites", "file", type=_FILE, default=_DEFAULT, help="The inventory that names the secrets.")
+@pass_node
+def create(node: Node, file: Path) -> None:
+    """Choose a master key and every secret that the inventory names and this node lacks.
+
+    An SSH key is no text to choose: `hotspot keys show` makes one.
+    """
+    checked = check_text(read_text(file))
+    inventory = _report(node, file, checked)
+    chosen = [reference for path, reference in secret_references(inventory) if path != "controller.key"]
+    names = [reference.removeprefix("env:") for reference in chosen if reference.startswith("env:")]
+    added = create_secrets(node.settings.state, node.settings.environment, names)
+    node.answer({"created": added})
+    node.say(f"created: {', '.join(added)}" if added else "nothing was missing")

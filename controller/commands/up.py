@@ -1,0 +1,170 @@
+"""`hotspot up`: the whole house on one box. Starts the services, shows where they listen, restarts what dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import click
+
+from hotspot.errors import ConfigError, Fault
+from hotspot.inventory import load
+from hotspot.settings import ENV_FILE, MASTER_KEY, create_secrets, secret_faults
+from hotspot.store.audit import record
+from hotspot.store.revisions import activate
+from hotspot.terminal import Command, Node, pass_node
+
+SERVICES: Final = ("portal", "radius", "telemetry")
+_GRACE: Final = 8.0
+"""Seconds that a service has to stop before it is killed."""
+_STEADY: Final = 30.0
+"""Seconds of life after which a service's death is a new misfortune, not one of a row."""
+_LONGEST_PAUSE: Final = 30.0
+
+
+@dataclass
+class Child:
+    """One service's process, and when to start it again."""
+
+    name: str
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    failures: int = 0
+    start_at: float = 0.0
+
+    def start(self, state: Path) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", self.name, "--state", str(state)])
+        self.started = time.monotonic()
+
+    def died(self) -> int | None:
+        """The exit code of a process that has ended since it was last asked."""
+        code = self.process.poll() if self.process else None
+        if code is None:
+            return None
+        lived = time.monotonic() - self.started
+        self.failures = 1 if lived > _STEADY else self.failures + 1
+        self.process = None
+        self.start_at = time.monotonic() + min(_LONGEST_PAUSE, 0.5 * 2 ** (self.failures - 1))
+        return code
+
+
+@dataclass
+class Supervisor:
+    """Keeps the services alive until told to stop."""
+
+    state: Path
+    children: list[Child] = field(default_factory=lambda: [Child(name) for name in SERVICES])
+
+    def run(self, node: Node, sites: "Followed", stop: threading.Event) -> None:
+        try:
+            while not stop.wait(0.2):
+                for child in self.children:
+                    code = child.died()
+                    if code is not None:
+                        node.complain(f"{child.name} ended with exit code {code}; starting it again")
+                    if child.process is None and time.monotonic() >= child.start_at:
+                        child.start(self.state)
+                sites.follow(node)
+        finally:
+            self.stop(node)
+
+    def stop(self, node: Node) -> None:
+        """Asks every service to stop, and kills what has not after the grace time."""
+        alive = [child.process for child in self.children if child.process]
+        for process in alive:
+            process.terminate()
+        deadline = time.monotonic() + _GRACE
+        for process in alive:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                node.complain(f"process {process.pid} did not stop; killed")
+                process.kill()
+                process.wait()
+
+
+@dataclass
+class Followed:
+    """A sites.toml whose changes become the next revision; a faulty change is reported and changes nothing."""
+
+    path: Path
+    seen: tuple[int, int] | None = None
+
+    def follow(self, node: Node) -> None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return  # an editor may be replacing it this moment
+        now = (status.st_mtime_ns, status.st_size)
+        if now == self.seen:
+            return
+        self.seen = now
+        try:
+            self.activate(node)
+        except ConfigError as error:
+            for fault in error.faults:
+                node.complain(f"{self.path}: {fault} (the active revision stays)")
+
+    def activate(self, node: Node) -> None:
+        """Makes the file's text the active revision. ConfigError with all faults."""
+        text = _read(self.path)
+        inventory = load(text)
+        with node.store.core.write() as connection:
+            revision = activate(connection, text, node.who, node.now)
+            if revision.activated_at == node.now:
+                record(connection, node.who, "inventory.activate", str(revision.number), node.now)
+        missing, weak = secret_faults(inventory, node.settings)
+        for fault in [*missing, *weak]:
+            node.complain(f"warning: {fault}")
+        node.say(f"revision {revision.number} of {inventory.city.name}: {len(inventory.site)} sites")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Fault(0, str(path), f"cannot be read: {error}")]) from error
+
+
+@click.command(cls=Command)
+@click.option(
+    "--sites",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("sites.toml"),
+    show_default=True,
+    help="The city's description; its changes are activated by themselves.",
+)
+@pass_node
+def up(node: Node, sites: Path) -> None:
+    """Run portal, RADIUS and telemetry on this box until Ctrl-C.
+
+    \b
+    hotspot secrets create --sites sites.toml
+    hotspot up --sites sites.toml
+    HOTSPOT_PORTAL_LISTEN=127.0.0.1:8000 hotspot up --state ./state
+    """
+    if not node.settings.environment.get(MASTER_KEY) and not (node.settings.state / "core.db").exists():
+        create_secrets(node.settings.state, dict(os.environ), [])
+        node.say(f"made a master key in {node.settings.state / ENV_FILE}; back it up")
+        node.__dict__.pop("settings")
+    node.settings.keys()
+    followed = Followed(sites)
+    followed.activate(node)
+    status = sites.stat()
+    followed.seen = (status.st_mtime_ns, status.st_size)
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    node.say(f"state in {node.settings.state}; Ctrl-C stops")
+    Supervisor(node.settings.state).run(node, followed, stop)
+    node.say("stopped")

@@ -1,0 +1,377 @@
+#!/bin/sh
+# Changes the configuration of an access point so that it comes back by itself. Runs under dash and busybox ash; needs
+# flock, sha256sum, tar, cut, grep, sed and tail, and no setsid, nohup, timeout, stat, diff or base64.
+#
+#   helper.sh observe               what is here; paths asked about stand in `paths` beside this file
+#   helper.sh fetch                 tar of the files named in `paths`
+#   helper.sh apply TX SECONDS      check, snapshot, arm the watchdog, switch; answers before the switch has happened
+#   helper.sh confirm TX            keep what was switched
+#   helper.sh rollback TX           give up what was switched, at once
+#   helper.sh recover               at boot, before the network: undo what nobody confirmed
+#
+# State, in $state (on flash):
+#   current     manifest of the committed configuration (first lines: tx, digest)
+#   pending     the same of a switched one that waits: tx, deadline (seconds of uptime), boot, digest, then the manifest.
+#               `mv pending current` is the commit, `mv pending rolling` begins a rollback: exactly one of them wins.
+#   rolling     a rollback under way; repeated until it is done
+#   snap.TX/    what stood in the place of everything that TX touches
+#   last        outcome of the last push, one line
+# and in $run (RAM): stage.TX/, call.*/, lock, applied, failed, watchdog, worker (pids).
+
+main() {
+	umask 077
+	root=${NIRKABEL_ROOT:-}
+	state=$root/var/lib/nirkabel
+	run=$root/run/nirkabel
+	verb=$1 tx=${2:-}
+	stage=$run/stage.$tx
+	case $tx in *[!0-9a-f]*) echo "result bad-payload transaction id"; exit 0 ;; esac
+	mkdir -p "$state" "$run"
+	case $verb in observe | fetch | confirm | rollback) stage=${0%/*} ;; esac # a folder of this contact alone
+	case $verb in
+	observe | fetch | apply | confirm | rollback) "do_$verb" "$@" ;;
+	recover) do_recover ;;
+	watch) watch ;;
+	work) work ;;
+	*) answer "bad-payload verb" ;;
+	esac
+}
+
+# -- small tools -------------------------------------------------------------------------------------------------
+
+answer() { # the result, and the end of this contact
+	echo "result $*"
+	case $* in armed*) ;; *) rm -rf "$stage" ;; esac # an armed stage is the worker's
+	exit 0
+}
+
+uptime() { cut -d. -f1 /proc/uptime; }
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+lock() { exec 9>"$run/lock" && flock 9 || answer "failed flock: $run/lock cannot be locked"; }
+field() { sed -n "s/^$2 //p;/^file /q" "$1" 2>/dev/null; } # a header line of current, pending or rolling
+entries() { sed -n "s/^$2 //p" "$1" 2>/dev/null; }         # the values of all lines of one kind
+paths_of() { entries "$1" file | cut -d' ' -f4-; }
+sum() { sha256sum <"$1" | cut -d' ' -f1; }
+symbolic() { ls -ld "$1" | cut -c1-10; }
+alive() { [ -s "$run/$1" ] && kill -0 "$(cat "$run/$1")" 2>/dev/null && grep -q "helper" "/proc/$(cat "$run/$1")/cmdline"; }
+lives() { # as alive, for a process that is just starting
+	alive "$1" || pause && alive "$1" || pause && alive "$1"
+}
+parents() { (umask 022 && mkdir -p "${1%/*}"); }
+note() { echo "$*" >"$state/last.new" && mv "$state/last.new" "$state/last"; }
+
+live_is() { # whether every file of a manifest stands as it says
+	entries "$1" file | while read -r hash _ mode path; do
+		[ -f "$root$path" ] && [ "$(sum "$root$path")" = "$hash" ] && [ "$(symbolic "$root$path")" = "$mode" ] || exit 1
+	done
+}
+
+kill_tree() { # PID and everything it started; stopped first, so that it starts no more
+	kill -STOP "$1" 2>/dev/null
+	for process in /proc/[0-9]*; do
+		[ "$(sed 's/.*) . \([0-9]*\) .*/\1/' "$process/stat" 2>/dev/null)" = "$1" ] && (kill_tree "${process#/proc/}")
+	done
+	kill -9 "$1" 2>/dev/null
+}
+
+bounded() { # COMMAND: its exit code; not 0 when it had to be stopped
+	sh -c "$1" </dev/null >>"$run/reload.log" 2>&1 9>&- &
+	child=$!
+	(
+		sleep "${NIRKABEL_RELOAD_SECONDS:-60}"
+		echo "not done in time: $1" >>"$run/reload.log"
+		kill_tree "$child"
+	) </dev/null >/dev/null 2>&1 9>&- &
+	guard=$!
+	wait "$child"
+	code=$?
+	kill_tree "$guard"
+	wait "$guard" 2>/dev/null
+	return "$code"
+}
+
+pause() { sleep 0.2 2>/dev/null || sleep 1; } # some busybox sleeps know whole seconds only
+
+# -- observe, fetch ----------------------------------------------------------------------------------------------
+
+do_observe() {
+	lock
+	settle
+	echo "helper 1"
+	echo "current $(field "$state/current" digest)"
+	if [ -f "$state/pending" ]; then
+		word=switching
+		[ -f "$run/applied" ] && word=applied
+		echo "pending $(field "$state/pending" tx) $(($(field "$state/pending" deadline) - $(uptime))) $word"
+	fi
+	[ -f "$state/last" ] && echo "last $(cat "$state/last")"
+	entries "$state/current" file | while read -r hash _ mode path; do echo "committed $hash $mode $path"; done
+	{ paths_of "$state/current"; cat "$stage/paths"; } | sort -u | while read -r path; do
+		if [ -f "$root$path" ]; then
+			echo "live $(sum "$root$path") $(symbolic "$root$path") $path"
+		else
+			echo "live - - $path"
+		fi
+	done
+	answer observed
+}
+
+do_fetch() {
+	cd "$root/" || exit 1
+	while read -r path; do [ -f ".$path" ] && echo ".$path"; done <"$stage/paths" >"$stage/there"
+	tar czf - -T "$stage/there"
+	rm -rf "$stage"
+	exit 0
+}
+
+# -- apply -------------------------------------------------------------------------------------------------------
+
+do_apply() {
+	seconds=$3
+	case $seconds in '' | *[!0-9]*) answer "bad-payload seconds" ;; esac
+	lock
+	settle
+	[ -f "$state/pending" ] && answer "busy $(field "$state/pending" tx)"
+	verify_stage
+	digest=$(sum "$stage/manifest")
+	if [ "$(field "$state/current" digest)" = "$digest" ] && live_is "$stage/manifest"; then answer "insync $digest"; fi
+	validate
+	snapshot || answer "failed snapshot"
+	arm
+	answer "armed $digest"
+}
+
+verify_stage() { # the stage holds exactly what its manifest says
+	[ "$(head -n 1 "$stage/manifest")" = "nirkabel 1" ] || answer "bad-payload manifest"
+	[ -d "$stage/files" ] || answer "bad-payload files"
+	paths_of "$stage/manifest" | sort >"$stage/listed"
+	(cd "$stage/files" && find . -type f | sed 's/^\.//' | sort) >"$stage/found"
+	cmp -s "$stage/listed" "$stage/found" || answer "bad-payload files differ from manifest"
+	entries "$stage/manifest" file | while read -r hash _ _ path; do
+		[ "$(sum "$stage/files$path")" = "$hash" ] || exit 1
+	done || answer "bad-payload sums"
+}
+
+validate() { # the access point's own tools read the staged files
+	entries "$stage/manifest" check >"$stage/checks"
+	while read -r check; do
+		(cd "$stage/files" && sh -c "$check") >"$stage/check.log" 2>&1 </dev/null 9>&- ||
+			answer "invalid $check: $(tail -n 3 "$stage/check.log" | tr '\n' ' ')"
+	done <"$stage/checks"
+}
+
+snapshot() { # everything that will be written or removed, as it stands
+	snap=$state/snap.$tx
+	for old in "$state"/snap.*; do rm -rf "$old"; done
+	mkdir -p "$snap/files" || return 1
+	{ paths_of "$stage/manifest"; paths_of "$state/current"; } | sort -u >"$snap/touched"
+	: >"$snap/present"
+	while read -r path; do
+		[ -f "$root$path" ] || continue
+		parents "$snap/files$path"
+		cp -p "$root$path" "$snap/files$path" && echo "$path" >>"$snap/present" || return 1
+	done <"$snap/touched"
+	cp "$stage/manifest" "$snap/manifest" && sync
+}
+
+arm() { # from the moment `pending` stands, this configuration is undone unless it is confirmed
+	install_recovery
+	rm -f "$run/applied" "$run/failed" "$run/worker" "$run/watchdog" "$run/reload.log"
+	{
+		echo "tx $tx"
+		echo "deadline $(($(uptime) + seconds))"
+		echo "boot $(boot_id)"
+		echo "digest $digest"
+		cat "$stage/manifest"
+	} >"$state/pending.new"
+	sync
+	mv "$state/pending.new" "$state/pending"
+	sync
+	detach watch watchdog
+	lives watchdog || { rollback "the watchdog did not start"; answer "failed watchdog"; }
+	detach work worker
+}
+
+detach() { # VERB PIDFILE: a process that outlives this connection
+	cp "$0" "$state/helper.sh.new" && mv "$state/helper.sh.new" "$state/helper.sh"
+	(
+		trap '' HUP
+		NIRKABEL_ROOT=$root exec sh "$state/helper.sh" "$1" "$tx"
+	) </dev/null >/dev/null 2>&1 9>&- &
+	echo $! >"$run/$2"
+}
+
+install_recovery() { # a unit of our own, outside the managed files: it must stand before the first of them does
+	units=$root/etc/systemd/system
+	[ -d "$units" ] || return 0
+	cat >"$state/recover.unit" <<-UNIT
+		[Unit]
+		Description=Undo an access point configuration that was never confirmed
+		DefaultDependencies=no
+		RequiresMountsFor=/var/lib/nirkabel
+		After=local-fs.target
+		Before=network-pre.target nirkabel-net.service
+		Wants=network-pre.target
+
+		[Service]
+		Type=oneshot
+		ExecStart=/bin/sh /var/lib/nirkabel/helper.sh recover
+
+		[Install]
+		WantedBy=multi-user.target
+	UNIT
+	cmp -s "$state/recover.unit" "$units/nirkabel-recover.service" && return 0
+	cp "$state/recover.unit" "$units/nirkabel-recover.service"
+	chmod 644 "$units/nirkabel-recover.service"
+	(umask 022 && mkdir -p "$units/multi-user.target.wants")
+	ln -sf ../nirkabel-recover.service "$units/multi-user.target.wants/nirkabel-recover.service"
+}
+
+# -- the worker: the switch itself -------------------------------------------------------------------------------
+
+work() {
+	if switch && reload "$stage/manifest" "$stage/changed"; then
+		: >"$run/applied"
+		rm -rf "$stage"
+	else
+		: >"$run/failed" # the watchdog sees it and rolls back
+	fi
+}
+
+switch() {
+	manifest=$stage/manifest
+	: >"$stage/changed" || return 1
+	entries "$state/current" undo >"$stage/undo.old"
+	entries "$manifest" undo >"$stage/undo.new"
+	missing "$stage/undo.old" "$stage/undo.new" | while read -r gone; do bounded "$gone" || :; done
+	entries "$manifest" file >"$stage/entries"
+	while read -r hash mode shown path; do
+		if [ -f "$root$path" ] && [ "$(sum "$root$path")" = "$hash" ] && [ "$(symbolic "$root$path")" = "$shown" ]; then
+			continue
+		fi
+		parents "$root$path"
+		cp "$stage/files$path" "$root$path.nirkabel-new" && chmod "$mode" "$root$path.nirkabel-new" || return 1
+		echo "$path" >>"$stage/changed"
+	done <"$stage/entries" || return 1
+	sync
+	while read -r path; do mv "$root$path.nirkabel-new" "$root$path" || return 1; done <"$stage/changed" || return 1
+	paths_of "$state/current" >"$stage/paths.old"
+	missing "$stage/paths.old" "$stage/listed" >"$stage/gone"
+	while read -r path; do rm -f "$root$path"; done <"$stage/gone"
+	cat "$stage/gone" >>"$stage/changed"
+	sync
+}
+
+missing() { # the lines of the first file that the second lacks; an empty -f list matches all in busybox
+	if [ -s "$2" ]; then grep -Fxv -f "$2" "$1" || :; else cat "$1"; fi
+}
+
+reload() { # MANIFEST CHANGED: the commands whose paths changed, or that name none
+	entries "$1" reload >"$run/reloads"
+	while read -r paths command; do
+		if [ "$paths" != - ]; then
+			[ -s "$2" ] && echo "$paths" | tr , '\n' | grep -Fxq -f "$2" || continue
+		fi
+		bounded "$command" || return 1
+	done <"$run/reloads"
+}
+
+# -- confirm, rollback, recovery ---------------------------------------------------------------------------------
+
+do_confirm() {
+	tries=40
+	while [ "$tries" -gt 0 ] && [ ! -f "$run/applied" ] && [ "$(field "$state/pending" tx)" = "$tx" ]; do
+		tries=$((tries - 1))
+		pause
+	done
+	lock
+	settle
+	[ "$(field "$state/pending" tx)" = "$tx" ] || answer "refused $(cat "$state/last" 2>/dev/null || echo nothing is pending)"
+	[ -f "$run/applied" ] || answer switching
+	live_is "$state/pending" || answer "refused the files are not as the manifest says"
+	[ "$(uptime)" -lt "$(field "$state/pending" deadline)" ] || answer "refused too late"
+	mv "$state/pending" "$state/current" || answer "refused rolled back"
+	note "$tx confirmed"
+	sync
+	[ -s "$run/watchdog" ] && kill "$(cat "$run/watchdog")" 2>/dev/null
+	rm -rf "$state/snap.$tx" "$run/applied" "$run/watchdog" "$run/worker"
+	answer "confirmed $(field "$state/current" digest)"
+}
+
+do_rollback() {
+	lock
+	[ "$(field "$state/pending" tx)" = "$tx" ] || answer "refused nothing of $tx is pending"
+	rollback "asked for"
+	answer reverted
+}
+
+do_recover() { # nothing runs yet at boot: files only, the services start with what is restored
+	lock
+	booting=1
+	[ -f "$state/pending" ] || [ -f "$state/rolling" ] || exit 0
+	rollback "the access point restarted before the confirmation"
+}
+
+settle() { # whatever an earlier push left behind is brought to an end before anything else happens
+	[ -f "$state/rolling" ] && rollback "a rollback was interrupted"
+	[ -f "$state/pending" ] || return 0
+	if [ "$(field "$state/pending" boot)" != "$(boot_id)" ]; then
+		rollback "the access point restarted before the confirmation"
+	elif ! alive watchdog; then
+		rollback "its watchdog was dead"
+	fi
+}
+
+watch() { # waits for the deadline or for a failed worker; the confirmation ends it
+	while [ "$(field "$state/pending" tx)" = "$tx" ]; do
+		reason=
+		[ "$(uptime)" -ge "$(field "$state/pending" deadline)" ] && reason="not confirmed in time"
+		[ -f "$run/failed" ] && reason="a reload failed: $(tail -n 2 "$run/reload.log" 2>/dev/null | tr '\n' ' ')"
+		if [ -n "$reason" ]; then
+			lock
+			[ "$(field "$state/pending" tx)" = "$tx" ] && rollback "$reason"
+			exit 0
+		fi
+		sleep 1
+	done
+}
+
+rollback() { # REASON; under the lock. Can be repeated at any point: `rolling` goes last
+	# A subshell keeps the variables of the transaction that found the remains.
+	(
+		[ -f "$state/rolling" ] || mv "$state/pending" "$state/rolling" || exit 1
+		old=$(field "$state/rolling" tx)
+		snap=$state/snap.$old
+		stop_worker
+		mkdir -p "$run/back"
+		entries "$state/current" undo >"$run/back/undo.old"
+		entries "$state/rolling" undo >"$run/back/undo.new"
+		if [ -z "${booting:-}" ]; then
+			missing "$run/back/undo.new" "$run/back/undo.old" | while read -r gone; do bounded "$gone" || :; done
+		fi
+		while read -r path; do
+			rm -f "$root$path.nirkabel-new"
+			if grep -Fxq "$path" "$snap/present"; then
+				parents "$root$path"
+				cp -p "$snap/files$path" "$root$path.nirkabel-new" && mv "$root$path.nirkabel-new" "$root$path"
+			else
+				rm -f "$root$path"
+			fi
+		done <"$snap/touched"
+		sync
+		if [ -z "${booting:-}" ]; then
+			[ -f "$state/current" ] && reload "$state/current" "$snap/touched"
+		fi
+		note "$old reverted: $1"
+		rm -f "$state/rolling" "$run/applied" "$run/failed"
+		sync
+		rm -rf "$snap" "$run/back" "$run/stage.$old"
+	)
+}
+
+stop_worker() {
+	alive worker && kill_tree "$(cat "$run/worker")"
+	rm -f "$run/worker"
+}
+
+main "$@"

@@ -1,0 +1,88 @@
+"""What one contact sends to an access point, and how its helper is started. Pure: the same input gives the same bytes.
+
+Everything travels in one exec: stdin is a `ustar.gz` with the helper and, for a push, the manifest and the files. The
+command line unpacks it, and runs the helper only when its SHA-256 is the one that the command line names: a stream that
+was cut or changed on its way never runs.
+
+Manifest, one entry a line, in this order:
+    nirkabel 1
+    file SHA256 MODE SYMBOLIC PATH      MODE octal, SYMBOLIC as `ls -l` shows it (-rw-r--r--)
+    check COMMAND                       run in the folder of the staged files
+    reload PATHS COMMAND                PATHS joined by commas, "-" for always
+    undo COMMAND                        run when the configuration that follows has no such line
+"""
+
+import gzip
+import hashlib
+import io
+import re
+import stat
+import tarfile
+from importlib.resources import files
+
+from .desired import Desired
+
+VERSION = 1
+_TX = re.compile(r"[0-9a-f]{16,64}")
+
+
+def helper() -> bytes:
+    """The script that runs on the access point."""
+    return (files("controller") / "helper/helper.sh").read_bytes()
+
+
+def manifest(desired: Desired) -> str:
+    """The text of a configuration's manifest."""
+    lines = [f"nirkabel {VERSION}"]
+    for file in sorted(desired.files, key=lambda file: file.path):
+        symbolic = stat.filemode(stat.S_IFREG | file.mode)
+        lines.append(f"file {file.sha256} {file.mode:o} {symbolic} {file.path}")
+    lines += [f"check {command}" for command in desired.checks]
+    lines += [f"reload {','.join(reload.paths) or '-'} {reload.command}" for reload in desired.reloads]
+    lines += [f"undo {command}" for command in desired.undo]
+    return "\n".join(lines) + "\n"
+
+
+def digest(text: str) -> str:
+    """The name of a configuration: SHA-256 of its manifest, 64 hex digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _archive(members: dict[str, tuple[bytes, int]]) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, (data, mode) in sorted(members.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), mode
+            tar.addfile(entry, io.BytesIO(data))
+    return gzip.compress(raw.getvalue(), 6, mtime=0)
+
+
+def pack(desired: Desired, script: bytes) -> bytes:
+    """The stream of a push."""
+    members = {f"files{file.path}": (file.data, file.mode) for file in desired.files}
+    members["manifest"] = (manifest(desired).encode(), 0o600)
+    return _archive({**members, "helper.sh": (script, 0o700)})
+
+
+def pack_call(script: bytes, paths: tuple[str, ...] = ()) -> bytes:
+    """The stream of a question: the helper and the paths that it is asked about."""
+    listed = "".join(f"{path}\n" for path in paths)
+    return _archive({"helper.sh": (script, 0o700), "paths": (listed.encode(), 0o600)})
+
+
+def command(script: bytes, verb: str, tx: str = "", *arguments: int, root: str = "") -> str:
+    """The shell text that takes such a stream on stdin and runs the helper's verb. `tx` is 16 to 64 hex digits.
+
+    A push is unpacked where its worker will look for it, every other contact into a folder of its own.
+    """
+    if tx and _TX.fullmatch(tx) is None:
+        raise ValueError(f"{tx!r} is no transaction id")
+    run = f"{root}/run/nirkabel"
+    stage = f"{run}/stage.{tx}" if verb == "apply" else f"$(mktemp -d {run}/call.XXXXXX)"
+    words = " ".join([verb, tx, *map(str, arguments)]).strip()
+    return (
+        f"umask 077; mkdir -p {run}; s={stage}; mkdir -p $s && tar xzf - -C $s 2>/dev/null && "
+        f'[ "$(sha256sum <$s/helper.sh)" = "{hashlib.sha256(script).hexdigest()}  -" ] && '
+        f"{{ NIRKABEL_ROOT={root} sh $s/helper.sh {words}; exit; }}; rm -rf $s; echo result damaged"
+    )

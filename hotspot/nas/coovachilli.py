@@ -1,0 +1,130 @@
+"""CoovaChilli and what speaks like it (uspot, Cradlepoint): the UAM redirect, the logon call, RADIUS. Pure.
+
+Source: coova-chilli src/redir.c (bstring_buildurl, redir_getreq), src/chilli.c (acct_req); vectors in tests/nas.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import quote
+
+from ..errors import RequestError
+from ..grant import Limits
+from ..identity import parse_mac
+from . import attributes
+from .arrival import Arrival, Stage
+
+NAME: Final = "coovachilli"
+
+_STAGES: Final = {
+    "notyet": Stage.WANTS_IN,
+    "splash": Stage.WANTS_IN,
+    "challenge": Stage.WANTS_IN,
+    "failed": Stage.REFUSED,
+    "reject": Stage.REFUSED,  # uspot's word
+    "success": Stage.ADMITTED,
+    "already": Stage.ADMITTED,
+    "logoff": Stage.LEFT,
+}
+
+
+def recognises(query: Mapping[str, str]) -> bool:
+    return {"res", "uamip", "uamport"} <= query.keys()
+
+
+def arrive(gateway: str, url: str, query: Mapping[str, str], secret: bytes) -> Arrival:
+    """The phone that a UAM redirect describes.
+
+    `url` is the whole URL as the gateway wrote it, its escapes untouched: `md`, the last parameter, is the upper-case
+    hex MD5 of everything before it followed by the UAM secret. RequestError("bad-signature") where it is not.
+    """
+    signed, _, md = url.rpartition("&md=")
+    expected = hashlib.md5(signed.encode() + secret, usedforsecurity=False).hexdigest()
+    if not signed or not hmac.compare_digest(md.lower().encode(), expected.encode()):
+        raise RequestError("bad-signature", gateway)
+    stage = _STAGES.get(query["res"])
+    if stage is None:
+        raise RequestError("bad-request", f"res={query['res'][:20]}")
+    if re.fullmatch(r"[0-9.]{7,15}", query["uamip"]) is None or re.fullmatch(r"\d{1,5}", query["uamport"]) is None:
+        raise RequestError("bad-request", "uamip or uamport")
+    data = {name: query[name] for name in ("uamip", "uamport", "challenge") if name in query}
+    return Arrival(
+        gateway=gateway,
+        stage=stage,
+        mac=parse_mac(query.get("mac", "")),
+        ip=query.get("ip", ""),
+        ap_mac=_mac_or_none(query.get("called", "")),
+        message=query.get("reply", ""),
+        data=data,
+    )
+
+
+def _mac_or_none(text: str) -> str | None:
+    try:
+        return parse_mac(text)
+    except RequestError:
+        return None  # `called` is whatever the option nasmac says
+
+
+def chap_response(challenge: str, secret: bytes, password: str, ident: int = 0) -> str:
+    """The `response` of a logon: MD5(ident | password | MD5(challenge | secret)), lower-case hex."""
+    try:
+        raw = bytes.fromhex(challenge)
+    except ValueError as error:
+        raise RequestError("bad-request", "challenge") from error
+    secured = hashlib.md5(raw + secret, usedforsecurity=False).digest()
+    return hashlib.md5(bytes([ident]) + password.encode() + secured, usedforsecurity=False).hexdigest()
+
+
+def hand_back(arrival: Arrival, user_name: str, password: str, secret: bytes) -> str:
+    """The URL at which the phone logs on with a ticket. RequestError("expired") without a challenge."""
+    challenge = arrival.data.get("challenge")
+    if not challenge:
+        raise RequestError("expired", "no challenge")
+    response = chap_response(challenge, secret, password)
+    return f"{_gateway(arrival)}/logon?username={quote(user_name)}&response={response}"
+
+
+def log_off(arrival_data: Mapping[str, str]) -> str | None:
+    """The URL at which a phone logs itself off."""
+    if not {"uamip", "uamport"} <= arrival_data.keys():
+        return None
+    return f"http://{arrival_data['uamip']}:{arrival_data['uamport']}/logoff"
+
+
+def prelogin(arrival: Arrival) -> str:
+    """The URL that sends the phone back here with a new challenge."""
+    return f"{_gateway(arrival)}/prelogin"
+
+
+def _gateway(arrival: Arrival) -> str:
+    return f"http://{arrival.data['uamip']}:{arrival.data['uamport']}"
+
+
+def accept(limits: Limits) -> attributes.Attributes:
+    """The limits of an Access-Accept. Intervals below a minute make CoovaChilli send none, so they are raised to 60."""
+    kept = [
+        (name, max(60, value) if name == "Acct-Interim-Interval" and isinstance(value, int) else value)
+        for name, value in attributes.common(limits)
+    ]
+    return [*kept, *attributes.wispr(limits), *attributes.coovachilli(limits)]
+
+
+def client_counters(view_point: int | None, received: int, sent: int) -> tuple[int, int]:
+    """(down, up) of the client from Acct-Input and Acct-Output octets.
+
+    CoovaChilli-Acct-View-Point 2, the default of its builds, counts as the client sees it: Input is what it received.
+    1 is RFC 2866's view from the gateway.
+    """
+    return (sent, received) if view_point == 1 else (received, sent)
+
+
+def disconnect(user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:
+    """The attributes by which it knows a session: without User-Name it stays silent."""
+    return [
+        ("User-Name", user_name),
+        ("Acct-Session-Id", acct_session_id),
+        ("Calling-Station-Id", mac.replace(":", "-").upper()),
+    ]

@@ -1,0 +1,199 @@
+"""The agent on an openNDS router: its signed posts, our signed answers, and the sessions they tell of. Pure.
+
+Agent post (text/plain, to `<portal.url>/agent/<gateway id>`):
+    1 SEQUENCE HEX                      HEX = HMAC-SHA256(agent key, "post|SEQUENCE|" + everything after this line)
+    boot BOOT_ID
+    uptime SECONDS
+    done ORDER RESULT                   one for each order of the last answer; RESULT is ok or failed
+    event METHOD MAC IN OUT START END TOKEN CUSTOM      one for each call of the BinAuth script since the last good post
+    json
+    <ndsctl json as printed>
+SEQUENCE is a decimal number that grows with every post: the larger of the clock and the last one plus one.
+
+Answer:
+    1 SEQUENCE HEX                      HEX = HMAC-SHA256(agent key, "answer|SEQUENCE|" + everything after this line)
+    ok                                  or: again N, when SEQUENCE was not larger than the last one, N
+    deauth ORDER CLIENTMAC GRANT        put this client out if its custom still carries this grant; "-": whatever it has
+SEQUENCE is the post's own, so an old answer cannot be played back.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+from ..errors import RequestError
+from ..identity import parse_mac
+from ..session import Record, RecordKind
+from .opennds import pass_grant
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client in `ndsctl json`. Counters are in bytes (openNDS prints KiB), down and up from the client's view."""
+
+    mac: str
+    token: str
+    authenticated: bool
+    started_at: int
+    down: int
+    up: int
+    custom: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """One call of the BinAuth script: an admission or its end, with exact counters in bytes."""
+
+    method: str
+    mac: str
+    down: int
+    up: int
+    started_at: int
+    ended_at: int
+    token: str
+    custom: str
+
+
+@dataclass(frozen=True)
+class Post:
+    """One post of an agent."""
+
+    sequence: int
+    boot_id: str
+    uptime: int
+    done: tuple[tuple[str, bool], ...]
+    events: tuple[Event, ...]
+    clients: tuple[Client, ...] | None
+    """None where openNDS did not answer the agent."""
+
+
+_CAUSES: Final = {
+    "client_deauth": "User-Request",
+    "idle_deauth": "Idle-Timeout",
+    "timeout_deauth": "Session-Timeout",
+    "downquota_deauth": "Session-Timeout",
+    "upquota_deauth": "Session-Timeout",
+    "download_quota_deauth": "Session-Timeout",
+    "upload_quota_deauth": "Session-Timeout",
+    "ndsctl_deauth": "Admin-Reset",
+    "shutdown_deauth": "NAS-Request",
+}
+
+
+def _signature(key: bytes, kind: str, sequence: int, body: str) -> str:
+    return hmac.new(key, f"{kind}|{sequence}|{body}".encode(), hashlib.sha256).hexdigest()
+
+
+def parse_post(key: bytes, text: str) -> Post:
+    """An agent's post whose signature holds. `key` is the derived agent key.
+
+    RequestError("bad-signature") for a foreign post, ("bad-request") for one of ours that cannot be read.
+    """
+    head, _, body = text.partition("\n")
+    match = re.fullmatch(r"1 (\d{1,18}) ([0-9a-f]{64})", head.strip())
+    if match is None or not hmac.compare_digest(match[2], _signature(key, "post", int(match[1]), body)):
+        raise RequestError("bad-signature", "agent")
+    lines, _, listing = body.partition("\njson\n")
+    boot_id, uptime = "", 0
+    done: list[tuple[str, bool]] = []
+    events: list[Event] = []
+    for line in lines.split("\n"):
+        word, *rest = line.split(" ")
+        try:
+            if word == "boot":
+                boot_id = rest[0][:64]
+            elif word == "uptime":
+                uptime = int(rest[0])
+            elif word == "done":
+                done.append((rest[0], rest[1] == "ok"))
+            elif word == "event":
+                events.append(_event(rest))
+        except (IndexError, ValueError) as error:
+            raise RequestError("bad-request", f"agent line {line[:60]!r}") from error
+    return Post(int(match[1]), boot_id, uptime, tuple(done), tuple(events), _clients(listing))
+
+
+def _event(words: list[str]) -> Event:
+    method, mac, down, up, start, end, token, custom = words[:8]
+    return Event(method, parse_mac(mac), int(down), int(up), int(start), int(end), token, unquote(custom))
+
+
+def _number(value: object) -> int:
+    return int(value) if isinstance(value, str) and value.isdigit() else 0
+
+
+def _clients(listing: str) -> tuple[Client, ...] | None:
+    if not listing.strip():
+        return None
+    try:
+        clients = json.loads(listing).get("clients", {})
+        return tuple(
+            Client(
+                mac=parse_mac(entry["mac"]),
+                token=entry["token"],
+                authenticated=entry["state"] == "Authenticated",
+                started_at=_number(entry["session_start"]),
+                down=_number(entry["download_this_session"]) * 1024,
+                up=_number(entry["upload_this_session"]) * 1024,
+                custom=entry["custom"],
+            )
+            for entry in clients.values()
+        )
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise RequestError("bad-request", "ndsctl json") from error
+
+
+def answer(key: bytes, sequence: int, lines: list[str]) -> str:
+    """The signed answer to a post: `ok` and orders, or `again N`."""
+    body = "".join(f"{line}\n" for line in lines)
+    return f"1 {sequence} {_signature(key, 'answer', sequence, body)}\n{body}"
+
+
+def session_records(post: Post, gateway: str, site: str, devices: Mapping[str, str], now: int) -> list[Record]:
+    """What a post says about sessions. `devices` maps the MAC addresses in it to device ids.
+
+    A session is one openNDS client token from one start; its ticket is the grant in its pass. A client of whom openNDS
+    knows no pass of ours is recorded without one: it is in all the same, and that should be seen. The router's
+    clock may be wrong; a post's sequence tells what it is, so durations are its own and moments are ours.
+    """
+    offset = now - post.sequence
+    records: list[Record] = []
+    for client in post.clients or ():
+        if client.authenticated:
+            records.append(
+                Record(
+                    kind=RecordKind.INTERIM,
+                    gateway=gateway,
+                    acct_session_id=f"{client.token}-{client.started_at}",
+                    device=devices[client.mac],
+                    ticket=pass_grant(client.custom),
+                    site=site,
+                    at=now,
+                    seconds=max(0, post.sequence - client.started_at),
+                    down=client.down,
+                    up=client.up,
+                )
+            )
+    for event in post.events:
+        if event.method in _CAUSES:
+            records.append(
+                Record(
+                    kind=RecordKind.STOP,
+                    gateway=gateway,
+                    acct_session_id=f"{event.token}-{event.started_at}",
+                    device=devices[event.mac],
+                    ticket=pass_grant(event.custom),
+                    site=site,
+                    at=event.ended_at + offset,
+                    seconds=max(0, event.ended_at - event.started_at),
+                    down=event.down,
+                    up=event.up,
+                    cause=_CAUSES[event.method],
+                )
+            )
+    return records

@@ -1,0 +1,101 @@
+"""How a service process starts, logs and stops: `python -m portal`, `python -m radius`, `python -m telemetry`."""
+
+import argparse
+import logging
+import multiprocessing.connection
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from .errors import ConfigError, HotspotError
+from .settings import Settings
+from .terminal import FAILED, WRONG
+
+Main = Callable[[Settings, threading.Event], None]
+"""A service's body: runs until the event is set."""
+
+
+def configure_logging() -> None:
+    """One JSON object a line on stderr: time, level, event, and what belongs to it. No personal value, no secret."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def run(name: str, main: Main) -> int:
+    """Runs one service in the foreground until SIGTERM or SIGINT. The exit code for the supervisor: 0, 1 or 2."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {name}", description=f"Runs the {name} service in the foreground."
+    )
+    parser.add_argument("--state", type=Path, help="the state folder (default: $HOTSPOT_STATE)")
+    arguments = parser.parse_args()
+    configure_logging()
+    log = structlog.get_logger(name)
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    try:
+        main(Settings.load(arguments.state), stop)
+    except ConfigError as error:
+        log.error("configuration", faults=[str(fault) for fault in error.faults])
+        return WRONG
+    except HotspotError as error:
+        log.error("stopped", error=str(error))
+        return FAILED
+    return 0
+
+
+def announce_web(name: str, scheme: str, address: tuple[str, int], stop: threading.Event) -> threading.Thread:
+    """Announces a web service once it accepts connections, from a thread of its own."""
+    host, port = address
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where "everywhere" is found
+
+    def wait() -> None:
+        while not stop.wait(0.05):
+            try:
+                socket.create_connection((reachable, port), timeout=1).close()
+            except OSError:
+                continue
+            announce(name, f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+            return
+
+    thread = threading.Thread(target=wait, name="announce", daemon=True)
+    thread.start()
+    return thread
+
+
+def end_with_parent() -> None:
+    """Ends this worker process when the process that started it is gone: alone it would only hold the port."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(FAILED)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def announce(name: str, where: str) -> None:
+    """Tells a supervisor, and whoever watches, that a service is ready and where."""
+    print(f"{name} listening on {where}", flush=True)  # noqa: T201 - this line is the service's output

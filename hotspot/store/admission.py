@@ -1,0 +1,188 @@
+"""Grants, the tickets that carry them through RADIUS, and what a person has used today."""
+
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
+
+from ..grant import Grant, Limits, Usage, local_day
+from ..session import share
+from ..ticket import LIFETIME, Ticket
+from .schema import grant, session, ticket
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """A grant as a ticket's redemption found it. `at` is when the ticket was first redeemed."""
+
+    grant: Grant
+    at: int
+
+
+def add_grant(connection: Connection, value: Grant, revision: int, handback: str | None = None) -> None:
+    """Keeps a grant. `handback` is what its dialect needs later: openNDS level 3 the entry for authmon, CoovaChilli the
+    URL at which the phone logs itself off."""
+    connection.execute(
+        insert(grant).values(
+            id=value.id,
+            person_id=value.person,
+            device_id=value.device,
+            site=value.site,
+            gateway=value.gateway,
+            plan=value.plan,
+            method=value.method,
+            language=value.language,
+            revision=revision,
+            starts_at=value.starts_at,
+            ends_at=value.ends_at,
+            idle=value.limits.idle,
+            down=value.limits.down,
+            up=value.limits.up,
+            total=value.limits.total,
+            interim=value.limits.interim,
+            handback=handback,
+        )
+    )
+
+
+def add_ticket(connection: Connection, value: Ticket) -> None:
+    connection.execute(
+        insert(ticket).values(id=value.id, grant_id=value.grant, gateway=value.gateway, expires_at=value.expires_at)
+    )
+
+
+def redeem(
+    connection: Connection, ticket_id: str, gateway: str, request_authenticator: bytes, now: int
+) -> Redeemed | None:
+    """The grant behind a ticket, once. The caller has checked the ticket's password.
+
+    The request that redeemed it may come again, to any node, and gets the same grant and the same time; any other
+    request, another gateway and an expired ticket get None.
+    """
+    unspent = (ticket.c.redeemed_at.is_(None)) & (ticket.c.expires_at >= now)
+    same = ticket.c.request_authenticator == request_authenticator
+    won = connection.execute(
+        update(ticket)
+        .where(ticket.c.id == ticket_id, ticket.c.gateway == gateway, or_(unspent, same))
+        .values(
+            redeemed_at=func.coalesce(ticket.c.redeemed_at, now),
+            request_authenticator=request_authenticator,
+        )
+        .returning(ticket.c.grant_id, ticket.c.redeemed_at)
+    ).one_or_none()
+    if won is None:
+        return None
+    row = connection.execute(select(grant).where(grant.c.id == won.grant_id)).one()
+    return Redeemed(grant_of(row), won.redeemed_at)
+
+
+def grant_of(row: Row[Any]) -> Grant:
+    """A grant from its row; the limits are those of its start."""
+    return Grant(
+        id=row.id,
+        person=row.person_id,
+        device=row.device_id,
+        site=row.site,
+        gateway=row.gateway,
+        plan=row.plan,
+        method=row.method,
+        language=row.language,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        limits=Limits(
+            session=row.ends_at - row.starts_at,
+            idle=row.idle,
+            down=row.down,
+            up=row.up,
+            total=row.total,
+            interim=row.interim,
+        ),
+    )
+
+
+def find_grant(connection: Connection, grant_id: str) -> Grant | None:
+    row = connection.execute(select(grant).where(grant.c.id == grant_id)).one_or_none()
+    return None if row is None else grant_of(row)
+
+
+def handback(connection: Connection, grant_id: str) -> str | None:
+    return connection.execute(select(grant.c.handback).where(grant.c.id == grant_id)).scalar()
+
+
+def end_grant(connection: Connection, grant_id: str, now: int) -> None:
+    """Nobody is to be in by this grant any longer."""
+    connection.execute(update(grant).where(grant.c.id == grant_id, grant.c.ends_at > now).values(ends_at=now))
+
+
+def live_grants(connection: Connection, gateway: str, grant_ids: set[str], now: int) -> set[str]:
+    """Which of these grants hold at a gateway now."""
+    if not grant_ids:
+        return set()
+    statement = select(grant.c.id).where(grant.c.gateway == gateway, grant.c.id.in_(grant_ids), grant.c.ends_at > now)
+    return set(connection.execute(statement).scalars())
+
+
+def newest_grant(connection: Connection, device_id: str, gateway: str, now: int) -> Grant | None:
+    """The grant by which a device is, or soon will be, in at a gateway."""
+    row = connection.execute(
+        select(grant)
+        .outerjoin(session, session.c.grant_id == grant.c.id)
+        .where(grant.c.device_id == device_id, grant.c.gateway == gateway, grant.c.ends_at > now)
+        .where(session.c.ended_at.is_(None))
+        .order_by(grant.c.starts_at.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else grant_of(row)
+
+
+def waiting(connection: Connection, gateway: str, now: int) -> list[str]:
+    """What a gateway must still be handed: the `handback` of each young grant that nobody has confirmed."""
+    rows = connection.execute(
+        select(grant.c.handback)
+        .where(
+            grant.c.gateway == gateway,
+            grant.c.handback.is_not(None),
+            grant.c.confirmed_at.is_(None),
+            grant.c.starts_at > now - 5 * LIFETIME,
+            grant.c.ends_at > now,
+        )
+        .order_by(grant.c.starts_at)
+    )
+    return [row.handback for row in rows]
+
+
+def confirm(connection: Connection, grant_ids: set[str], now: int) -> None:
+    """The gateway itself has shown that these grants are in force."""
+    if grant_ids:
+        connection.execute(
+            update(grant).where(grant.c.id.in_(grant_ids), grant.c.confirmed_at.is_(None)).values(confirmed_at=now)
+        )
+
+
+def confirmed(connection: Connection, grant_id: str) -> bool:
+    return connection.execute(select(grant.c.confirmed_at).where(grant.c.id == grant_id)).scalar() is not None
+
+
+def usage(connection: Connection, person: str, now: int, zone: ZoneInfo) -> Usage:
+    """What a person has used in the local day of `now`; a session across midnight counts in proportion."""
+    day = local_day(now, zone)
+    rows = connection.execute(select(session).where(session.c.person_id == person, session.c.last_at >= day[0])).all()
+    ends = [(row, row.started_at + max(row.seconds, row.last_at - row.started_at)) for row in rows]
+    # A device that was let in a moment ago counts before its gateway has reported it.
+    on_the_way = connection.execute(
+        select(grant.c.device_id)
+        .outerjoin(session, session.c.grant_id == grant.c.id)
+        .where(
+            grant.c.person_id == person,
+            grant.c.starts_at > now - LIFETIME,
+            grant.c.ends_at > now,
+            session.c.id.is_(None),
+        )
+    ).scalars()
+    running = {row.device_id for row in rows if row.ended_at is None}
+    return Usage(
+        seconds=sum(share(row.started_at, end, row.seconds, day) for row, end in ends),
+        bytes=sum(share(row.started_at, end, row.down + row.up, day) for row, end in ends),
+        devices=frozenset(running | set(on_the_way)),
+    )

@@ -1,0 +1,29 @@
+"""Counting failed attempts to prove an identity. Counted before they are judged, so that parallel guesses all count."""
+
+from sqlalchemy import Connection, case, delete
+
+from .portable import upsert
+from .schema import attempt
+
+WINDOW = 600
+"""Seconds in which at most LIMIT attempts of one subject are judged."""
+LIMIT = 10
+
+
+def take(connection: Connection, subject: bytes, now: int) -> bool:
+    """Whether one more attempt of `subject` (32 bytes) may be judged."""
+    statement = upsert(connection, attempt).values(subject=subject, window_start=now, failures=1)
+    over = attempt.c.window_start <= now - WINDOW
+    statement = statement.on_conflict_do_update(
+        index_elements=["subject"],
+        set_={
+            "failures": case((over, 1), else_=attempt.c.failures + 1),
+            "window_start": case((over, now), else_=attempt.c.window_start),
+        },
+    ).returning(attempt.c.failures)
+    return int(connection.execute(statement).scalar_one()) <= LIMIT
+
+
+def forget(connection: Connection, subject: bytes) -> None:
+    """After a success."""
+    connection.execute(delete(attempt).where(attempt.c.subject == subject))

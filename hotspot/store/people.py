@@ -1,0 +1,125 @@
+"""Persons, members, devices and consents. The only module that reads or writes sealed personal values."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from ..errors import RequestError
+from ..identity import Keys, PersonKind, is_randomised, new_id
+from .portable import upsert
+from .schema import consent, device, identity, member, person
+
+
+@dataclass(frozen=True)
+class Member:
+    person: str
+    password_hash: str
+    disabled: bool
+
+
+def find(connection: Connection, keys: Keys, kind: PersonKind, value: str) -> str | None:
+    """The id of the person known by `value`."""
+    statement = select(identity.c.person_id).where(identity.c.lookup == keys.index(kind, value))
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def find_or_create(connection: Connection, keys: Keys, kind: PersonKind, value: str, now: int) -> str:
+    """The id of the person known by `value`, who is made known where nobody was."""
+    known = find(connection, keys, kind, value)
+    if known is not None:
+        return known
+    person_id = new_id()
+    connection.execute(insert(person).values(id=person_id, kind=kind, created_at=now))
+    row = {"person_id": person_id, "kind": kind, "lookup": keys.index(kind, value), "sealed": keys.seal(kind, value)}
+    statement = upsert(connection, identity).values(row).on_conflict_do_nothing(index_elements=["lookup"])
+    if connection.execute(statement.returning(identity.c.person_id)).first() is not None:
+        return person_id
+    connection.execute(person.delete().where(person.c.id == person_id))  # another node was faster
+    winner = select(identity.c.person_id).where(identity.c.lookup == row["lookup"])
+    return str(connection.execute(winner).scalar_one())
+
+
+def normal_name(name: str) -> str:
+    """A member's name as it is compared: without outer spaces, in lower case. RequestError("bad-name")."""
+    normal = " ".join(name.split()).lower()
+    if not 1 <= len(normal) <= 64 or not normal.isprintable():
+        raise RequestError("bad-name")
+    return normal
+
+
+def add_member(connection: Connection, keys: Keys, name: str, password_hash: str, now: int) -> str:
+    """A new member's person id. RequestError("member-exists") where the name is taken."""
+    normal = normal_name(name)
+    if find(connection, keys, PersonKind.MEMBER, normal) is not None:
+        raise RequestError("member-exists")
+    person_id = find_or_create(connection, keys, PersonKind.MEMBER, normal, now)
+    connection.execute(insert(member).values(person_id=person_id, password_hash=password_hash, created_at=now))
+    return person_id
+
+
+def find_member(connection: Connection, keys: Keys, name: str) -> Member | None:
+    statement = (
+        select(member)
+        .join(identity, identity.c.person_id == member.c.person_id)
+        .where(identity.c.lookup == keys.index(PersonKind.MEMBER, normal_name(name)))
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else Member(row.person_id, row.password_hash, row.disabled_at is not None)
+
+
+def set_password_hash(connection: Connection, person_id: str, password_hash: str) -> None:
+    connection.execute(update(member).where(member.c.person_id == person_id).values(password_hash=password_hash))
+
+
+def see_device(connection: Connection, keys: Keys, mac: str, now: int) -> str:
+    """The id of the device with a MAC address in `parse_mac` form; a new one is remembered."""
+    lookup = keys.device_index(mac)
+    by_lookup = select(device.c.id).where(device.c.lookup == lookup)
+    known = connection.execute(by_lookup).scalar_one_or_none()
+    if known is not None:
+        return str(known)
+    row = {
+        "id": new_id(),
+        "lookup": lookup,
+        "sealed": keys.seal("mac", mac),
+        "randomised": is_randomised(mac),
+        "first_seen": now,
+    }
+    connection.execute(upsert(connection, device).values(row).on_conflict_do_nothing(index_elements=["lookup"]))
+    return str(connection.execute(by_lookup).scalar_one())
+
+
+def device_mac(connection: Connection, keys: Keys, device_id: str) -> str:
+    """The MAC address of a device, for the gateway that must be told about it."""
+    sealed = connection.execute(select(device.c.sealed).where(device.c.id == device_id)).scalar_one()
+    return keys.open("mac", sealed)
+
+
+def record_consent(
+    connection: Connection,
+    person_id: str,
+    *,
+    purpose: str,
+    text_version: str,
+    text_sha256: str,
+    language: str,
+    site: str,
+    now: int,
+) -> None:
+    """Keeps which text a person agreed to, for which purpose, when; once for each version of the text."""
+    same = select(consent.c.id).where(
+        consent.c.person_id == person_id, consent.c.purpose == purpose, consent.c.text_sha256 == text_sha256
+    )
+    if connection.execute(same).first() is None:
+        connection.execute(
+            insert(consent).values(
+                id=new_id(),
+                person_id=person_id,
+                purpose=purpose,
+                text_version=text_version,
+                text_sha256=text_sha256,
+                language=language,
+                site=site,
+                given_at=now,
+            )
+        )

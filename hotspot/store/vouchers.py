@@ -1,0 +1,64 @@
+"""Vouchers: made in batches, found by the HMAC of their code, used by one person for a time from their first use."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from ..errors import RequestError
+from ..identity import Keys, PersonKind, new_id
+from ..voucher import VoucherState, new_code, state
+from .people import find_or_create
+from .schema import voucher
+
+
+@dataclass(frozen=True)
+class Entitlement:
+    """Whom a voucher entitles, to which plan, until when (UTC seconds)."""
+
+    person: str
+    plan: str
+    until: int
+
+
+def create(
+    connection: Connection, keys: Keys, *, site: str, plan: str, count: int, valid: int, expires_at: int, now: int
+) -> tuple[str, list[str]]:
+    """A new batch: its id and its codes. The codes exist nowhere else; the store keeps their HMAC."""
+    batch = new_id()
+    codes: dict[str, None] = {}
+    while len(codes) < count:
+        codes[new_code()] = None
+    rows = [
+        {
+            "id": new_id(),
+            "lookup": keys.index(PersonKind.VOUCHER, code),
+            "batch": batch,
+            "site": site,
+            "plan": plan,
+            "created_at": now,
+            "expires_at": expires_at,
+            "valid": valid,
+        }
+        for code in codes
+    ]
+    connection.execute(insert(voucher), rows)
+    return batch, list(codes)
+
+
+def use(connection: Connection, keys: Keys, code: str, site: str, now: int) -> Entitlement:
+    """Whom a code entitles at a site. RequestError says why it does not: voucher-unknown, -expired, -used-up, …"""
+    lookup = keys.index(PersonKind.VOUCHER, code)
+    row = connection.execute(select(voucher).where(voucher.c.lookup == lookup)).one_or_none()
+    if row is None or row.site != site:
+        raise RequestError("voucher-unknown" if row is None else "voucher-other-site")
+    found = state(now, used_at=row.used_at, expires_at=row.expires_at, valid=row.valid, revoked_at=row.revoked_at)
+    if found not in (VoucherState.NEW, VoucherState.ACTIVE):
+        raise RequestError(f"voucher-{found}")
+    used_at = row.used_at
+    if used_at is None:
+        person = find_or_create(connection, keys, PersonKind.VOUCHER, code, now)
+        first = update(voucher).where(voucher.c.id == row.id, voucher.c.used_at.is_(None))
+        connection.execute(first.values(used_at=now, person_id=person))
+        fresh = connection.execute(select(voucher).where(voucher.c.id == row.id)).one()
+        used_at, row = fresh.used_at, fresh
+    return Entitlement(row.person_id, row.plan, used_at + row.valid)

@@ -1,0 +1,248 @@
+"""The portal's Flask application: its routes, and errors as pages in the person's language."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+from flask import Flask, Response, redirect, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from hotspot.catalogue import LANGUAGES, load
+from hotspot.errors import HotspotError, RequestError
+from hotspot.grant import Denial
+from hotspot.nas import coovachilli
+from hotspot.nas.arrival import Arrival, Stage
+from hotspot.service import configure_logging, end_with_parent
+from hotspot.settings import Settings
+from hotspot.sites import Inventory
+from hotspot.store import Store, admission, people
+from hotspot.store.revisions import Following
+
+from . import gateways, status
+from .admit import Desk, admit, arrive, next_hops, site_name
+from .forms import seal, status_token, unseal
+from .methods import Terms, read_terms
+from .pages import Pages, common_headers, language
+
+log = structlog.get_logger("portal")
+
+_HERE = Path(__file__).parent
+_LARGEST_FORM = 64 * 1024
+_LARGEST_POST = 1024 * 1024
+_STATUS = {"not-found": 404, "no-gateway": 404, "too-many-attempts": 429}
+
+
+def other_language(lang: str) -> str:
+    """The language that a page offers to switch to."""
+    return next(code for code in LANGUAGES if code != lang)
+
+
+class Portal:
+    """One process's portal: what its routes share."""
+
+    def __init__(self, desk: Desk):
+        self.desk = desk
+        self.following = Following(desk.store)
+        self.pages = Pages(load(_HERE, "portal"))
+        texts = ((lang, (_HERE / "terms" / f"{lang}.txt").read_text()) for lang in LANGUAGES)
+        self.terms: Mapping[str, Terms] = {lang: read_terms(lang, text) for lang, text in texts}
+
+    @property
+    def inventory(self) -> Inventory:
+        return self.following.inventory()
+
+    def language(self) -> str:
+        chosen = request.values.get("lang")
+        return language(request.headers.get("Accept-Language", ""), chosen)
+
+    def see_other(self, url: str) -> AnyResponse:
+        """A full navigation, as Apple's sheet needs it to notice that the phone is online."""
+        return redirect(url, 303)
+
+    # -- arriving ------------------------------------------------------------------------------------------------
+
+    def entry(self, gateway_id: str) -> AnyResponse:
+        """A phone that its gateway has sent here."""
+        query_string = request.query_string.decode("latin-1")
+        arrival = arrive(self.desk, self.inventory, gateway_id, query_string, request.args.to_dict())
+        now = int(time.time())
+        if arrival.stage is Stage.ADMITTED:
+            with self.desk.store.core.write() as connection:
+                device = people.see_device(connection, self.desk.keys, arrival.mac, now)
+                grant = admission.newest_grant(connection, device, arrival.gateway, now)
+            if grant is not None:
+                return self.see_other(f"/s/{status_token(self.desk.status_key, grant.id)}")
+            return self.pages.render("online.html", self.language(), self._place(arrival))
+        return self.door(arrival, self.language(), now)
+
+    def door(
+        self,
+        arrival: Arrival,
+        lang: str,
+        now: int,
+        *,
+        problem: str = "",
+        code: int = 200,
+        typed: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The login page, with what is wrong and what was typed."""
+        site = self.inventory.site_of(arrival.gateway, arrival.ap_mac)
+        if site is None:
+            raise RequestError("no-site", arrival.gateway)
+        if not problem and arrival.stage is Stage.REFUSED:
+            problem = arrival.message or self.pages.catalogue.text(lang, "error.refused")
+        shown = {
+            **self._place(arrival),
+            "form": seal(self.desk.form_key, arrival, now),
+            "methods": site.admit,
+            "plan": self.inventory.plans[site.plan],
+            "terms": self.terms[lang],
+            "problem": problem,
+            "left": arrival.stage is Stage.LEFT,
+            "other": other_language(lang),
+            "code": "",
+            "name": "",
+            **(typed or {}),
+        }
+        return self.pages.render("login.html", lang, shown, code=code, hops=next_hops(self.inventory, arrival))
+
+    def _place(self, arrival: Arrival) -> dict[str, object]:
+        inventory = self.inventory
+        site = inventory.site_of(arrival.gateway, arrival.ap_mac)
+        return {"place": site_name(site, inventory), "city": inventory.city}
+
+    def again(self, arrival: Arrival, lang: str) -> Response:
+        """The form has lain too long: a link by which the gateway sends the phone here anew."""
+        gateway_url = coovachilli.prelogin(arrival) if "uamip" in arrival.data else "http://detectportal.firefox.com/"
+        return self.pages.render("expired.html", lang, {**self._place(arrival), "url": gateway_url}, code=410)
+
+    # -- logging in ----------------------------------------------------------------------------------------------
+
+    def login(self) -> AnyResponse:
+        """A login form. Whatever is wrong with it is said on the same page, and what was typed stays."""
+        lang, now = self.language(), int(time.time())
+        arrival, fresh = unseal(self.desk.form_key, request.form.get("form", ""), now)
+        if not fresh:
+            return self.again(arrival, lang)
+        if "switch" in request.form:
+            return self.door(arrival, lang, now)
+        try:
+            done = admit(self.desk, self.following.revision(), arrival, self.terms[lang], request.form.to_dict(), now)
+        except RequestError as error:
+            if error.code == "expired":
+                return self.again(arrival, lang)
+            log.info("not admitted", gateway=arrival.gateway, reason=error.code)
+            kept = {name: request.form.get(name, "")[:64] for name in ("code", "name")}
+            problem = self.pages.catalogue.text(lang, f"error.{error.code}")
+            return self.door(arrival, lang, now, problem=problem, code=_STATUS.get(error.code, 422), typed=kept)
+        if isinstance(done, Denial):
+            problem = self.pages.catalogue.text(lang, f"denied.{done.reason}")
+            return self.door(arrival, lang, now, problem=problem, code=403)
+        log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
+        return self.see_other(done.url)
+
+    # -- afterwards ----------------------------------------------------------------------------------------------
+
+    def status(self, token: str) -> Response:
+        inventory = self.inventory
+        found = status.look(self.desk, inventory, token, int(time.time()))
+        place = site_name(inventory.find_site(found.grant.site), inventory)
+        lang = self.language() if "lang" in request.args else found.grant.language
+        shown = {
+            "place": place,
+            "city": inventory.city,
+            "status": found,
+            "token": token,
+            "other": other_language(lang),
+        }
+        page = self.pages.render("status.html", lang, shown, hops=self._log_off_origin(found.grant.id))
+        if found.state == "waiting":
+            page.headers["Refresh"] = "2"
+        return page
+
+    def _log_off_origin(self, grant_id: str) -> list[str]:
+        with self.desk.store.core.read() as connection:
+            handback = admission.handback(connection, grant_id) or ""
+        return ["/".join(handback.split("/")[:3])] if handback.startswith("http://") else []
+
+    def log_out(self, token: str) -> AnyResponse:
+        url = status.log_out(self.desk, token, int(time.time()))
+        return self.see_other(url or f"/s/{token}")
+
+
+def create(desk: Desk) -> Flask:
+    """The WSGI application over one node's desk."""
+    portal = Portal(desk)
+    app = Flask("portal", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _LARGEST_POST
+    app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
+
+    app.add_url_rule("/g/<gateway_id>", view_func=portal.entry, methods=["GET"])
+    app.add_url_rule("/login", view_func=portal.login, methods=["POST"])
+    app.add_url_rule("/s/<token>", view_func=portal.status, methods=["GET"])
+    app.add_url_rule("/s/<token>/logout", view_func=portal.log_out, methods=["POST"])
+
+    @app.get("/")
+    def home() -> Response:
+        return portal.pages.render("connect.html", portal.language(), {"city": portal.inventory.city, "place": ""})
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        portal.following.revision()
+        return Response("ok\n", mimetype="text/plain")
+
+    @app.post("/g/<gateway_id>")
+    def authmon(gateway_id: str) -> Response:
+        action = request.form.get("auth_get", "")
+        text = gateways.authmon(desk, portal.inventory, gateway_id, action, int(time.time()))
+        return Response(text, mimetype="text/plain")
+
+    @app.post("/agent/<gateway_id>")
+    def agent(gateway_id: str) -> Response:
+        body = request.get_data(as_text=True)
+        return Response(
+            gateways.agent_post(desk, portal.inventory, gateway_id, body, int(time.time())), mimetype="text/plain"
+        )
+
+    @app.errorhandler(RequestError)
+    def refused(error: RequestError) -> Response:
+        log.info("refused", path=request.path.split("/")[1], reason=error.code)
+        if request.path.startswith("/agent/"):
+            return Response(f"{error.code}\n", 403, mimetype="text/plain")
+        return _problem(portal, f"error.{error.code}", _STATUS.get(error.code, 400))
+
+    @app.errorhandler(HotspotError)
+    def broken(error: HotspotError) -> Response:
+        log.error("not served", path=request.path.split("/")[1], error=str(error))
+        return _problem(portal, "error.ours", 503)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        code = error.code or 500
+        return _problem(portal, "error.not-found" if code == 404 else "error.bad-request", code)
+
+    @app.errorhandler(Exception)
+    def defect(error: Exception) -> Response:
+        log.exception("defect", path=request.path.split("/")[1], error=type(error).__name__)
+        return _problem(portal, "error.ours", 500)
+
+    app.after_request(common_headers)
+    return app
+
+
+def _problem(portal: Portal, key: str, code: int) -> Response:
+    lang = portal.language()
+    text = portal.pages.catalogue.text(lang, key)
+    if text == key:
+        text = portal.pages.catalogue.text(lang, "error.bad-request")
+    return portal.pages.render("problem.html", lang, {"text": text, "place": "", "city": None}, code=code)
+
+
+def from_environment() -> Flask:
+    """The application of this process, from its environment: what the WSGI server's workers load."""
+    end_with_parent()
+    configure_logging()
+    settings = Settings.load()
+    return create(Desk(settings, Store.open(settings), settings.keys()))

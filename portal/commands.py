@@ -1,0 +1,125 @@
+"""`hotspot member` and `hotspot voucher`: whom the portal lets in."""
+
+import sys
+from datetime import datetime, time, timedelta
+
+import click
+
+from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
+from hotspot.store import people, vouchers
+from hotspot.store.audit import record
+from hotspot.terminal import Group, Node, pass_node
+from hotspot.units import format_duration, parse_duration
+from hotspot.voucher import format_code
+
+from .methods import HASHER, LONGEST_PASSWORD
+
+_SHORTEST_PASSWORD = 8
+_DEFAULT_EXPIRY = timedelta(days=90)
+
+
+@click.group(cls=Group)
+def member() -> None:
+    """Keep member accounts."""
+
+
+@member.command()
+@click.argument("name")
+@pass_node
+def add(node: Node, name: str) -> None:
+    """Add a member. The password is asked for, or read from standard input.
+
+    \b
+    hotspot member add sari
+    printf '%s\\n' "$PASSWORD" | hotspot member add sari
+    """
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not _SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise ConfigError(f"the password must have {_SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    password_hash = HASHER.hash(password)
+    try:
+        with node.store.core.write() as connection:
+            person = people.add_member(connection, node.settings.keys(), name, password_hash, node.now)
+            record(connection, node.who, "member.add", person, node.now)
+    except RequestError as error:
+        reasons = {
+            "member-exists": f"there is a member {name!r} already",
+            "bad-name": "a name has 1 to 64 printable characters",
+        }
+        raise HotspotError(reasons[error.code]) from error
+    node.answer({"person": person})
+    node.say(f"member {name} added")
+
+
+@click.group(cls=Group)
+def voucher() -> None:
+    """Make voucher codes."""
+
+
+class _Duration(click.ParamType[int]):
+    name = "duration"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@voucher.command()
+@click.option("--site", required=True, help="The site where they are valid.")
+@click.option("--plan", required=True, help="The plan they give.")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 10_000), help="How many codes.")
+@click.option(
+    "--valid", default="1d", show_default=True, type=_Duration(), help="How long one lasts from its first use."
+)
+@click.option(
+    "--expires",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The last day for the first use, in the site's time zone (default: 90 days from now).",
+)
+@pass_node
+def create(node: Node, site: str, plan: str, count: int, valid: int, expires: datetime | None) -> None:
+    """Make a batch of codes and print them: this once, for the store keeps only their hashes.
+
+    \b
+    hotspot voucher create --site taman-kota-1 --plan umum --count 20
+    hotspot voucher create --site sman-2 --plan sekolah --count 40 --valid 180d --json
+    """
+    inventory = node.revision().inventory
+    place = inventory.find_site(site)
+    faults = []
+    if place is None:
+        faults.append(Fault(0, "--site", f"{site!r} is no site; there are {', '.join(s.id for s in inventory.site)}"))
+    elif "voucher" not in place.admit:
+        faults.append(Fault(0, "--site", f"{site!r} admits nobody by voucher; add it to its admit list in sites.toml"))
+    if plan not in inventory.plans:
+        faults.append(Fault(0, "--plan", f"{plan!r} is no plan; there are {', '.join(inventory.plans)}"))
+    if faults or place is None:
+        raise ConfigError(faults)
+    zone = inventory.zone(place)
+    last_day = expires.date() if expires else (datetime.fromtimestamp(node.now, zone) + _DEFAULT_EXPIRY).date()
+    expires_at = int(datetime.combine(last_day + timedelta(days=1), time(), zone).timestamp())
+    if expires_at <= node.now:
+        raise ConfigError([Fault(0, "--expires", f"{last_day} is past")])
+    with node.store.core.write() as connection:
+        batch, codes = vouchers.create(
+            connection,
+            node.settings.keys(),
+            site=site,
+            plan=plan,
+            count=count,
+            valid=valid,
+            expires_at=expires_at,
+            now=node.now,
+        )
+        record(connection, node.who, "voucher.create", batch, node.now, site=site, plan=plan, count=count)
+    shown = [format_code(code) for code in codes]
+    node.answer({"batch": batch, "site": site, "plan": plan, "valid": valid, "expires_at": expires_at, "codes": shown})
+    node.say("\n".join(shown))
+    if not node.json:
+        lasts = f"{format_duration(valid)} from the first use, which must be by {last_day}"
+        node.complain(f"{count} codes, batch {batch[:12]}: {plan} at {site}, {lasts}")

@@ -1,0 +1,73 @@
+"""Gateways that have no RADIUS: what their agents and authmon are told, and what their posts mean for the ledger."""
+
+import structlog
+from sqlalchemy import Connection
+
+from hotspot.errors import RequestError
+from hotspot.nas import opennds, opennds_agent
+from hotspot.nas.opennds_agent import Post
+from hotspot.sites import Inventory, OpenndsGateway
+from hotspot.store import admission, agents, orders, people, sessions
+from hotspot.store.enforcement import enforce
+from hotspot.store.orders import Channel, OrderState
+
+from .admit import Desk
+
+log = structlog.get_logger("portal")
+
+
+def agent_post(desk: Desk, inventory: Inventory, gateway_id: str, body: str, now: int) -> str:
+    """The signed answer to an agent's post. What the post reported is durable before this returns.
+
+    RequestError where the gateway is no openNDS of ours or the signature does not hold.
+    """
+    gateway = inventory.find_gateway(gateway_id)
+    if not isinstance(gateway, OpenndsGateway):
+        raise RequestError("no-gateway", gateway_id)
+    key = opennds.derive(desk.settings.secret(gateway.agent_key), opennds.AGENT_LABEL)
+    post = opennds_agent.parse_post(key, body)
+    with desk.store.core.write() as connection:
+        if not agents.accept(connection, gateway.id, post.sequence, post.boot_id, post.uptime, now):
+            last = agents.last_sequence(connection, gateway.id)
+            return opennds_agent.answer(key, post.sequence, [f"again {last}"])
+        lines = _settle(desk, connection, inventory, gateway, post, now)
+    return opennds_agent.answer(key, post.sequence, ["ok", *lines])
+
+
+def _settle(
+    desk: Desk, connection: Connection, inventory: Inventory, gateway: OpenndsGateway, post: Post, now: int
+) -> list[str]:
+    """Enters a post into the ledger and returns whom the router must put out."""
+    macs = {client.mac for client in post.clients or ()} | {event.mac for event in post.events}
+    devices = {mac: people.see_device(connection, desk.keys, mac, now) for mac in macs}
+    site = inventory.site_of(gateway.id, None)
+    records = opennds_agent.session_records(post, gateway.id, site.id if site else "", devices, now)
+    touched = sessions.apply(connection, records)
+    for order_id, good in post.done:
+        state = OrderState.DONE if good else OrderState.FAILED
+        orders.finish(connection, order_id, state, "put out" if good else "the router refused", now)
+    if post.clients is None:
+        return []
+    sessions.presume(connection, gateway.id, now, "Lost-Service", running=touched)
+    shown = {client: opennds.pass_grant(client.custom) for client in post.clients if client.authenticated}
+    live = admission.live_grants(connection, gateway.id, {grant for grant in shown.values() if grant}, now)
+    admission.confirm(connection, live, now)
+    enforce(connection, inventory, touched, now)
+    claimed = orders.claim(connection, desk.keys, Channel.AGENT, f"agent of {gateway.id}", now, gateway=gateway.id)
+    lines = [f"deauth {order.id} {order.mac} {order.user_name or '-'}" for order in claimed]
+    for client, grant in shown.items():
+        # In without a grant that holds: openNDS's own token was guessed, or the grant has ended.
+        if grant not in live:
+            log.warning("client without grant", gateway=gateway.id, grant=grant)
+            lines.append(f"deauth - {client.mac} {grant or '-'}")
+    return lines
+
+
+def authmon(desk: Desk, inventory: Inventory, gateway_id: str, action: str, now: int) -> str:
+    """What authmon hears at level 3. It cannot be told from a phone: it learns nothing that is not bound to a phone."""
+    gateway = inventory.find_gateway(gateway_id)
+    if not isinstance(gateway, OpenndsGateway) or gateway.fas_level != 3:
+        raise RequestError("no-gateway", gateway_id)
+    with desk.store.core.read() as connection:
+        entries = admission.waiting(connection, gateway.id, now)
+    return opennds.authmon_answer(action, entries)

@@ -1,0 +1,134 @@
+"""Login methods: from what a person sends, to whom it proves. One function each, behind one table."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import Connection
+
+from hotspot.errors import RequestError
+from hotspot.identity import Keys, PersonKind
+from hotspot.sites import AdmitMethod, Inventory, Site
+from hotspot.store import Store, attempts, people, vouchers
+from hotspot.voucher import parse_code
+
+HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+"""argon2id as OWASP recommends it: 19 MiB, two passes; about 30 ms on one core."""
+_NOBODY: Final = HASHER.hash("nobody's password")
+"""Verified for unknown names, so that the answer takes as long as for known ones."""
+LONGEST_PASSWORD: Final = 128
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Who somebody proved to be, which plan that gives them, and until when."""
+
+    person: str
+    plan: str
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where somebody stands while they prove who they are."""
+
+    inventory: Inventory
+    site: Site
+    mac: str
+    language: str
+    now: int
+
+
+Prove = Callable[[Connection], Proof]
+"""Second half of a method: inside the transaction that will keep the grant."""
+
+
+def click_through(_store: Store, keys: Keys, door: Door, _form: Mapping[str, str]) -> Prove:
+    """Whoever agrees to the terms: a device for one local day."""
+    day = datetime.fromtimestamp(door.now, door.inventory.zone(door.site)).date()
+
+    def prove(connection: Connection) -> Proof:
+        person = people.find_or_create(connection, keys, PersonKind.DEVICE_DAY, f"{door.mac}|{day}", door.now)
+        return Proof(person, door.site.plan)
+
+    return prove
+
+
+def voucher(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
+    """Whoever has a printed code of this site."""
+    code = parse_code(form.get("code", "")[:40])
+    _spend_attempt(store, _subject(keys, "device", door.mac), door.now)
+
+    def prove(connection: Connection) -> Proof:
+        entitlement = vouchers.use(connection, keys, code, door.site.id, door.now)
+        attempts.forget(connection, _subject(keys, "device", door.mac))
+        return Proof(entitlement.person, entitlement.plan, entitlement.until)
+
+    return prove
+
+
+def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
+    """Whoever knows a member's name and password."""
+    name, password = form.get("name", ""), form.get("password", "")
+    if not name.strip() or not password:
+        raise RequestError("member-incomplete")
+    if len(password) > LONGEST_PASSWORD:
+        raise RequestError("member-wrong")
+    subjects = [_subject(keys, "device", door.mac), _subject(keys, "member", people.normal_name(name))]
+    for subject in subjects:
+        _spend_attempt(store, subject, door.now)
+    with store.core.read() as connection:
+        found = people.find_member(connection, keys, name)
+    try:
+        HASHER.verify(found.password_hash if found else _NOBODY, password)
+    except (VerifyMismatchError, InvalidHashError) as error:
+        raise RequestError("member-wrong") from error
+    if found is None or found.disabled:
+        raise RequestError("member-wrong")
+    person = found.person
+
+    def prove(connection: Connection) -> Proof:
+        for subject in subjects:
+            attempts.forget(connection, subject)
+        return Proof(person, door.site.plan)
+
+    return prove
+
+
+def _subject(keys: Keys, kind: str, value: str) -> bytes:
+    return keys.index(f"attempt by {kind}", value)
+
+
+def _spend_attempt(store: Store, subject: bytes, now: int) -> None:
+    with store.core.write() as connection:
+        allowed = attempts.take(connection, subject, now)
+    if not allowed:
+        raise RequestError("too-many-attempts")
+
+
+METHODS: Final[Mapping[AdmitMethod, Callable[[Store, Keys, Door, Mapping[str, str]], Prove]]] = {
+    "click-through": click_through,
+    "voucher": voucher,
+    "member": member,
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of use in one language, and what proves which text somebody agreed to."""
+
+    version: str
+    language: str
+    paragraphs: tuple[str, ...]
+    sha256: str
+
+
+def read_terms(language: str, text: str) -> Terms:
+    """Terms from a text whose first line is `version DATE` and whose paragraphs are parted by empty lines."""
+    head, _, body = text.partition("\n")
+    paragraphs = tuple(" ".join(part.split()) for part in body.strip().split("\n\n"))
+    return Terms(head.removeprefix("version ").strip(), language, paragraphs, hashlib.sha256(text.encode()).hexdigest())

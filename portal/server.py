@@ -1,0 +1,37 @@
+"""Serving the portal's application with granian, over TLS where a certificate is set."""
+
+import os
+import threading
+
+from granian.constants import Interfaces, SSLProtocols
+from granian.server import Server
+
+from hotspot.service import announce_web
+from hotspot.settings import Settings
+from hotspot.store import Store
+
+
+def main(settings: Settings, stop: threading.Event) -> None:
+    """The portal service. Errors of the configuration and the stores show here, before any worker starts."""
+    settings.keys()
+    Store.open(settings).close()
+    host, port = settings.portal_listen
+    certificate, key = settings.portal_tls or (None, None)
+    os.environ["HOTSPOT_STATE"] = str(settings.state)  # the workers read their settings themselves
+    server = Server(
+        "portal.app:from_environment",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=settings.portal_workers,
+        blocking_threads=4,
+        log_enabled=False,
+        respawn_failed_workers=True,
+        ssl_cert=certificate,
+        ssl_key=key,
+        ssl_protocol_min=SSLProtocols.tls12,  # phones older than Android 10
+    )
+    server.on_startup(lambda: announce_web("portal", "https" if certificate else "http", (host, port), stop))
+    server.serve()
+    stop.set()

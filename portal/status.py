@@ -1,0 +1,80 @@
+"""After the login: what is left of time and data, and logging out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hotspot.errors import RequestError
+from hotspot.grant import Grant
+from hotspot.sites import Inventory, OpenndsGateway, Plan
+from hotspot.store import admission, sessions
+
+from .admit import Desk
+from .forms import grant_of_token
+
+_WAIT = 90
+"""Seconds in which a gateway that fetches its admissions must have confirmed one."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the status page shows. Times in seconds, data in bytes; None is unlimited or unknown."""
+
+    grant: Grant
+    plan: Plan | None
+    state: str
+    """waiting, failed, online or ended"""
+    seconds_left: int
+    until: str
+    bytes_left: int | None
+    bytes_used: int
+    down: int
+    up: int
+    counted_at: str | None
+
+
+def look(desk: Desk, inventory: Inventory, token: str, now: int) -> Status:
+    """The status behind a page's address. RequestError("not-found") for a foreign address."""
+    grant_id = grant_of_token(desk.status_key, token)
+    with desk.store.core.read() as connection:
+        grant = admission.find_grant(connection, grant_id)
+        if grant is None:
+            raise RequestError("not-found")
+        site = inventory.find_site(grant.site)
+        zone = inventory.zone(site) if site else inventory.city.zone
+        used = admission.usage(connection, grant.person, now, zone)
+        session = sessions.of_grant(connection, grant.id)
+        confirmed = admission.confirmed(connection, grant.id)
+    plan = inventory.plans.get(grant.plan)
+    gateway = inventory.find_gateway(grant.gateway)
+    fetched = isinstance(gateway, OpenndsGateway) and gateway.fas_level == 3
+    ended = grant.ends_at <= now or (session is not None and session.ended_at is not None)
+    state = "online"
+    if ended:
+        state = "ended"
+    elif fetched and not confirmed:
+        state = "waiting" if now - grant.starts_at < _WAIT else "failed"
+    left = None if plan is None or plan.data_per_day is None else max(0, plan.data_per_day - used.bytes)
+    return Status(
+        grant=grant,
+        plan=plan,
+        state=state,
+        seconds_left=0 if ended else grant.ends_at - now,
+        until=datetime.fromtimestamp(grant.ends_at, zone).strftime("%H.%M"),
+        bytes_left=left,
+        bytes_used=used.bytes,
+        down=session.down if session else 0,
+        up=session.up if session else 0,
+        counted_at=datetime.fromtimestamp(session.last_at, zone).strftime("%H.%M") if session else None,
+    )
+
+
+def log_out(desk: Desk, token: str, now: int) -> str | None:
+    """Ends a grant. Returns the gateway's log-off URL if it has one; otherwise its agent puts the phone out."""
+    grant_id = grant_of_token(desk.status_key, token)
+    with desk.store.core.write() as connection:
+        grant = admission.find_grant(connection, grant_id)
+        if grant is None:
+            raise RequestError("not-found")
+        handback = admission.handback(connection, grant_id)
+        admission.end_grant(connection, grant_id, now)
+    return handback if handback and handback.startswith("http://") else None

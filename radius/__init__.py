@@ -1,0 +1,1 @@
+"""RADIUS as gateways see it: authentication of tickets, accounting into the ledger, disconnects by order."""

@@ -1,0 +1,92 @@
+"""The sockets: drain what has come, let the service decide for the batch, answer all. And the thread for orders."""
+
+import selectors
+import socket
+import threading
+import time
+from contextlib import ExitStack
+from typing import Final
+
+import structlog
+
+from hotspot.service import announce
+from hotspot.settings import Settings
+from hotspot.store import Store
+
+from .orders import Sender
+from .packet import LONGEST
+from .service import Datagram, Service
+
+log = structlog.get_logger("radius")
+
+_BATCH: Final = 256
+"""Datagrams taken from the sockets before they are answered; under load this many share one commit."""
+_BUFFER: Final = 4 * 2**20
+
+
+def listen(address: tuple[str, int]) -> socket.socket:
+    """A UDP socket; an IPv6 address serves IPv4 too."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def _drain(sock: socket.socket, index: int, batch: list[Datagram]) -> None:
+    while len(batch) < _BATCH:
+        try:
+            data, source = sock.recvfrom(LONGEST + 1)
+        except BlockingIOError:
+            return
+        batch.append((data, source[:2], index))
+
+
+def serve(service: Service, sockets: list[socket.socket], stop: threading.Event) -> None:
+    """Answers until told to stop."""
+    with selectors.DefaultSelector() as selector:
+        for index, sock in enumerate(sockets):
+            selector.register(sock, selectors.EVENT_READ, index)
+        while not stop.is_set():
+            batch: list[Datagram] = []
+            for key, _ in selector.select(timeout=0.5):
+                _drain(sockets[key.data], key.data, batch)
+            if batch:
+                _send(sockets, service.handle(batch, int(time.time())))
+
+
+def _send(sockets: list[socket.socket], answers: list[Datagram]) -> None:
+    for data, target, index in answers:
+        try:
+            sockets[index].sendto(data, target)
+        except OSError as error:  # the gateway retransmits and gets the remembered bytes
+            log.warning("answer not sent", error=str(error))
+
+
+def main(settings: Settings, stop: threading.Event) -> None:
+    """The radius service: authentication, accounting, orders."""
+    with ExitStack() as resources:
+        keys = settings.keys()
+        store = Store.open(settings)
+        resources.callback(store.close)
+        service = Service(settings, store, keys)
+        service.clients()
+        sockets = [
+            resources.enter_context(listen(a)) for a in (settings.radius_auth_listen, settings.radius_acct_listen)
+        ]
+        sender = Sender(settings, store, keys, service.inventory)
+        orders = threading.Thread(target=sender.run, args=(stop,), name="orders")
+        orders.start()
+        resources.callback(orders.join)
+        resources.callback(stop.set)
+        ports = [f"{host}:{port}/udp" for host, port in (sock.getsockname()[:2] for sock in sockets)]
+        announce("radius", f"{ports[0]} (authentication), {ports[1]} (accounting)")
+        serve(service, sockets, stop)
+        log.info("stopped", dropped=dict(service.endpoint.dropped))

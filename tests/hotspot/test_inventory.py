@@ -1,0 +1,206 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotspot.errors import ConfigError
+from hotspot.inventory import check, dotted, load
+from hotspot.sites import split_endpoint
+from hotspot.toml_lines import Lines
+
+EXAMPLE = (Path(__file__).parents[2] / "sites.toml").read_text()
+
+
+def changed(*pairs: tuple[str, str]) -> str:
+    text = EXAMPLE
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+def faults(text: str) -> list[str]:
+    return [str(fault) for fault in check(text).faults]
+
+
+def line_of(text: str, fragment: str) -> int:
+    return next(number for number, line in enumerate(text.split("\n"), 1) if fragment in line)
+
+
+def test_the_example_city_is_right() -> None:
+    city = load(EXAMPLE)
+    kinds = [site.kind for site in city.site]
+    assert all(kinds.count(kind) >= 2 for kind in ("park", "school", "clinic"))
+    assert check(EXAMPLE).warnings == ()
+    plan = city.plans["umum"]
+    assert (plan.session, plan.data_per_day, plan.down, plan.idle) == (7200, 10**9, 5_000_000, 900)
+    assert len([code for code in city.regions if len(code) == 13]) == 54
+    assert all(site.region in city.regions for site in city.site)
+
+
+def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
+    text = changed(
+        ('mac = "02:00:5e:aa:bb:02"', 'mac = "02:00:5e:aa:bb:zz"'),
+        ('plan = "umum"', 'plan = "umun"'),
+        ('uam_secret = "env:TK1_UAM"', 'uam_secret = "hunter2"'),
+        ("sla = 98.0", "slo = 98.0"),
+        ('data_per_day = "1 GB"', "data_per_day = 1000"),
+        ('gateway = "tk2-gw"', 'gateway = "tk3-gw"'),
+    )
+    found = faults(text)
+    expected = [
+        ("plans.umum.data_per_day", "data_per_day = 1000", "text in quotes"),
+        ("gateway[0].uam_secret", 'uam_secret = "hunter2"', "env:NAME"),
+        ("site[0].plan", 'plan = "umun"', "did you mean 'umum'"),
+        ("site[0].ap[1].mac", "aa:bb:zz", "no MAC address"),
+        ("site[1].ap[0].gateway", 'gateway = "tk3-gw"', "'tk3-gw' is in no [[gateway]]"),
+        ("site[2].slo", "slo = 98.0", "did you mean sla?"),
+    ]
+    assert len(found) == len(expected)
+    for fault, (path, fragment, words) in zip(found, expected, strict=True):
+        assert fault.startswith(f"line {line_of(text, fragment)}: {path}: ")
+        assert words in fault
+    assert "hunter2" not in "\n".join(fault for fault in found if "env:NAME" not in fault)
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        (('id = "tk1-ap2"', 'id = "tk1-ap1"'), "stands already at site[0].ap[0].id"),
+        (('mac = "02:00:5e:aa:bb:02"', 'mac = "02-00-5E-AA-BB-01"'), "'02-00-5E-AA-BB-01'"),
+        (('region = "36.74.01.1003"', 'region = "36.71.01.1003"'), "is not in the city's region 36.74"),
+        (('region = "36.74.01.1003"', 'region = "36.74.01.1999"'), "has no name in [regions]"),
+        (("location = [-6.3018, 106.6653]", "location = [106.6653, -6.3018]"), "swapped"),
+        (("location = [-6.3018, 106.6653]", "location = [52.5, 13.4]"), "outside Indonesia"),
+        (('secret = "env:TK1_RADIUS"', 'secret = "env:TK1_UAM"'), "stands already at"),
+        (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.1.4/32"]'), "overlaps 10.20.1.0/28"),
+        (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.6.1/28"]'), "host bits"),
+        (('nas = "mikrotik"', 'nas = "mikrotic"'), "nas must be one of"),
+        (('timezone = "Asia/Jakarta"', 'timezone = "Asia/Jakata"'), "no time zone"),
+        (("since = 2026-01-15", "since = 2026-01-15\nuntil = 2026-01-01"), "must be before until"),
+        (("since = 2026-01-15", 'since = "15 Jan"'), "date without quotes"),
+        (('url = "https://wifi.example.go.id"', 'url = "https://wifi.example.go.id/portal"'), "without a path"),
+        (('network = "10.210.0.1/22"', 'network = "10.210.0.0/22"'), "the AP's own address"),
+        (('ssid = "WiFi Tangsel"', 'ssid = "a name of many more than 32 bytes in it"'), "1 to 32 bytes"),
+    ],
+)
+def test_rules(pair: tuple[str, str], words: str) -> None:
+    found = faults(changed(pair))
+    assert len(found) >= 1
+    assert any(words in fault for fault in found), found
+
+
+def test_the_same_mac_twice_is_found_in_any_spelling() -> None:
+    found = faults(changed(('mac = "02:00:5e:aa:bb:02"', 'mac = "02:00:5E:AA:BB:01"')))
+    assert ["the MAC address" in fault for fault in found] == [True]
+
+
+def test_exceptions_to_safety_are_shown() -> None:
+    text = changed(('secret = "env:TK1_RADIUS"', 'secret = "env:TK1_RADIUS", message_authenticator = false'))
+    warnings = [str(warning) for warning in check(text).warnings]
+    assert ["CVE-2024-3596" in warning for warning in warnings] == [True]
+
+
+def test_text_that_is_no_toml_names_its_line() -> None:
+    assert faults("[city]\nname = \n")[0].startswith("line 2: not TOML")
+    with pytest.raises(ConfigError, match="portal: this key is missing"):
+        load('[city]\nname = "X"\n')
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=400))
+def test_any_text_is_an_inventory_or_faults(text: str) -> None:
+    checked = check(text)
+    assert (checked.inventory is None) == bool(checked.faults)
+
+
+VALUES = st.recursive(
+    st.sampled_from(
+        ["1", '"x"', "true", "2026-01-15", "1.5", '"2h"', '"env:X"', '"10.0.0.0/8"', '"02:00:5e:aa:bb:01"']
+    ),
+    lambda inner: st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
+    max_leaves=4,
+)
+LINES = st.one_of(
+    st.sampled_from(
+        [
+            "[city]",
+            "[portal]",
+            "[plans.a]",
+            "[[gateway]]",
+            "[[site]]",
+            "[[site.ap]]",
+            "[regions]",
+            "[probe]",
+            "[controller]",
+        ]
+    ),
+    st.tuples(
+        st.sampled_from(
+            [
+                "id",
+                "name",
+                "region",
+                "mac",
+                "plan",
+                "nas",
+                "radius",
+                "radius.secret",
+                "radius.sources",
+                "uam_secret",
+                "gateway",
+                "ap",
+                "site",
+                "location",
+                "since",
+                "admit",
+                "url",
+                "session",
+                '"36.74"',
+                "address",
+                "kind",
+            ]
+        ),
+        VALUES,
+    ).map(lambda pair: f"{pair[0]} = {pair[1]}"),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(LINES, max_size=14).map("\n".join))
+def test_any_city_like_text_is_an_inventory_or_faults_with_lines_of_it(text: str) -> None:
+    checked = check(text)
+    assert (checked.inventory is None) == bool(checked.faults)
+    assert all(0 <= fault.line <= text.count("\n") + 1 for fault in checked.faults)
+
+
+def test_lines_of_nested_tables() -> None:
+    text = '[[a]]\nx = 1\n[[a.b]]\ny = [\n  1,\n]\n[[a]]\n[[a.b]]\n[[a.b]]\n"q.r" = """\nz = 1\n"""\nw.v = 2\n'
+    lines = Lines(text)
+    assert lines.of(("a", 0, "x")) == 2
+    assert lines.of(("a", 0, "b", 0, "y")) == 4
+    assert lines.of(("a", 1, "b", 1, "q.r")) == 10
+    assert lines.of(("a", 1, "b", 1, "w", "v")) == 13
+    assert lines.of(("a", 1, "b", 1, "unknown")) == 9
+    assert lines.of(("z",)) == 0
+    assert dotted(("site", 2, "ap", 0, "mac")) == "site[2].ap[0].mac"
+    assert dotted(("regions", "36.74")) == 'regions."36.74"'
+
+
+def test_endpoints() -> None:
+    assert split_endpoint("10.20.1.2:3799") == ("10.20.1.2", 3799)
+    assert split_endpoint("[2001:db8::1]:3799") == ("2001:db8::1", 3799)
+    assert split_endpoint("2001:db8::1", 22) == ("2001:db8::1", 22)
+    for wrong in ("10.20.1.2", "host:22", "10.20.1.2:0", "10.20.1.2:99999", "10.20.1.2:x"):
+        with pytest.raises(ValueError, match=r"."):
+            split_endpoint(wrong)
+
+
+def test_which_site_a_request_is_of() -> None:
+    city = load(EXAMPLE)
+    park = city.site_of("tk1-gw", "02:00:5e:aa:bb:02")
+    assert park is not None
+    assert park.id == "taman-kota-1"
+    assert city.site_of("tk1-gw", None) == park
+    assert city.site_of("nowhere", None) is None

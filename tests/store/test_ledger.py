@@ -1,0 +1,153 @@
+"""Sessions, orders and agents: on SQLite and PostgreSQL."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from hotspot.identity import Keys, new_id
+from hotspot.session import Record
+from hotspot.settings import Settings
+from hotspot.store import Store, admission, agents, orders, sessions
+from hotspot.store.orders import Channel, OrderState
+from hotspot.ticket import Ticket
+
+from .test_admission import NOW, a_grant, at_once, record
+
+
+@pytest.fixture
+def keys(settings: Settings) -> Keys:
+    return settings.keys()
+
+
+def apply(store: Store, *records: Record) -> set[str]:
+    with store.core.write() as connection:
+        return sessions.apply(connection, records)
+
+
+def _apply_one(store: Store, records: list[Record], i: int) -> set[str]:
+    return apply(store, records[i])
+
+
+def rows(store: Store, *, running: bool = False) -> list[Any]:
+    with store.core.read() as connection:
+        return sessions.listed(connection, running=running)
+
+
+def test_a_session_knows_its_grant_by_ticket_or_grant(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    ticket = Ticket(new_id(), grant.id, "gw", NOW + 60)
+    with store.core.write() as connection:
+        admission.add_ticket(connection, ticket)
+    apply(store, record(grant, "a", ticket=ticket.id), record(grant, "b", ticket=grant.id))
+    assert [(row.person_id, row.grant_id, row.plan) for row in rows(store)] == [(grant.person, grant.id, "umum")] * 2
+
+
+def test_a_gateway_cannot_claim_anothers_grant(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    stranger = a_grant(store, keys, "02:00:00:00:00:02")
+    apply(store, record(grant, gateway="other"), record(stranger, ticket=grant.id))
+    assert [row.person_id for row in rows(store)] == [None, None]
+
+
+def test_nodes_that_hear_the_same_session_at_once_keep_one(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    for ticket in (grant.id, None):
+        heard = [record(grant, f"s{ticket}", ticket=ticket, down=i, at=NOW + i, seconds=100 + i) for i in range(8)]
+        at_once(8, partial(_apply_one, store, heard))
+    found = {row.acct_session_id: row for row in rows(store)}
+    assert len(rows(store)) == 2
+    assert {row.down for row in found.values()} == {7}
+
+
+def test_a_session_id_used_again_is_another_session(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    apply(store, record(grant, ticket=None), record(grant, ticket=None, at=NOW + 20, seconds=121))
+    apply(store, record(grant, ticket=None, at=NOW + 5000, seconds=5))
+    assert sorted(row.seconds for row in rows(store)) == [5, 121]
+
+
+def test_a_restart_ends_what_began_before_it(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    apply(store, record(grant, "old"), record(grant, "new", at=NOW + 200, seconds=10))
+    with store.core.write() as connection:
+        assert sessions.presume(connection, "gw", NOW + 150, "NAS-Reboot") == 1
+        assert sessions.presume(connection, "other", NOW + 150, "NAS-Reboot") == 0
+    assert [row.acct_session_id for row in rows(store, running=True)] == ["new"]
+    apply(store, record(grant, "old", at=NOW + 300, seconds=400))
+    assert len(rows(store, running=True)) == 2
+
+
+def test_sessions_are_found_by_the_beginning_of_their_id(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    [session_id] = apply(store, record(grant))
+    with store.core.read() as connection:
+        assert [row.id for row in sessions.find(connection, session_id[:8])] == [session_id]
+        assert sessions.find(connection, "%") == []
+
+
+def an_order(store: Store, keys: Keys, channel: Channel = Channel.COA) -> str:
+    grant = a_grant(store, keys)
+    [session_id] = apply(store, record(grant))
+    with store.core.write() as connection:
+        [row] = sessions.find(connection, session_id)
+        first = orders.add(connection, row, channel, "admin", NOW)
+        assert orders.add(connection, row, channel, "admin", NOW) == first
+    return first
+
+
+def claim(store: Store, keys: Keys, who: str, now: int = NOW, **options: Any) -> list[orders.Order]:
+    with store.core.write() as connection:
+        return orders.claim(connection, keys, options.pop("channel", Channel.COA), who, now, **options)
+
+
+def test_an_order_is_claimed_by_one_node_at_a_time(store: Store, keys: Keys) -> None:
+    order_id = an_order(store, keys)
+    claims = at_once(6, lambda i: claim(store, keys, f"node{i}"))
+    [order] = [order for found in claims for order in found]
+    assert (order.id, order.mac, order.acct_session_id) == (order_id, "02:00:00:00:00:01", "1")
+    assert claim(store, keys, "late", NOW + 29) == []
+    assert len(claim(store, keys, "late", NOW + 31)) == 1
+
+
+def test_channels_and_gateways_are_apart(store: Store, keys: Keys) -> None:
+    an_order(store, keys, Channel.AGENT)
+    assert claim(store, keys, "n") == []
+    assert claim(store, keys, "n", channel=Channel.AGENT, gateway="other") == []
+    assert len(claim(store, keys, "n", channel=Channel.AGENT, gateway="gw")) == 1
+
+
+def state(store: Store, order_id: str) -> tuple[str, str | None]:
+    with store.core.read() as connection:
+        row = orders.get(connection, order_id)
+    return row.state, row.outcome
+
+
+def test_outcomes(store: Store, keys: Keys) -> None:
+    order_id = an_order(store, keys)
+    claim(store, keys, "n")
+    with store.core.write() as connection:
+        orders.postpone(connection, order_id, NOW + 5, "no answer")
+    assert claim(store, keys, "m", NOW + 4) == []
+    assert claim(store, keys, "m", NOW + 5)[0].attempts == 1
+    with store.core.write() as connection:
+        orders.finish(connection, order_id, OrderState.DONE, "acknowledged", NOW + 6)
+        orders.finish(connection, order_id, OrderState.FAILED, "too late", NOW + 7)
+    assert state(store, order_id) == ("done", "acknowledged")
+
+
+def test_an_order_that_nobody_could_carry_expires(store: Store, keys: Keys) -> None:
+    order_id = an_order(store, keys)
+    assert claim(store, keys, "n", NOW + orders.LIFETIME) == []
+    assert state(store, order_id) == ("failed", "expired")
+
+
+def test_an_agents_posts_only_go_forward(store: Store) -> None:
+    def accept(sequence: int) -> bool:
+        with store.core.write() as connection:
+            return agents.accept(connection, "gw", sequence, "boot", 1, NOW)
+
+    assert [accept(sequence) for sequence in (5, 5, 4, 6)] == [True, False, False, True]
+    assert sum(at_once(8, lambda _: accept(7))) == 1
+    with store.core.read() as connection:
+        assert agents.last_sequence(connection, "gw") == 7

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Runs the demo in the bed; without one, the part of it that needs no network of its own.
+set -u
+cd "$(dirname "$0")/.." || exit
+if [ ! -f tests/bed/demo.py ]; then
+    echo "The demo (tests/bed/demo.py) is not part of this checkout." >&2
+    exit 1
+fi
+tools/bed.sh true
+case $? in
+0) exec tools/bed.sh build/venv/bin/python -m tests.bed.demo ;;
+77) exec build/venv/bin/python -m tests.bed.demo --without-namespaces ;;
+*) exit 1 ;;
+esac

@@ -1,0 +1,29 @@
+#!/bin/sh
+# test.sh [PYTEST ARGUMENTS]: lint, then the tests that need nothing but Python, then those that meet real peers, in the
+# bed. All three always run; fails if any of them does.
+set -u
+cd "$(dirname "$0")/.." || exit
+python=$PWD/build/venv/bin/python
+bed=
+[ -d build/peers/usr ] && tools/bed.sh true 2>/dev/null && bed=tools/bed.sh # PostgreSQL and Chromium are in there
+
+pytest() { # no test at all (5) is no failure
+    "$@"
+    code=$?
+    [ "$code" = 5 ] && return 0
+    return "$code"
+}
+
+failed=0
+echo "== lint"
+make --no-print-directory lint || failed=1
+echo "== tests"
+pytest $bed "$python" -m pytest -m "not system and not long" "$@" || failed=1
+echo "== tests with real peers"
+tools/bed.sh true
+case $? in
+0) pytest tools/bed.sh "$python" -m pytest -m "system and not long" "$@" || failed=1 ;;
+77) [ -z "${CI:-}${HOTSPOT_NO_SKIP:-}" ] || failed=1 ;;
+*) failed=1 ;;
+esac
+exit "$failed"

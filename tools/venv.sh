@@ -1,0 +1,33 @@
+#!/bin/sh
+# Makes build/venv: Python, the project and its development tools. Quick when nothing has changed.
+set -eu
+cd "$(dirname "$0")/.."
+
+find_python() {
+    for name in python3 python3.11 python3.12 python3.13 python3.14; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$name"
+            return
+        fi
+    done
+    echo "Python 3.11 or later is needed; there is none in PATH." >&2
+    return 1
+}
+
+python=$(find_python)
+stamp=build/venv/made-from
+state="$("$python" --version) $PWD $(sha256sum pyproject.toml)"
+if [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && build/venv/bin/python -c '' 2>/dev/null; then
+    exit 0
+fi
+
+echo "== build/venv: the project's Python packages (about a minute)"
+mkdir -p build
+if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    "$python" -m venv --clear build/venv
+else
+    "$python" -m venv --clear --without-pip build/venv
+    build/venv/bin/python tools/bootstrap_pip.py
+fi
+build/venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
+echo "$state" >"$stamp"

@@ -1,13 +1,10 @@
 """Freezing a report's inputs, and the present, from a real store."""
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from hotspot.errors import ConfigError
-from hotspot.settings import Settings
 from hotspot.store import Store, observed, schema
 from hotspot.store.revisions import activate, active
 from telemetry.coverage import Counts, Inputs, cover
@@ -24,12 +21,11 @@ PROBE = inventory_of(SITES_TOML).probe
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(Settings.load(tmp_path, {}))
-    with opened.core.write() as connection:
+def store(store: Store) -> Store:
+    """A store with the example city active."""
+    with store.core.write() as connection:
         activate(connection, SITES_TOML, "test", START)
-    yield opened
-    opened.close()
+    return store
 
 
 def frozen(store: Store, now: int, period: str = "2026-11") -> Inputs:

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +18,6 @@ from telemetry.uptime import Sample, State
 from .worlds import inventory_of, text_of, utc
 
 NOW = utc("2026-11-21 03:00")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(Settings.load(tmp_path, {}))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -189,10 +181,9 @@ def test_beats_are_steady_and_missed_ones_are_skipped() -> None:
     assert _next_beat(100.0, 60, 1000.0) == 1000
 
 
-def test_old_samples_go_and_states_stay(store: Store, tmp_path: Path) -> None:
+def test_old_samples_go_and_states_stay(store: Store, settings: Settings) -> None:
     feed(store, "++----", NOW - 40 * 86400)
     feed(store, "++", NOW)
-    settings = Settings.load(tmp_path, {})
     assert jobs.turn(jobs.RETENTION, store, settings, NOW + 60)
     with store.telemetry.read() as connection:
         left = observed.samples_between(connection, 0, 2**40, 100)
@@ -200,10 +191,9 @@ def test_old_samples_go_and_states_stay(store: Store, tmp_path: Path) -> None:
         assert observed.first_observed(connection) == NOW - 40 * 86400
 
 
-def test_a_job_runs_on_one_node_at_a_time(store: Store, tmp_path: Path) -> None:
+def test_a_job_runs_on_one_node_at_a_time(store: Store, settings: Settings) -> None:
     with store.telemetry.write() as connection:
         assert observed.take_lease(connection, "job sample-retention", "another-node", NOW, NOW + 10)
-    settings = Settings.load(tmp_path, {})
     assert not jobs.turn(jobs.RETENTION, store, settings, NOW + 9)
     assert jobs.turn(jobs.RETENTION, store, settings, NOW + 10)
 

@@ -12,10 +12,10 @@ GROUP = "hotspot.commands"
 class Commands(Group):
     """A group whose commands are found by name and loaded when they are needed."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(self._found())
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         entry = self._found().get(cmd_name)
         if entry is None:
             return None

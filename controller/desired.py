@@ -12,7 +12,7 @@ _PATH = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._@-]*)+")
 
 @dataclass(frozen=True)
 class File:
-    """One managed file. `masks` are regular expressions whose first group is shown and whose rest is hidden in a diff."""
+    """One managed file. `masks` are regular expressions; in a diff their first group is shown and the rest hidden."""
 
     path: str
     data: bytes

@@ -71,14 +71,18 @@ def pack_call(script: bytes, paths: tuple[str, ...] = ()) -> bytes:
     return _archive({"helper.sh": (script, 0o700), "paths": (listed.encode(), 0o600)})
 
 
-def command(script: bytes, tx: str, verb: str, *arguments: str | int, root: str = "") -> str:
-    """The shell text that takes `pack`'s stream on stdin and runs the helper's verb. `tx` is 16 to 64 hex digits."""
-    if _TX.fullmatch(tx) is None:
+def command(script: bytes, verb: str, tx: str = "", *arguments: int, root: str = "") -> str:
+    """The shell text that takes such a stream on stdin and runs the helper's verb. `tx` is 16 to 64 hex digits.
+
+    A push is unpacked where its worker will look for it, every other contact into a folder of its own.
+    """
+    if tx and _TX.fullmatch(tx) is None:
         raise ValueError(f"{tx!r} is no transaction id")
-    stage = f"{root}/run/nirkabel/stage.{tx}"
-    words = " ".join([verb, tx, *map(str, arguments)])
+    run = f"{root}/run/nirkabel"
+    stage = f"{run}/stage.{tx}" if verb == "apply" else f"$(mktemp -d {run}/call.XXXXXX)"
+    words = " ".join([verb, tx, *map(str, arguments)]).strip()
     return (
-        f"umask 077; s={stage}; mkdir -p $s && tar xzf - -C $s 2>/dev/null && "
+        f"umask 077; mkdir -p {run}; s={stage}; mkdir -p $s && tar xzf - -C $s 2>/dev/null && "
         f'[ "$(sha256sum <$s/helper.sh)" = "{hashlib.sha256(script).hexdigest()}  -" ] && '
         f"{{ NIRKABEL_ROOT={root} sh $s/helper.sh {words}; exit; }}; rm -rf $s; echo result damaged"
     )

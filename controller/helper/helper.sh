@@ -2,8 +2,8 @@
 # Changes the configuration of an access point so that it comes back by itself. Runs under dash and busybox ash; needs
 # flock, sha256sum, tar, cut, grep, sed and tail, and no setsid, nohup, timeout, stat, diff or base64.
 #
-#   helper.sh observe TX            what is here; paths asked about stand in the stage's `paths`
-#   helper.sh fetch TX              tar of the files named in `paths`
+#   helper.sh observe               what is here; paths asked about stand in `paths` beside this file
+#   helper.sh fetch                 tar of the files named in `paths`
 #   helper.sh apply TX SECONDS      check, snapshot, arm the watchdog, switch; answers before the switch has happened
 #   helper.sh confirm TX            keep what was switched
 #   helper.sh rollback TX           give up what was switched, at once
@@ -16,7 +16,7 @@
 #   rolling     a rollback under way; repeated until it is done
 #   snap.TX/    what stood in the place of everything that TX touches
 #   last        outcome of the last push, one line
-# and in $run (RAM): stage.TX/, lock, applied, failed, watchdog, worker (pids).
+# and in $run (RAM): stage.TX/, call.*/, lock, applied, failed, watchdog, worker (pids).
 
 main() {
 	umask 077
@@ -24,9 +24,10 @@ main() {
 	state=$root/var/lib/nirkabel
 	run=$root/run/nirkabel
 	verb=$1 tx=${2:-}
-	case $tx in *[!0-9a-f]*) answer "bad-payload transaction id" ;; esac
 	stage=$run/stage.$tx
+	case $tx in *[!0-9a-f]*) echo "result bad-payload transaction id"; exit 0 ;; esac
 	mkdir -p "$state" "$run"
+	case $verb in observe | fetch | confirm | rollback) stage=${0%/*} ;; esac # a folder of this contact alone
 	case $verb in
 	observe | fetch | apply | confirm | rollback) "do_$verb" "$@" ;;
 	recover) do_recover ;;
@@ -40,19 +41,22 @@ main() {
 
 answer() { # the result, and the end of this contact
 	echo "result $*"
-	[ "$verb" = apply ] && [ "$1" = armed ] || case $verb in observe | fetch | apply | confirm | rollback) rm -rf "$stage" ;; esac
+	case $* in armed*) ;; *) rm -rf "$stage" ;; esac # an armed stage is the worker's
 	exit 0
 }
 
 uptime() { cut -d. -f1 /proc/uptime; }
 boot_id() { cat /proc/sys/kernel/random/boot_id; }
-lock() { exec 9>"$run/lock" && flock 9; }
+lock() { exec 9>"$run/lock" && flock 9 || answer "failed flock: $run/lock cannot be locked"; }
 field() { sed -n "s/^$2 //p;/^file /q" "$1" 2>/dev/null; } # a header line of current, pending or rolling
 entries() { sed -n "s/^$2 //p" "$1" 2>/dev/null; }         # the values of all lines of one kind
 paths_of() { entries "$1" file | cut -d' ' -f4-; }
 sum() { sha256sum <"$1" | cut -d' ' -f1; }
 symbolic() { ls -ld "$1" | cut -c1-10; }
 alive() { [ -s "$run/$1" ] && kill -0 "$(cat "$run/$1")" 2>/dev/null && grep -q "helper" "/proc/$(cat "$run/$1")/cmdline"; }
+lives() { # as alive, for a process that is just starting
+	alive "$1" || pause && alive "$1" || pause && alive "$1"
+}
 parents() { (umask 022 && mkdir -p "${1%/*}"); }
 note() { echo "$*" >"$state/last.new" && mv "$state/last.new" "$state/last"; }
 
@@ -62,7 +66,8 @@ live_is() { # whether every file of a manifest stands as it says
 	done
 }
 
-kill_tree() { # PID and everything it started
+kill_tree() { # PID and everything it started; stopped first, so that it starts no more
+	kill -STOP "$1" 2>/dev/null
 	for process in /proc/[0-9]*; do
 		[ "$(sed 's/.*) . \([0-9]*\) .*/\1/' "$process/stat" 2>/dev/null)" = "$1" ] && (kill_tree "${process#/proc/}")
 	done
@@ -84,6 +89,8 @@ bounded() { # COMMAND: its exit code; not 0 when it had to be stopped
 	wait "$guard" 2>/dev/null
 	return "$code"
 }
+
+pause() { sleep 0.2 2>/dev/null || sleep 1; } # some busybox sleeps know whole seconds only
 
 # -- observe, fetch ----------------------------------------------------------------------------------------------
 
@@ -181,7 +188,7 @@ arm() { # from the moment `pending` stands, this configuration is undone unless 
 	mv "$state/pending.new" "$state/pending"
 	sync
 	detach watch watchdog
-	alive watchdog || { rollback "the watchdog did not start"; answer "failed watchdog"; }
+	lives watchdog || { rollback "the watchdog did not start"; answer "failed watchdog"; }
 	detach work worker
 }
 
@@ -233,7 +240,7 @@ work() {
 
 switch() {
 	manifest=$stage/manifest
-	: >"$stage/changed"
+	: >"$stage/changed" || return 1
 	entries "$state/current" undo >"$stage/undo.old"
 	entries "$manifest" undo >"$stage/undo.new"
 	missing "$stage/undo.old" "$stage/undo.new" | while read -r gone; do bounded "$gone" || :; done
@@ -245,9 +252,9 @@ switch() {
 		parents "$root$path"
 		cp "$stage/files$path" "$root$path.nirkabel-new" && chmod "$mode" "$root$path.nirkabel-new" || return 1
 		echo "$path" >>"$stage/changed"
-	done <"$stage/entries"
+	done <"$stage/entries" || return 1
 	sync
-	while read -r path; do mv "$root$path.nirkabel-new" "$root$path" || return 1; done <"$stage/changed"
+	while read -r path; do mv "$root$path.nirkabel-new" "$root$path" || return 1; done <"$stage/changed" || return 1
 	paths_of "$state/current" >"$stage/paths.old"
 	missing "$stage/paths.old" "$stage/listed" >"$stage/gone"
 	while read -r path; do rm -f "$root$path"; done <"$stage/gone"
@@ -272,10 +279,10 @@ reload() { # MANIFEST CHANGED: the commands whose paths changed, or that name no
 # -- confirm, rollback, recovery ---------------------------------------------------------------------------------
 
 do_confirm() {
-	tries=10
+	tries=40
 	while [ "$tries" -gt 0 ] && [ ! -f "$run/applied" ] && [ "$(field "$state/pending" tx)" = "$tx" ]; do
 		tries=$((tries - 1))
-		sleep 1
+		pause
 	done
 	lock
 	settle

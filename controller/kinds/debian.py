@@ -40,8 +40,8 @@ _DNSMASQ: Final = "/etc/nirkabel/dnsmasq.conf"
 _HOSTAPD: Final = "/etc/nirkabel/hostapd.conf"
 _OPENNDS: Final = "/etc/opennds/opennds.conf"
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_PADS: Final = (r"^(inner=|outer=).*$",)
-_FAS_KEY: Final = (r"^(faskey ).*$",)
+_PADS: Final = (r"^(.*(?:inner|outer)=).*$",)
+_FAS_KEY: Final = (r"^(.*faskey\b).*$",)
 
 
 def _template(name: str) -> str:
@@ -56,7 +56,7 @@ _templates = SandboxedEnvironment(
     keep_trailing_newline=True,
     comment_start_string="{##",  # "{#" stands in shell's ${#name}
     comment_end_string="##}",
-    autoescape=False,
+    autoescape=False,  # these are configuration files, and every value's type allows no line end
 )
 
 

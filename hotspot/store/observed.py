@@ -110,7 +110,7 @@ def intervals(connection: Connection, window: tuple[int, int]) -> dict[str, list
     return found
 
 
-def samples_between(connection: Connection, after: int, until: int, limit: int) -> list[SampleRow]:
+def samples_between(connection: Connection, after: int, until: int, limit: int | None) -> list[SampleRow]:
     """Samples with after < at <= until, oldest first."""
     rows = connection.execute(
         select(sample).where(sample.c.at > after, sample.c.at <= until).order_by(sample.c.at, sample.c.ap).limit(limit)

@@ -142,13 +142,13 @@ def test_a_voucher_serves_one_person_for_its_time(store: Store, keys: Keys) -> N
     assert len({use(NOW + 999).person for _ in range(3)}) == 1
     assert use(NOW + 1400).until == NOW + 999 + 500
     for wrong, text in (
-        (lambda: use(NOW + 1499), "voucher-used-up"),
-        (lambda: use(NOW + 1000, other), "voucher-expired"),
-        (lambda: use(NOW, other, "school"), "voucher-other-site"),
-        (lambda: use(NOW, "00000000000"), "voucher-unknown"),
+        ((NOW + 1499, code), "voucher-used-up"),
+        ((NOW + 1000, other), "voucher-expired"),
+        ((NOW, other, "school"), "voucher-other-site"),
+        ((NOW, "00000000000"), "voucher-unknown"),
     ):
         with pytest.raises(RequestError, match=text):
-            wrong()
+            use(*wrong)
 
 
 def test_parallel_guesses_all_count(store: Store) -> None:

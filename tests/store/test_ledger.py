@@ -1,11 +1,12 @@
 """Sessions, orders and agents: on SQLite and PostgreSQL."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from hotspot.identity import Keys, new_id
-from hotspot.session import Record, RecordKind
+from hotspot.session import Record
 from hotspot.settings import Settings
 from hotspot.store import Store, admission, agents, orders, sessions
 from hotspot.store.orders import Channel, OrderState
@@ -22,6 +23,10 @@ def keys(settings: Settings) -> Keys:
 def apply(store: Store, *records: Record) -> set[str]:
     with store.core.write() as connection:
         return sessions.apply(connection, records)
+
+
+def _apply_one(store: Store, records: list[Record], i: int) -> set[str]:
+    return apply(store, records[i])
 
 
 def rows(store: Store, *, running: bool = False) -> list[Any]:
@@ -48,9 +53,8 @@ def test_a_gateway_cannot_claim_anothers_grant(store: Store, keys: Keys) -> None
 def test_nodes_that_hear_the_same_session_at_once_keep_one(store: Store, keys: Keys) -> None:
     grant = a_grant(store, keys)
     for ticket in (grant.id, None):
-        at_once(
-            8, lambda i, t=ticket: apply(store, record(grant, f"s{t}", ticket=t, down=i, at=NOW + i, seconds=100 + i))
-        )
+        heard = [record(grant, f"s{ticket}", ticket=ticket, down=i, at=NOW + i, seconds=100 + i) for i in range(8)]
+        at_once(8, partial(_apply_one, store, heard))
     found = {row.acct_session_id: row for row in rows(store)}
     assert len(rows(store)) == 2
     assert {row.down for row in found.values()} == {7}

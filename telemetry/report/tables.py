@@ -1,0 +1,293 @@
+"""The tables of the PDF, each a list of flowables. All figures come from `coverage`, all words from the catalogue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab.pdfbase.pdfmetrics import stringWidth
+from reportlab.platypus import Paragraph, Table
+
+from ..coverage import Coverage, Group, SiteFigures, Work
+from ..uptime import Share, Verdict, mean_time
+from .look import (
+    BAND,
+    BOLD,
+    CELL,
+    CELL_MUTED,
+    HEAD,
+    HEAD_NUMBER,
+    NUMBER,
+    NUMBER_MUTED,
+    PADDING,
+    SMALL,
+    VERDICTS,
+    table_style,
+)
+from .words import Words
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: the key of its heading, its share of the width, and whether numbers stand in it."""
+
+    key: str
+    width: float
+    number: bool = False
+
+
+def ruled(
+    words: Words, columns: Sequence[Column], rows: Sequence[Sequence[str]], width: float, muted: Sequence[int] = ()
+) -> Table:
+    """A table over the whole width whose head repeats. Cells are reportlab markup; `muted` rows step back."""
+    head = [
+        Paragraph(escape(words(f"column.{column.key}")), HEAD_NUMBER if column.number else HEAD) for column in columns
+    ]
+    body = [
+        [Paragraph(cell, _cell(column.number, position in muted)) for column, cell in zip(columns, row, strict=True)]
+        for position, row in enumerate(rows)
+    ]
+    extra = [("BACKGROUND", (0, position + 1), (-1, position + 1), BAND) for position in muted]
+    return Table(
+        [head, *body],
+        colWidths=_widths(columns, [words(f"column.{column.key}") for column in columns], width),
+        repeatRows=1,
+        style=table_style(*extra),
+    )
+
+
+def _widths(columns: Sequence[Column], heads: Sequence[str], width: float) -> list[float]:
+    """Widths in points that add up to the whole: each column's share, but never less than a word of its heading."""
+    least = [max(stringWidth(word, BOLD, HEAD.fontSize) for word in head.split()) + 2 * PADDING + 0.5 for head in heads]
+    total = sum(column.width for column in columns)
+    shares = [width * column.width / total for column in columns]
+    missing = sum(max(0.0, low - share) for low, share in zip(least, shares, strict=True))
+    spare = sum(max(0.0, share - low) for low, share in zip(least, shares, strict=True))
+    taken = missing / spare if spare else 0.0
+    return [low if share < low else share - (share - low) * taken for low, share in zip(least, shares, strict=True)]
+
+
+def _cell(number: bool, muted: bool) -> Any:
+    if number:
+        return NUMBER_MUTED if muted else NUMBER
+    return CELL_MUTED if muted else CELL
+
+
+def verdict_text(words: Words, verdict: Verdict) -> str:
+    colour = VERDICTS[verdict].hexval().replace("0x", "#")
+    return f'<font name="VeraBd" color="{colour}">{escape(words("verdict." + verdict.name.lower()))}</font>'
+
+
+def _percent(words: Words, share: Share) -> str:
+    return words.numerals.percent(share.hundredths)
+
+
+# -- the indicators --------------------------------------------------------------------------------------------------
+
+
+def _reached(words: Words, part: int, whole: int) -> str:
+    return _percent(words, Share(part, whole)) + " %"
+
+
+def indicators(coverage: Coverage, words: Words) -> list[tuple[str, str, str]]:
+    """(key of the indicator, target, achieved), in the order of the summary."""
+    n, whole, usage = words.numerals, coverage.whole, coverage.inputs.city_usage
+    states = whole.states
+    target = f"≥ {n.target(coverage.inventory.city.sla)} %"
+    count = len(coverage.outages)
+    served = [sum(1 for group in groups if group.active) for groups in (coverage.districts, coverage.villages)]
+    unexcluded = sum((figures.unexcluded for figures in coverage.sites), type(states)())
+    return [
+        ("installed", "", n.count(len(whole.sites))),
+        ("active", "", n.count(whole.active)),
+        ("active_share", "", _reached(words, whole.active, len(whole.sites))),
+        ("districts", "", _reached(words, served[0], len(coverage.districts))),
+        ("villages", "", _reached(words, served[1], len(coverage.villages))),
+        ("strict", target, _percent(words, states.strict) + " %"),
+        ("measured", "", _percent(words, states.measured) + " %"),
+        ("upper", "", _percent(words, states.upper) + " %"),
+        ("completeness", "", _percent(words, states.completeness) + " %"),
+        ("unexcluded", "", _percent(words, unexcluded.strict) + " %"),
+        ("excluded", "", n.duration(states.excluded)),
+        ("access_points", "", _percent(words, coverage.access_points.strict) + " %"),
+        ("passed", "", _reached(words, whole.passed, len(whole.sites))),
+        ("outages", "", n.count(sum(outage.long for _, outage in coverage.outages))),
+        ("mttr", "", n.duration(mean_time(states.down, count))),
+        ("mtbf", "", n.duration(mean_time(states.up, count))),
+        ("persons", "", n.count(usage.persons)),
+        ("devices", "", n.count(usage.devices)),
+        ("sessions", "", n.count(usage.sessions)),
+        ("mean_session", "", n.duration(mean_time(usage.seconds, usage.sessions))),
+        ("down", "", f"{n.gigabytes(usage.down)} GB"),
+        ("up", "", f"{n.gigabytes(usage.up)} GB"),
+    ]
+
+
+def indicator_table(coverage: Coverage, words: Words, width: float) -> Table:
+    columns = [Column("indicator", 34), Column("formula", 40), Column("target", 11, True), Column("achieved", 15, True)]
+    rows = [
+        [escape(words(f"indicator.{key}")), escape(words(f"formula.{key}")), target, f"<b>{escape(achieved)}</b>"]
+        for key, target, achieved in indicators(coverage, words)
+    ]
+    return ruled(words, columns, rows, width)
+
+
+# -- sites and groups ------------------------------------------------------------------------------------------------
+
+_SITE_COLUMNS = [
+    Column("number", 4, True),
+    Column("site", 22),
+    Column("village", 12),
+    Column("aps", 3.6, True),
+    Column("target", 5.8, True),
+    Column("strict", 10.2, True),
+    Column("measured", 7.2, True),
+    Column("completeness", 9.2, True),
+    Column("excluded", 9.4, True),
+    Column("long_outages", 7.8, True),
+    Column("persons", 7.8, True),
+    Column("sessions", 6, True),
+    Column("down", 7.4, True),
+    Column("up", 7, True),
+    Column("verdict", 10),
+]
+
+
+def site_table(coverage: Coverage, words: Words, width: float) -> Table:
+    rows = [_site_row(coverage, words, figures) for figures in coverage.sites]
+    return ruled(words, _SITE_COLUMNS, rows, width)
+
+
+def _site_row(coverage: Coverage, words: Words, figures: SiteFigures) -> list[str]:
+    n, states = words.numerals, figures.states
+    below = escape(words(f"kind.{figures.site.kind}") + " · " + figures.site.funding)
+    return [
+        n.count(figures.number),
+        f'{escape(figures.site.name)}<br/><font size="6" color="#66727f">{below}</font>',
+        escape(coverage.region_name(figures.site.region)),
+        n.count(figures.access_points),
+        n.target(figures.target),
+        f"<b>{_percent(words, states.strict)}</b>",
+        _percent(words, states.measured),
+        _percent(words, states.completeness),
+        n.duration(states.excluded) if states.excluded else "0",
+        n.count(sum(outage.long for outage in figures.outages)),
+        n.count(figures.usage.persons),
+        n.count(figures.usage.sessions),
+        n.gigabytes(figures.usage.down),
+        n.gigabytes(figures.usage.up),
+        verdict_text(words, figures.verdict),
+    ]
+
+
+def _group_columns(first: list[Column]) -> list[Column]:
+    return [
+        *first,
+        Column("sites", 6, True),
+        Column("active", 6, True),
+        Column("passed", 10.4, True),
+        Column("strict", 13, True),
+        Column("completeness", 12, True),
+        Column("sessions", 8, True),
+        Column("down", 9, True),
+        Column("up", 9, True),
+    ]
+
+
+def group_table(
+    words: Words, groups: Sequence[Group], width: float, *, coded: bool, prefix: str = "", name: str = "name"
+) -> Table:
+    """Groups with their pooled figures; blank spots are muted. `prefix` finds the name of a group in the catalogue."""
+    columns = _group_columns([Column("code", 17), Column(name, 22)] if coded else [Column(name, 39)])
+    rows = [_group_row(words, group, coded=coded, prefix=prefix) for group in groups]
+    blank = [position for position, group in enumerate(groups) if not group.sites]
+    return ruled(words, columns, rows, width, muted=blank)
+
+
+def _group_row(words: Words, group: Group, *, coded: bool, prefix: str) -> list[str]:
+    n, (down, up) = words.numerals, group.volume
+    label = escape(words(f"{prefix}{group.code}") if prefix else group.name)
+    return [
+        *([group.code] if coded else []),
+        label,
+        n.count(len(group.sites)),
+        n.count(group.active),
+        n.count(group.passed),
+        _percent(words, group.states.strict),
+        _percent(words, group.states.completeness),
+        n.count(group.sessions),
+        n.gigabytes(down),
+        n.gigabytes(up),
+    ]
+
+
+# -- outages and maintenance -----------------------------------------------------------------------------------------
+
+
+def outage_table(coverage: Coverage, words: Words, width: float) -> Any:
+    """Outages of more than 300 seconds, in each site's own time."""
+    columns = [
+        Column("number", 6, True),
+        Column("site", 30),
+        Column("from", 18),
+        Column("to", 18),
+        Column("duration", 14, True),
+        Column("note", 16),
+    ]
+    found = [(figures, outage) for figures, outage in coverage.outages if outage.long]
+    if not found:
+        return Paragraph(escape(words("outages.none")), SMALL)
+    rows = []
+    for figures, outage in found:
+        zone = coverage.inventory.zone(figures.site)
+        rows.append(
+            [
+                words.numerals.count(figures.number),
+                escape(figures.site.name),
+                words.numerals.moment(outage.from_at, zone),
+                words.numerals.moment(outage.to_at, zone),
+                words.numerals.duration(outage.seconds),
+                escape(words("outages.open")) if outage.open else "",
+            ]
+        )
+    return ruled(words, columns, rows, width)
+
+
+def maintenance_table(coverage: Coverage, words: Words, width: float) -> Any:
+    """Announced work of the report's sites, and whether it counts as excluded."""
+    columns = [
+        Column("site", 22),
+        Column("from", 17),
+        Column("to", 17),
+        Column("ticket", 12),
+        Column("reason", 22),
+        Column("counts", 14),
+    ]
+    sites = {figures.site.id: figures for figures in coverage.sites}
+    works = [
+        (sites[work.site], work)
+        for work in coverage.inputs.maintenance
+        if work.site in sites and work.from_at < sites[work.site].window[1] and work.to_at > sites[work.site].window[0]
+    ]
+    if not works:
+        return Paragraph(escape(words("maintenance.none")), SMALL)
+    rows = []
+    for figures, work in works:
+        zone = coverage.inventory.zone(figures.site)
+        rows.append(
+            [
+                escape(figures.site.name),
+                words.numerals.moment(work.from_at, zone),
+                words.numerals.moment(work.to_at, zone),
+                escape(work.ticket),
+                escape(work.reason),
+                escape(words(f"maintenance.{_standing(work)}")),
+            ]
+        )
+    return ruled(words, columns, rows, width)
+
+
+def _standing(work: Work) -> str:
+    if work.withdrawn_at is not None:
+        return "withdrawn"
+    return "counts" if work.rule.counts else "late"

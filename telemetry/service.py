@@ -1,0 +1,126 @@
+"""The telemetry service: one process tree of a main process and a web worker.
+
+The main process runs granian's supervisor, which owns signals and the socket, and beside it, in one thread with its
+own event loop, the prober and the jobs. Whichever of them ends for a reason of its own ends the service with an exit
+code other than 0, so that what started it can start it again. The worker is spawned, not forked: a fork would copy
+the thread's locks in whatever state they were.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from hotspot.settings import Settings
+from hotspot.store import Store
+from hotspot.store.revisions import Following
+
+from . import jobs
+from .logs import LIBRARIES, configure
+from .prober import Prober, tcp_probe
+from .prober import wait as pause
+from .web import create_app
+
+STOP_WITHIN = 3
+"""Seconds a worker has to finish its requests before it is killed."""
+
+
+def now() -> int:
+    return int(time.time())
+
+
+async def announce(host: str, port: int, stop: asyncio.Event) -> None:
+    """Says where the service listens, once its worker does."""
+    while not stop.is_set() and not (await tcp_probe(host, port, 1.0)).connected:
+        await pause(stop, 0.05)
+    if not stop.is_set():
+        shown = f"[{host}]" if ":" in host else host
+        print(f"telemetry listening on http://{shown}:{port}", flush=True)  # noqa: T201 - the line that is waited for
+
+
+class Background:
+    """The prober and the jobs in a thread of their own."""
+
+    def __init__(self, store: Store, settings: Settings):
+        self._store = store
+        self._settings = settings
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="background")
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._ended: Future[None] | None = None
+
+    def start(self, when_ended: Callable[[], None]) -> None:
+        """Begins; `when_ended` is called from the thread when it is over, for whatever reason."""
+        self._ended = self._executor.submit(self._loop.run_until_complete, self._run())
+        self._ended.add_done_callback(lambda _: when_ended())
+
+    async def _run(self) -> None:
+        prober = Prober(self._store, Following(self._store), now)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(announce(*self._settings.telemetry_listen, self._stop))
+            group.create_task(prober.run(self._stop))
+            group.create_task(jobs.run(jobs.declared(), self._store, self._settings, now, self._stop))
+
+    def stop(self) -> None:
+        """Ends it and raises what ended it, if anything did."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        try:
+            if self._ended is not None:
+                self._ended.result()
+        finally:
+            self._executor.shutdown()
+            self._loop.close()
+
+
+def load_app(state: Path) -> Any:
+    """The WSGI application in a worker, which ends when its parent does."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    return create_app(Settings.load(state))
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)  # a worker without its supervisor would hold the port
+
+
+def serve(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT. Raises HotspotError for what stands in the way, whatever ended the prober."""
+    configure()
+    multiprocessing.set_start_method("spawn")
+    host, port = settings.telemetry_listen
+    store = Store.open(settings)
+    background = Background(store, settings)
+    server = Server(
+        target="telemetry.service:load_app",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        blocking_threads=4,
+        backlog=128,
+        workers_kill_timeout=STOP_WITHIN,
+        log_dictconfig=LIBRARIES,
+        log_level=LogLevels.warning,
+    )
+
+    @server.on_startup
+    def _started() -> None:
+        background.start(server.signal_handler_interrupt)
+
+    try:
+        server.serve(target_loader=partial(load_app, settings.state), wrap_loader=False)
+    finally:
+        background.stop()
+        store.close()

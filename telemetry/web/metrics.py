@@ -1,0 +1,43 @@
+"""/metrics in Prometheus's text format. Labels name access points and sites, never a person or a device."""
+
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from hotspot import __version__
+
+from ..overview import Overview
+from ..uptime import State
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+
+def exposition(found: Overview | None) -> bytes:
+    """The present as metrics. What is not known has no sample: an alert on absence tells it from 0."""
+    registry = CollectorRegistry()
+    build = Gauge("hotspot_build_info", "The running version.", ["version"], registry=registry)
+    build.labels(__version__).set(1)
+    if found is None:
+        return generate_latest(registry)
+    last = Gauge(
+        "hotspot_telemetry_last_sample_timestamp_seconds", "When access points were last probed.", registry=registry
+    )
+    last.set(found.last_sample_at or 0)
+    ap_up = Gauge(
+        "hotspot_ap_up", "1 while the access point answers, 0 while it is down.", ["ap", "site"], registry=registry
+    )
+    available = Gauge(
+        "hotspot_site_available",
+        "1 while an access point of the site is up, 0 while none is.",
+        ["site"],
+        registry=registry,
+    )
+    active = Gauge("hotspot_sessions_active", "Running sessions of the site.", ["site"], registry=registry)
+    for site in found.sites:
+        for ap, up in site.access_points.items():
+            if up is not None:
+                ap_up.labels(ap, site.site.id).set(up)
+        if site.state in {State.UP, State.DOWN}:
+            available.labels(site.site.id).set(site.state is State.UP)
+        active.labels(site.site.id).set(site.sessions)
+    return generate_latest(registry)

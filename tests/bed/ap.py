@@ -1,0 +1,128 @@
+"""A blank Debian access point: its own mounts and processes, a stand-in for systemd, and SSH. Nothing is configured.
+
+It has what an admin's fresh installation has: the packages, an uplink with an address, an SSH server that knows the
+controller's key. Everything else must come from a push. /etc, /usr/local, /usr/bin and /var/lib are overlays in memory.
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+_SYSTEMCTL = Path(__file__).parent / "systemctl.py"
+
+_INIT = """
+set -e
+mount -t tmpfs t {folder}/over
+n=0
+for folder in /etc /usr/local /usr/bin /var/lib; do
+	n=$((n + 1)); o={folder}/over/$n; mkdir -p $o/up $o/work $o/merged
+	mount -t overlay o -o lowerdir=$folder,upperdir=$o/up,workdir=$o/work $o/merged
+	mount --bind $o/merged $folder
+done
+mount -t tmpfs -o mode=755 t /run
+mount -t tmpfs -o mode=700 t /root
+mkdir -p /var/lib/misc /root/.ssh
+mount -t tmpfs t /var/lib/misc
+cp {systemctl} /usr/bin/systemctl.new && chmod 755 /usr/bin/systemctl.new && mv /usr/bin/systemctl.new /usr/bin/systemctl
+rm -f /etc/resolv.conf && echo "nameserver 10.199.0.1" >/etc/resolv.conf
+cp {folder}/authorized_keys /root/.ssh/authorized_keys
+chmod 600 /root/.ssh/authorized_keys
+mkdir /run/dropbear && cp {folder}/host_key /run/dropbear/host_key
+cd /
+mount -t tmpfs -o mode=1777 t /tmp
+dropbear -F -E -s -r /run/dropbear/host_key -p 22 &
+wait
+"""
+
+
+class BlankAp:
+    """One access point in the namespace `space`. Give it the controller's public key before `ssh` is of use."""
+
+    def __init__(self, space: str, address: str, folder: Path):
+        self.space = space
+        self.address = address
+        self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        (self.folder / "over").mkdir(parents=True, exist_ok=True)
+        keys = self.folder / "authorized_keys"
+        keys.touch(mode=0o600)
+        host_key = self.folder / "host_key"
+        if not host_key.exists():
+            subprocess.run(["dropbearkey", "-t", "ed25519", "-f", host_key], check=True, capture_output=True)
+        (self.folder / "init.sh").write_text(
+            _INIT.format(folder=shlex.quote(str(self.folder)), systemctl=shlex.quote(str(_SYSTEMCTL)))
+        )
+        init = ["sh", str(self.folder / "init.sh")]
+        isolated = ["unshare", "-m", "-p", "--fork", "--mount-proc", "--kill-child", *init]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["ip", "netns", "exec", self.space, *isolated], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        end = time.monotonic() + 10
+        while "dropbear" not in self._commands():
+            assert time.monotonic() < end and self._process.poll() is None, (self.folder / "log").read_text()
+            time.sleep(0.05)
+
+    def authorize(self, public_line: str) -> None:
+        """What an admin does on the console: lets the controller's key in."""
+        done = self.run("sh", "-c", f"echo {shlex.quote(public_line)} >>/root/.ssh/authorized_keys")
+        assert done.returncode == 0, done.stderr
+
+    def run(self, *command: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+        """Runs a command on the access point, as on its console."""
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C"}
+        return subprocess.run(
+            ["nsenter", "-t", str(self.init_pid), "-m", "-p", "-n", *command],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=environment,
+            check=False,
+        )
+
+    @property
+    def init_pid(self) -> int:
+        """The process of its init, as this machine counts."""
+        pids = [pid for pid in self._pids() if b"init.sh" in _command(pid) and not _command(pid).startswith(b"unshare")]
+        assert pids, "the access point is down"
+        return pids[0]
+
+    def read(self, path: str) -> str:
+        return self.run("cat", path).stdout
+
+    def cut(self) -> None:
+        """Takes its uplink away, as a wrong configuration would."""
+        self.run("ip", "link", "set", "wan0", "down")
+
+    def mend(self) -> None:
+        self.run("ip", "link", "set", "wan0", "up")
+        self.run("ip", "route", "replace", "default", "via", "10.199.0.1")
+
+    def _pids(self) -> list[int]:
+        found = subprocess.run(["ip", "netns", "pids", self.space], capture_output=True, text=True, check=True)
+        return [int(pid) for pid in found.stdout.split()]
+
+    def _commands(self) -> str:
+        return " ".join(_command(pid).decode(errors="replace") for pid in self._pids())
+
+    def close(self) -> None:
+        for pid in self._pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0", 1)[0] + b" " + Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

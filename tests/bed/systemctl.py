@@ -1,0 +1,115 @@
+#!/usr/bin/python3 -SE
+"""Stands in for systemctl where no systemd runs: really starts and stops the services that unit files describe.
+
+Knows daemon-reload, enable, disable, start, stop, restart, reload and is-active, the types simple, forking and oneshot,
+drop-ins, Environment, ExecStartPre, ExecStartPost, PIDFile and Requires. It restarts nothing that dies.
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+STATE = Path("/run/standin")
+FOLDERS = (Path("/etc/systemd/system"), Path("/lib/systemd/system"))
+Unit = dict[str, list[str]]
+
+
+def read(name: str) -> Unit:
+    """Keys of a unit and its drop-ins; an empty value empties the key, as systemd.unit(5) says."""
+    main = next((folder / name for folder in FOLDERS if (folder / name).exists()), None)
+    if main is None:
+        sys.exit(f"Unit {name} not found.")
+    found: Unit = {}
+    for file in (main, *sorted((FOLDERS[0] / f"{name}.d").glob("*.conf"))):
+        for line in file.read_text().splitlines():
+            key, sign, value = line.strip().partition("=")
+            if sign and not key.startswith(("#", ";")):
+                found[key] = [*found.get(key, []), value] if value else []
+    return found
+
+
+def environment(unit: Unit) -> dict[str, str]:
+    pairs = [word.partition("=") for value in unit.get("Environment", []) for word in shlex.split(value)]
+    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "LANG": "C.UTF-8"} | {k: v for k, _, v in pairs}
+
+
+def run_all(unit: Unit, key: str) -> None:
+    for line in unit.get(key, []):
+        done = subprocess.run(shlex.split(line.lstrip("-")), env=environment(unit), check=False)
+        if done.returncode and not line.startswith("-"):
+            sys.exit(f"{key}={line} failed with {done.returncode}")
+
+
+def pid_of(name: str) -> int:
+    """The service's process; 0 when it is not active, -1 for a oneshot that has run."""
+    file = STATE / name
+    text = file.read_text().strip() if file.exists() else ""
+    if text in ("", "-1"):
+        return int(text or 0)
+    status = Path(f"/proc/{text}/status")
+    return int(text) if status.exists() and "State:\tZ" not in status.read_text() else 0
+
+
+def start(name: str) -> None:
+    if pid_of(name):
+        return
+    unit = read(name)
+    for needed in " ".join(unit.get("Requires", [])).split():
+        start(needed)
+    run_all(unit, "ExecStartPre")
+    kind = (unit.get("Type") or ["simple"])[-1]
+    if kind in ("oneshot", "forking"):
+        run_all(unit, "ExecStart")
+        pid_file = Path((unit.get("PIDFile") or [""])[-1])
+        pid = pid_file.read_text().strip() if kind == "forking" and pid_file.is_file() else "-1"
+    else:
+        with (STATE / f"{name}.log").open("ab") as log:
+            command = shlex.split(unit["ExecStart"][-1])
+            pid = str(
+                subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(unit), start_new_session=True
+                ).pid
+            )
+    (STATE / name).write_text(pid)
+    run_all(unit, "ExecStartPost")
+
+
+def stop(name: str) -> None:
+    pid = pid_of(name)
+    if pid > 0:
+        os.kill(pid, signal.SIGTERM)
+        for _ in range(100):
+            if not pid_of(name):
+                break
+            time.sleep(0.05)
+        else:
+            os.kill(pid, signal.SIGKILL)
+    (STATE / name).unlink(missing_ok=True)
+
+
+def main(arguments: list[str]) -> int:
+    STATE.mkdir(exist_ok=True)
+    now = "--now" in arguments
+    verb, *names = [word for word in arguments if not word.startswith("-")]
+    units = [name if name.endswith(".service") else f"{name}.service" for name in names]
+    for name in units:
+        if verb == "is-active":
+            print("active" if pid_of(name) else "inactive")
+            return 0 if pid_of(name) else 3
+        if verb in ("stop", "restart") or (verb == "disable" and now):
+            stop(name)
+        if verb in ("start", "restart") or (verb == "enable" and now):
+            start(name)
+        if verb == "reload":
+            run_all(read(name), "ExecReload")
+        if verb in ("enable", "disable"):
+            read(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,40 @@
+"""Small probes that run inside a client's namespace: `connect HOST PORT SECONDS`, `resolve SERVER NAME`, `listen PORT`."""
+
+import socket
+import struct
+import sys
+
+
+def connect(host: str, port: str, seconds: str) -> str:
+    try:
+        with socket.create_connection((host, int(port)), timeout=float(seconds)):
+            return "yes"
+    except OSError:
+        return "no"
+
+
+def resolve(server: str, name: str) -> str:
+    """Asks for an A record over UDP (RFC 1035) and returns the first address of the answer."""
+    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+    query = struct.pack(">6H", 0x4E52, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", 1, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(1)
+        try:
+            sock.sendto(query, (server, 53))
+            answer = sock.recv(1500)
+        except OSError:
+            return ""
+    if struct.unpack(">H", answer[6:8])[0] == 0:
+        return ""
+    return socket.inet_ntoa(answer[-4:])
+
+
+def listen(port: str) -> str:
+    """Accepts on every address until it is killed."""
+    with socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True) as server:
+        while True:
+            server.accept()[0].close()
+
+
+if __name__ == "__main__":
+    print({"connect": connect, "resolve": resolve, "listen": listen}[sys.argv[1]](*sys.argv[2:]))

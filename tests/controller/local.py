@@ -1,0 +1,119 @@
+"""Runs the access point's helper on this machine, below a folder of its own, with a real shell."""
+
+import os
+import secrets
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller import payload
+from controller.desired import Desired
+from controller.plan import Observed, parse_observed
+
+
+def busybox_path(folder: Path) -> str:
+    """A PATH on which every tool is busybox's; Debian's has no flock, as OpenWrt's has."""
+    folder.mkdir()
+    subprocess.run(["busybox", "--install", "-s", str(folder)], check=True)
+    (folder / "flock").symlink_to("/usr/bin/flock")
+    return str(folder)
+
+
+@dataclass
+class LocalAp:
+    """An access point that is only a folder. `path` decides whose shell and tools it has."""
+
+    root: Path
+    path: str
+
+    def command(self, verb: str, tx: str, *arguments: int) -> list[str]:
+        return ["sh", "-c", payload.command(payload.helper(), verb, tx, *arguments, root=str(self.root))]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PATH": self.path, "NIRKABEL_RELOAD_SECONDS": "3"}
+
+    def call(self, verb: str, tx: str, stream: bytes, *arguments: int) -> str:
+        """The helper's answer."""
+        done = subprocess.run(
+            self.command(verb, tx, *arguments),
+            input=stream,
+            capture_output=True,
+            env=self.environment,
+            timeout=60,
+            check=False,
+        )
+        return done.stdout.decode(errors="replace")
+
+    def result(self, verb: str, tx: str, stream: bytes, *arguments: int) -> str:
+        answer = self.call(verb, tx, stream, *arguments)
+        return answer.strip().splitlines()[-1].removeprefix("result ") if answer.strip() else ""
+
+    def apply(self, desired: Desired, confirm: int = 60, tx: str = "") -> tuple[str, str]:
+        """(transaction, answer) of a push that is not confirmed yet."""
+        tx = tx or new_tx()
+        return tx, self.result("apply", tx, payload.pack(desired, payload.helper()), confirm)
+
+    def confirm(self, tx: str) -> str:
+        return self.result("confirm", tx, payload.pack_call(payload.helper()))
+
+    def push(self, desired: Desired) -> str:
+        tx, answer = self.apply(desired)
+        return self.confirm(tx) if answer.startswith("armed") else answer
+
+    def observe(self, *paths: str) -> Observed:
+        return parse_observed(self.call("observe", new_tx(), payload.pack_call(payload.helper(), paths)))
+
+    def state(self, name: str) -> Path:
+        return self.root / "var/lib/nirkabel" / name
+
+    def run(self, name: str) -> Path:
+        return self.root / "run/nirkabel" / name
+
+    def read(self, path: str) -> str | None:
+        file = self.root / path[1:]
+        return file.read_text() if file.exists() else None
+
+    def write(self, path: str, text: str) -> None:
+        file = self.root / path[1:]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def pid(self, name: str) -> int:
+        return int(self.run(name).read_text())
+
+    def kill(self, name: str) -> None:
+        os.kill(self.pid(name), signal.SIGKILL)
+        eventually(lambda: not Path(f"/proc/{self.pid(name)}/cmdline").exists() or _is_zombie(self.pid(name)))
+
+    def clean(self) -> None:
+        """Ends what it started and that still runs."""
+        for name in ("watchdog", "worker"):
+            if self.run(name).exists() and self.run(name).read_text().strip():
+                _kill_ours(self.pid(name))
+
+
+def _kill_ours(pid: int) -> None:
+    command = Path(f"/proc/{pid}/cmdline")
+    if command.exists() and b"helper.sh" in command.read_bytes():
+        os.kill(pid, signal.SIGKILL)
+
+
+def _is_zombie(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" in status.read_text()
+
+
+def new_tx() -> str:
+    return secrets.token_hex(16)
+
+
+def eventually(condition: object, seconds: float = 10.0) -> None:
+    """Waits until a condition holds; fails when it does not in time."""
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)

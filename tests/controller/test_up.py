@@ -1,0 +1,107 @@
+"""`hotspot up` as a process tree on loopback."""
+
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.node import Node, Service
+
+
+def children(pid: int) -> dict[str, int]:
+    """The services' processes of a supervisor, by their name."""
+    listed = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid=,args="], capture_output=True, text=True, check=False)
+    found: dict[str, int] = {}
+    for line in listed.stdout.splitlines():
+        number, _, command = line.strip().partition(" ")
+        for name in ("portal", "radius", "telemetry"):
+            if f"-m {name}" in command:
+                found[name] = int(number)
+    return found
+
+
+def wait_all(service: Service) -> None:
+    """`Node.up` returns at the first service that listens."""
+    deadline = time.monotonic() + 25
+    while time.monotonic() < deadline:
+        text = "".join(service.lines)
+        if all(f"{name} listening on" in text for name in ("portal", "radius", "telemetry")):
+            return
+        time.sleep(0.1)
+    pytest.fail("not all services listen:\n" + "".join(service.lines))
+
+
+def test_the_whole_house_on_one_box(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    with node.up() as house:
+        wait_all(house)
+        assert any("revision 1 of Kota Tangerang Selatan: 6 sites" in line for line in house.lines)
+        for port, path in ((node.portal_port, "healthz"), (node.telemetry_port, "healthz")):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
+                assert answer.status == 200
+
+        running = children(house.process.pid)
+        assert set(running) == {"portal", "radius", "telemetry"}
+        for name in running:
+            os.kill(running[name], signal.SIGKILL)
+            house.wait_for(f"{name} ended with exit code -9; starting it again")
+        for _ in range(3):
+            house.wait_for("listening on", timeout=25)
+        again = children(house.process.pid)
+        assert set(again) == set(running)
+        assert not set(again.values()) & set(running.values())
+
+        good = node.sites.read_text()
+        node.sites.write_text(good.replace('plan = "umum"', 'plan = "umun"'))
+        assert "site[0].plan: 'umun' is in no" in house.wait_for("the active revision stays")
+        node.sites.write_text(good.replace('data_per_day = "1 GB"', 'data_per_day = "2 GB"'))
+        house.wait_for("revision 2 of Kota Tangerang Selatan")
+
+        workers = [pid for number in again.values() for pid in _descendants(number)]
+        assert house.stop(signal.SIGINT) == 0
+        assert house.lines[-1] == "stopped\n"
+        deadline = time.monotonic() + 3  # granian's workers have a helper that notices last
+        while any(Path(f"/proc/{pid}").exists() for pid in [*again.values(), *workers]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def _descendants(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, text=True, check=False)
+    direct = [int(number) for number in listed.stdout.split()]
+    return direct + [deeper for child in direct for deeper in _descendants(child)]
+
+
+def test_a_faulty_city_does_not_start(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    node.sites.write_text(node.sites.read_text().replace('kind = "park"', 'kind = "parc"'))
+    done = node.call("up", "--sites", str(node.sites))
+    assert done.returncode == 2
+    assert "site[0].kind" in done.stderr
+    assert "site[1].kind" in done.stderr
+    missing = node.call("up", "--sites", str(tmp_path / "none.toml"))
+    assert (missing.returncode, "cannot be read" in missing.stderr) == (2, True)
+
+
+def test_a_first_start_makes_its_own_master_key(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    (tmp_path / "state" / "hotspot.env").unlink()
+    with node.up() as house:
+        assert any("made a master key" in line for line in house.lines)
+        assert house.stop() == 0
+    environment = tmp_path / "state" / "hotspot.env"
+    assert environment.stat().st_mode & 0o777 == 0o600
+    assert "HOTSPOT_MASTER_KEY=" in environment.read_text()
+
+
+def test_a_lost_master_key_is_not_replaced_in_silence(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    node.activate()
+    (tmp_path / "state" / "hotspot.env").unlink()
+    done = node.call("up", "--sites", str(node.sites))
+    assert done.returncode == 2
+    assert "HOTSPOT_MASTER_KEY is not set" in done.stderr

@@ -1,0 +1,195 @@
+"""The prober against real sockets on loopback, and what it leaves in a real store."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hotspot.settings import Settings
+from hotspot.sites import Inventory
+from hotspot.store import Store, observed
+from hotspot.store.revisions import Following, activate
+from telemetry import jobs
+from telemetry.freeze import states
+from telemetry.prober import Echo, Prober, _next_beat, keep, probe_round, targets, tcp_probe
+from telemetry.uptime import Sample, State
+
+from .worlds import inventory_of, text_of, utc
+
+NOW = utc("2026-11-21 03:00")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(Settings.load(tmp_path, {}))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def refusing() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port whose queue is full: the kernel drops what else knocks, as a host does that is switched off."""
+    with socket.socket() as server, socket.socket() as first, socket.socket() as second:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        port = server.getsockname()[1]
+        for client in (first, second):
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+def probe(port: int) -> Echo:
+    return asyncio.run(tcp_probe("127.0.0.1", port, 0.4))
+
+
+def test_a_connection_and_a_refusal_prove_the_host(listener: int, refusing: int) -> None:
+    for port in (listener, refusing):
+        echo = probe(port)
+        assert echo.good
+        assert echo.rtt_us is not None
+        assert 0 < echo.rtt_us < 400_000
+
+
+def test_silence_proves_nothing(silent: int) -> None:
+    assert probe(silent) == Echo(False)
+
+
+def test_an_address_nobody_routes_to_is_a_failure() -> None:
+    echo = asyncio.run(tcp_probe("255.255.255.255", 9, 0.4))
+    assert (echo.good, echo.blind) == (False, False)
+
+
+def test_only_access_points_in_life_are_probed() -> None:
+    text = text_of({"tk1-ap1": 1, "tk2-ap1": 2}).replace('id = "tk2-ap1"', 'id = "tk2-ap1"\nuntil = 2026-11-01')
+    found = targets(inventory_of(text), NOW)
+    assert "tk2-ap1" not in found
+    assert found["tk1-ap1"] == ("127.0.0.1", 1)
+
+
+def round_of(inventory: Inventory) -> dict[str, Sample]:
+    return asyncio.run(probe_round(inventory, NOW, tcp_probe))
+
+
+def test_one_round_over_the_city(listener: int, refusing: int, silent: int) -> None:
+    inventory = inventory_of(text_of({"tk1-ap1": listener, "tk1-ap2": refusing, "tk2-ap1": silent}))
+    samples = round_of(inventory)
+    assert [samples[ap].good for ap in ("tk1-ap1", "tk1-ap2", "tk2-ap1")] == [True, True, False]
+    assert all(sample.monitor and sample.at == NOW for sample in samples.values())
+
+
+def test_a_dead_uplink_makes_failures_meaningless(listener: int, silent: int) -> None:
+    inventory = inventory_of(text_of({"tk1-ap1": listener, "tk2-ap1": silent}, uplink=silent))
+    samples = round_of(inventory)
+    assert (samples["tk1-ap1"].good, samples["tk2-ap1"].good) == (True, False)
+    assert not any(sample.monitor for sample in samples.values())
+
+
+def feed(store: Store, pattern: str, start: int = NOW) -> None:
+    settings = inventory_of(text_of({})).probe
+    for position, letter in enumerate(pattern):
+        if letter != " ":
+            keep(store, {"tk1-ap1": Sample(start + position * 60, letter == "+")}, settings)
+
+
+def test_states_survive_a_restart(store: Store) -> None:
+    feed(store, "+++")
+    feed(store, "----", NOW + 180)  # each call reads its trackers back, as a new process does
+    found = states(store, (NOW, NOW + 420), NOW + 420)["tk1-ap1"]
+    assert [(i.from_at - NOW, i.to_at - NOW, i.state) for i in found] == [(0, 180, State.UP), (180, 420, State.DOWN)]
+
+
+def test_the_time_a_monitor_was_away_is_unknown(store: Store) -> None:
+    feed(store, "+++")
+    feed(store, "++", NOW + 3600)
+    found = states(store, (NOW, NOW + 3720), NOW + 3720)["tk1-ap1"]
+    assert [(i.from_at - NOW, i.to_at - NOW, i.state, i.cause) for i in found] == [
+        (0, 270, State.UP, ""),
+        (270, 3600, State.UNKNOWN, "pemantau"),
+        (3600, 3720, State.UP, ""),
+    ]
+
+
+def test_a_clock_that_goes_back_adds_nothing(store: Store) -> None:
+    feed(store, "++")
+    feed(store, "-", NOW)
+    with store.telemetry.read() as connection:
+        assert len(observed.samples_between(connection, 0, 2**40, 10)) == 2
+
+
+def activated(store: Store, text: str) -> None:
+    with store.core.write() as connection:
+        activate(connection, text, "test", NOW)
+
+
+def test_rounds_follow_the_active_inventory_and_the_lease(store: Store, listener: int) -> None:
+    activated(store, text_of({"tk1-ap1": listener}))
+    prober = Prober(store, Following(store), lambda: NOW)
+    inventory = Following(store).inventory()
+    with store.telemetry.write() as connection:
+        assert observed.take_lease(connection, "prober", "another-node", NOW - 100, NOW + 50)
+    assert not asyncio.run(prober.round(inventory)), "another node has it"
+    with store.telemetry.write() as connection:
+        assert observed.take_lease(connection, "prober", "another-node", NOW - 100, NOW - 1)
+    assert asyncio.run(prober.round(inventory))
+    with store.telemetry.read() as connection:
+        assert observed.last_sample_at(connection) == NOW
+
+
+def test_a_running_prober_stops_at_once(store: Store, listener: int) -> None:
+    activated(store, text_of({"tk1-ap1": listener}))
+
+    async def scene() -> None:
+        stop = asyncio.Event()
+        task = asyncio.create_task(Prober(store, Following(store), lambda: NOW).run(stop))
+        await asyncio.sleep(1.0)
+        stop.set()
+        await asyncio.wait_for(task, 2)
+
+    asyncio.run(scene())
+    with store.telemetry.read() as connection:
+        assert observed.last_sample_at(connection) == NOW
+
+
+def test_beats_are_steady_and_missed_ones_are_skipped() -> None:
+    assert _next_beat(100.0, 60, 100.0) == 160
+    assert _next_beat(100.0, 60, 159.0) == 160
+    assert _next_beat(100.0, 60, 161.0) == 220
+    assert _next_beat(100.0, 60, 1000.0) == 1000
+
+
+def test_old_samples_go_and_states_stay(store: Store, tmp_path: Path) -> None:
+    feed(store, "++----", NOW - 40 * 86400)
+    feed(store, "++", NOW)
+    settings = Settings.load(tmp_path, {})
+    assert jobs.turn(jobs.RETENTION, store, settings, NOW + 60)
+    with store.telemetry.read() as connection:
+        left = observed.samples_between(connection, 0, 2**40, 100)
+        assert [row.at for row in left] == [NOW, NOW + 60]
+        assert observed.first_observed(connection) == NOW - 40 * 86400
+
+
+def test_a_job_runs_on_one_node_at_a_time(store: Store, tmp_path: Path) -> None:
+    with store.telemetry.write() as connection:
+        assert observed.take_lease(connection, "job sample-retention", "another-node", NOW, NOW + 10)
+    settings = Settings.load(tmp_path, {})
+    assert not jobs.turn(jobs.RETENTION, store, settings, NOW + 9)
+    assert jobs.turn(jobs.RETENTION, store, settings, NOW + 10)
+
+
+def test_the_retention_job_is_declared() -> None:
+    assert jobs.RETENTION in jobs.declared()

@@ -1,0 +1,188 @@
+"""The pack: the same bytes every time, readable pages, and a check that finds every change."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pypdf import PdfReader
+
+from hotspot.catalogue import LANGUAGES
+from hotspot.errors import ConfigError
+from hotspot.identity import Keys
+from telemetry.coverage import Inputs
+from telemetry.numerals import Numerals
+from telemetry.report.pack import fingerprint, pack, public_pem, render, report_number, signing_key, verify, write
+from telemetry.report.words import report_texts
+
+from .worlds import JAKARTA, november, utc
+
+KEY = signing_key(Keys(bytes(32)))
+TEXTS = report_texts()
+PARTIAL = utc("2026-11-20 03:00")
+
+
+def pages(pdf: bytes) -> list[str]:
+    return [page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages]
+
+
+def test_the_same_inputs_are_the_same_bytes() -> None:
+    first = pack(november(), TEXTS, KEY)
+    assert pack(november(), TEXTS, KEY) == first
+    again = Inputs.model_validate_json(first["inputs.json"])
+    assert pack(again, TEXTS, KEY) == first
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_word_of_the_pdf_has_its_text(language: str) -> None:
+    _, files = render(november(language=language, generated_at=PARTIAL), TEXTS)
+    text = "\n".join(pages(files["laporan.pdf"]))
+    keys = re.findall(r"\b(?:section|column|indicator|formula|method|cover|verdict|kind|map|tile)\.[a-z_]+", text)
+    assert keys == []
+    assert "{" not in text
+
+
+def test_the_pdf_tells_the_figures() -> None:
+    _, files = render(november(), TEXTS)
+    found = pages(files["laporan.pdf"])
+    text = "\n".join(found)
+    for expected in (
+        "Laporan Cakupan dan Ketersediaan",
+        "Diskominfo Kota Tangerang Selatan",
+        "November 2026",
+        "99,30",
+        "LULUS",
+        "GAGAL",
+        "Rawa Mekar Jaya",
+        "Bakti Jaya",
+        "Penggantian sakelar",
+        "Dicatat <setelah>",
+        "belum berakhir",
+        "Pengesahan",
+        "1.904",
+    ):
+        assert expected in text, expected
+    assert "SEMENTARA" not in text
+    assert all(f"Halaman {number}" in page for number, page in enumerate(found, 1))
+
+
+def test_an_open_period_says_so_everywhere() -> None:
+    files = pack(november(generated_at=PARTIAL), TEXTS, KEY)
+    assert all("SEMENTARA" in page for page in pages(files["laporan.pdf"]))
+    properties = PdfReader(io.BytesIO(files["laporan.pdf"])).metadata
+    assert properties is not None
+    assert "SEMENTARA" in str(properties.title)
+    assert b'"provisional": true' in files["manifest.json"]
+    assert b'"status": "SEMENTARA"' in files["manifest.json"]
+
+
+def test_the_font_is_embedded() -> None:
+    _, files = render(november(), TEXTS)
+    assert b"/FontFile2" in files["laporan.pdf"]
+
+
+def test_a_city_without_sites_still_has_a_report() -> None:
+    text = november().inventory
+    inputs = november(inventory=text[: text.index("# -- gateways")], access_points={}, usage={})
+    _, files = render(inputs, TEXTS)
+    assert "Ringkasan indikator" in "\n".join(pages(files["laporan.pdf"]))
+
+
+def test_texts_of_both_languages_take_the_same_values() -> None:
+    folder = Path(__file__).parents[2] / "telemetry" / "locale"
+    for domain in ("report", "dashboard"):
+        shapes = []
+        for language in LANGUAGES:
+            with (folder / language / f"{domain}.po").open("rb") as file:
+                texts = {str(m.id): str(m.string) for m in read_po(file, abort_invalid=True) if m.id}
+            assert all(texts.values())
+            shapes.append({key: sorted(re.findall(r"\{\w+\}", text)) for key, text in texts.items()})
+        assert shapes[0] == shapes[1]
+
+
+# -- the check -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path, pack(november(), TEXTS, KEY))
+    return tmp_path
+
+
+def bad(folder: Path, trusted: str | None = None) -> list[str]:
+    return [finding.subject for finding in verify(folder, TEXTS, trusted) if not finding.good]
+
+
+def test_a_pack_holds(folder: Path) -> None:
+    mark = fingerprint(public_pem(KEY.public_key()))
+    assert bad(folder) == []
+    assert bad(folder, mark) == []
+    assert bad(folder, mark.upper()) == []
+
+
+def test_every_changed_file_is_found(folder: Path) -> None:
+    for name in ("laporan.pdf", "titik.csv", "titik.geojson"):
+        path = folder / name
+        original = path.read_bytes()
+        path.write_bytes(original[:-1] + b"X")
+        assert name in bad(folder)
+        path.write_bytes(original)
+    path = folder / "inputs.json"
+    path.write_bytes(path.read_bytes().replace(b'"sessions": 8123', b'"sessions": 9123'))
+    assert {"inputs.json", "rendered again: titik.csv", "rendered again: laporan.pdf"} <= set(bad(folder))
+
+
+def test_a_changed_manifest_or_another_key_is_found(folder: Path) -> None:
+    path = folder / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b'"revision": 7', b'"revision": 8'))
+    assert bad(folder) == ["manifest.sig"]
+    write(folder, pack(november(), TEXTS, Ed25519PrivateKey.generate()))
+    assert bad(folder, fingerprint(public_pem(KEY.public_key()))) == ["manifest.sig"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"files": {"../x": ""}, "public_key": "x"}', b"\xff"])
+def test_what_is_no_pack_is_said(folder: Path, content: bytes) -> None:
+    (folder / "manifest.json").write_bytes(content)
+    with pytest.raises(ConfigError):
+        verify(folder, TEXTS, None)
+
+
+def test_inputs_of_another_shape_are_a_finding(folder: Path) -> None:
+    (folder / "inputs.json").write_text('{"format": 2}')
+    assert "rendered again: inputs.json" in bad(folder)
+
+
+def test_nothing_is_left_beside_the_pack(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "inputs.json",
+        "laporan.pdf",
+        "manifest.json",
+        "manifest.sig",
+        "titik.csv",
+        "titik.geojson",
+    ]
+
+
+def test_the_number_names_the_inputs() -> None:
+    assert report_number(november()).startswith("36.74/2026-11/")
+    assert report_number(november()) != report_number(november(revision=8))
+
+
+# -- numbers for people ----------------------------------------------------------------------------------------------
+
+
+def test_numbers_are_written_as_the_reader_writes_them() -> None:
+    indonesian, english = Numerals("id"), Numerals("en")
+    assert indonesian.percent(9999) == "99,99"
+    assert english.percent(9999) == "99.99"
+    assert indonesian.percent(10000) == "100,00"
+    assert indonesian.percent(None) == "–"
+    assert indonesian.count(1234567) == "1.234.567"
+    assert indonesian.gigabytes(1_032_345_678_901) == "1.032,35"
+    assert indonesian.volume(1_530_000_000) == "1,5 GB"
+    assert indonesian.duration(93784) == "1 hari 2 jam"
+    assert indonesian.duration(0) == "0 dtk"
+    assert english.duration(3600) == "1 h"
+    assert indonesian.moment(utc("2026-11-21 18:05"), JAKARTA) == "22 Nov 2026 01.05"

@@ -1,0 +1,287 @@
+"""The commands and the service as an admin runs them: real processes over a state folder of their own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from hotspot.identity import new_id
+from hotspot.settings import Settings, create_secrets
+from hotspot.store import Store, schema
+from hotspot.store.revisions import activate
+from telemetry.prober import keep
+from telemetry.uptime import Sample
+
+from .worlds import inventory_of, text_of
+
+NOW = int(time.time())
+ENVIRON = {key: value for key, value in os.environ.items() if not key.startswith("HOTSPOT_")}
+RUN = (
+    "import sys; from importlib.metadata import entry_points; "
+    "entry_points(group='hotspot.commands')[sys.argv[1]].load()(sys.argv[2:])"
+)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A node with keys, an active city and two minutes of good probes at Taman Kota 1."""
+    folder = tmp_path / "state"
+    create_secrets(folder, {}, [])
+    with opened(folder) as store:
+        with store.core.write() as connection:
+            activate(connection, text_of({}, interval="2s"), "test", NOW)
+        probe = inventory_of(text_of({})).probe
+        for at in range(NOW - 120, NOW, 60):
+            keep(store, {ap: Sample(at, True) for ap in ("tk1-ap1", "tk1-ap2")}, probe)
+    return folder
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Store]:
+    store = Store.open(Settings.load(folder, {}))
+    yield store
+    store.close()
+
+
+def hotspot(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", RUN, *arguments, "--state", str(state)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRON, timeout=60)
+
+
+def month(offset: int = 0) -> str:
+    """This month in Jakarta, or one so many months away."""
+    now = time.gmtime(NOW + 7 * 3600)
+    number = now.tm_year * 12 + now.tm_mon - 1 + offset
+    return f"{number // 12}-{number % 12 + 1:02d}"
+
+
+def local(seconds: int) -> str:
+    """The clock of Jakarta so many seconds from now."""
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(NOW + 7 * 3600 + seconds))
+
+
+# -- commands --------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_made_and_verified(state: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    made = hotspot(state, "report", "coverage", "--period", month(), "--out", str(out), "--json")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert json.loads(made.stdout)["provisional"] is True
+    assert json.loads(made.stdout)["sites"] == 6
+    checked = hotspot(state, "report", "verify", str(out))
+    assert checked.returncode == 0, checked.stdout
+    path = out / "titik.csv"
+    path.write_bytes(path.read_bytes().replace(b"Taman Kota 1", b"Taman Kota 9"))
+    checked = hotspot(state, "report", "verify", str(out))
+    assert checked.returncode == 1
+    assert "BAD  titik.csv" in checked.stdout
+
+
+def test_a_pack_can_be_checked_elsewhere(state: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    made = hotspot(state, "report", "coverage", "--period", month(), "--out", str(out), "--lang", "en", "--json")
+    mark = json.loads(made.stdout)["key_fingerprint"]
+    elsewhere = tmp_path / "ministry"
+    checked = hotspot(elsewhere, "report", "verify", str(out))
+    assert checked.returncode == 0
+    assert f"compare the key's fingerprint with the sender's: {mark}" in checked.stdout
+    assert hotspot(elsewhere, "report", "verify", str(out), "--key", mark).returncode == 0
+    assert hotspot(elsewhere, "report", "verify", str(out), "--key", "0" * 64).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("period", "message"),
+    [("2026-13", "is no period"), (month(1), "has not begun"), (month(-2), "ended before the first record")],
+)
+def test_a_period_without_records_is_refused(state: Path, tmp_path: Path, period: str, message: str) -> None:
+    made = hotspot(state, "report", "coverage", "--period", period, "--out", str(tmp_path / "x"))
+    assert (made.returncode, made.stdout) == (2, "")
+    assert message in made.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_empty_node_says_what_is_missing(tmp_path: Path) -> None:
+    made = hotspot(tmp_path, "report", "coverage", "--period", month(), "--out", str(tmp_path / "x"))
+    assert made.returncode == 2
+    assert "HOTSPOT_MASTER_KEY is not set" in made.stderr
+    assert hotspot(tmp_path, "site", "list").returncode == 2
+    assert hotspot(tmp_path, "report", "verify", str(tmp_path)).returncode == 2
+
+
+def test_maintenance_is_announced_listed_and_withdrawn(state: Path) -> None:
+    def add(start: str, end: str, site: str = "sman-2") -> subprocess.CompletedProcess[str]:
+        return hotspot(
+            *(state, "maintenance", "add", site, "--from", start, "--to", end),
+            *("--ticket", "WO-1", "--reason", "Ganti kabel", "--json"),
+        )
+
+    added = add(local(3600), local(7200))
+    assert added.returncode == 0, added.stderr
+    number = json.loads(added.stdout)["id"]
+    assert add(local(-60), local(7200)).returncode == 2, "it has begun"
+    assert add(local(7200), local(3600)).returncode == 2
+    assert add("tomorrow", local(3600)).returncode == 2
+    assert "no site 'sman-3'" in add(local(3600), local(7200), "sman-3").stderr
+    listed = json.loads(hotspot(state, "maintenance", "list", "--json").stdout)
+    assert [row["id"] for row in listed] == [number]
+    assert hotspot(state, "maintenance", "withdraw", "zzz").returncode == 2
+    assert hotspot(state, "maintenance", "withdraw", number[:8]).returncode == 0
+    assert hotspot(state, "maintenance", "withdraw", number[:8]).returncode == 2
+    assert json.loads(hotspot(state, "maintenance", "list", "--json").stdout) == []
+    assert len(json.loads(hotspot(state, "maintenance", "list", "--all", "--json").stdout)) == 1
+
+
+def test_work_that_has_begun_cannot_be_withdrawn(state: Path) -> None:
+    number = new_id()
+    row = {
+        "id": number,
+        "site": "sman-2",
+        "from_at": NOW - 10,
+        "to_at": NOW + 900,
+        "ticket": "T",
+        "reason": "R",
+        "recorded_by": "test",
+        "recorded_at": NOW - 100,
+    }
+    with opened(state) as store, store.telemetry.write() as connection:
+        connection.execute(schema.maintenance.insert().values(**row))
+    refused = hotspot(state, "maintenance", "withdraw", number)
+    assert refused.returncode == 2
+    assert "has begun" in refused.stderr
+
+
+def test_the_sites_are_listed(state: Path) -> None:
+    sites = {row["site"]: row for row in json.loads(hotspot(state, "site", "list", "--json").stdout)}
+    assert len(sites) == 6
+    assert sites["taman-kota-1"]["state"] == "up"
+    assert sites["taman-kota-1"]["access_points"] == {"tk1-ap1": True, "tk1-ap2": True}
+    assert sites["sman-2"]["state"] == "unknown"
+    assert "taman-kota-1" in hotspot(state, "site", "list").stdout
+
+
+# -- the service -----------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def service(state: Path, **environ: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    address = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "telemetry", "--state", str(state)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**ENVIRON, "HOTSPOT_TELEMETRY_LISTEN": address, **environ},
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"telemetry listening on http://{address}\n"
+        yield f"http://{address}", process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def get(url: str, **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - our own loopback URL
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+            return response.status, response.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def metrics(url: str) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(get(f"{url}/metrics")[1])
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+def until(condition: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.2)
+
+
+def test_the_service_probes_shows_and_stops(state: Path) -> None:
+    with service(state) as (url, process):
+        until(lambda: metrics(url).get(("hotspot_ap_up", "sman2-ap1", "sman-2")) == 1)
+        found = metrics(url)
+        assert found["hotspot_site_available", "sman-2"] == 1
+        assert found["hotspot_sessions_active", "sman-2"] == 0
+        assert found[("hotspot_telemetry_last_sample_timestamp_seconds",)] >= NOW
+        code, page = get(f"{url}/", **{"Accept-Language": "en-GB,en;q=0.8,id;q=0.5"})
+        assert code == 200
+        assert "Uptime this month" in page
+        assert "Taman Kota 1" in page
+        assert 'lang="id"' in get(f"{url}/")[1]
+        assert "Ketersediaan bulan ini" in get(f"{url}/?lang=id", **{"Accept-Language": "en"})[1]
+        assert get(f"{url}/?lang=%3Cscript%3E")[0] == 200
+        assert get(f"{url}/healthz") == (200, '{"alive":true}\n')
+        assert get(f"{url}/readyz") == (200, '{"ready":true,"revision":1}\n')
+        assert get(f"{url}/nothing")[0] == 404
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+        assert time.monotonic() - started < 5
+        assert process.returncode == 0
+        assert all(json.loads(line) for line in errors.splitlines()), "every line of the log is JSON"
+
+
+def test_the_service_waits_for_its_first_inventory(tmp_path: Path) -> None:
+    create_secrets(tmp_path, {}, [])
+    with service(tmp_path) as (url, process):
+        assert get(f"{url}/healthz")[0] == 200
+        assert get(f"{url}/readyz")[0] == 503
+        code, page = get(f"{url}/")
+        assert code == 503
+        assert "hotspot activate" in page
+        assert ("hotspot_build_info", "0.1.0") in metrics(url)
+        with opened(tmp_path) as store, store.core.write() as connection:
+            activate(connection, text_of({}, interval="1s"), "test", NOW)
+        until(lambda: ("hotspot_site_available", "sman-2") in metrics(url))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+        assert process.returncode == 0
+
+
+def test_a_prober_that_dies_ends_the_service(state: Path) -> None:
+    with service(state) as (url, process):
+        until(lambda: ("hotspot_ap_up", "sman2-ap1", "sman-2") in metrics(url))
+        with opened(state) as store, store.telemetry.write() as connection:
+            connection.execute(schema.tracker.update().values(state="not what a tracker is"))
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode not in (0, None)
+        assert "JSONDecodeError" in errors
+
+
+def test_a_worker_dies_with_its_supervisor(state: Path) -> None:
+    with service(state) as (url, process):
+        assert get(f"{url}/healthz")[0] == 200
+        process.kill()
+        process.wait(10)
+        host, port = url.removeprefix("http://").split(":")
+
+        def free() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex((host, int(port))) != 0
+
+        until(free, 10)

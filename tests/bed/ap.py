@@ -123,6 +123,10 @@ class BlankAp:
 
 def _command(pid: int) -> bytes:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0", 1)[0] + b" " + Path(f"/proc/{pid}/cmdline").read_bytes()
+        return (
+            Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0", 1)[0]
+            + b" "
+            + Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
     except (FileNotFoundError, ProcessLookupError):
         return b""

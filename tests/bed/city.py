@@ -10,7 +10,11 @@ AGENT_KEY: Final = "BED_AGENT"
 
 
 def sites_toml(
-    *, level: int = 1, portal: str = "http://portal.test:8000", ap_address: str = "10.199.0.2", network: str = "10.210.0.1/24"
+    *,
+    level: int = 1,
+    portal: str = "http://portal.test:8000",
+    ap_address: str = "10.199.0.2",
+    network: str = "10.210.0.1/24",
 ) -> str:
     """The text of its sites.toml. The secrets are `env:BED_FAS` and `env:BED_AGENT`."""
     return f"""

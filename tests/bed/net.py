@@ -26,7 +26,18 @@ PRIVATE: Final = "10.199.0.99"
 INTERNET: Final = "203.0.113.10"
 PORTAL_NAME: Final = "portal.test"
 INTERNET_NAME: Final = "internet.test"
-PACKAGES: Final = ("ip", "nft", "iptables", "dnsmasq", "udhcpc", "opennds", "dropbear", "dropbearkey", "curl", "unshare")
+PACKAGES: Final = (
+    "ip",
+    "nft",
+    "iptables",
+    "dnsmasq",
+    "udhcpc",
+    "opennds",
+    "dropbear",
+    "dropbearkey",
+    "curl",
+    "unshare",
+)
 
 _TOOLS = Path(__file__).parent / "tools.py"
 

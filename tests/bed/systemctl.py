@@ -34,7 +34,9 @@ def read(name: str) -> Unit:
 
 def environment(unit: Unit) -> dict[str, str]:
     pairs = [word.partition("=") for value in unit.get("Environment", []) for word in shlex.split(value)]
-    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "LANG": "C.UTF-8"} | {k: v for k, _, v in pairs}
+    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "LANG": "C.UTF-8"} | {
+        k: v for k, _, v in pairs
+    }
 
 
 def run_all(unit: Unit, key: str) -> None:
@@ -71,7 +73,12 @@ def start(name: str) -> None:
             command = shlex.split(unit["ExecStart"][-1])
             pid = str(
                 subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(unit), start_new_session=True
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment(unit),
+                    start_new_session=True,
                 ).pid
             )
     (STATE / name).write_text(pid)

@@ -54,7 +54,9 @@ def test_a_push_is_committed_by_its_confirmation(ap: LocalAp) -> None:
 
 def test_what_is_in_sync_is_not_written(ap: LocalAp) -> None:
     ap.push(FIRST)
-    before = {path: path.stat().st_mtime_ns for path in ap.root.rglob("*") if path.is_file() and "run" not in path.parts}
+    before = {
+        path: path.stat().st_mtime_ns for path in ap.root.rglob("*") if path.is_file() and "run" not in path.parts
+    }
     assert ap.apply(FIRST)[1].startswith("insync ")
     after = {path: path.stat().st_mtime_ns for path in ap.root.rglob("*") if path.is_file() and "run" not in path.parts}
     assert before == after

@@ -25,7 +25,8 @@ from .ssh import Problem, SshError, Target, execute
 
 WORKERS: Final = 16
 CONTACT_SECONDS: Final = 60.0
-"""For one contact; checks on a slow access point and a rollback that it finds to be finished take their time."""
+"""For one contact at most; checks on a slow access point and a rollback that is finished first take their time."""
+_SHORTEST_CONTACT: Final = 10.0
 _RETRY_SECONDS: Final = 1.0
 
 
@@ -87,6 +88,7 @@ class Contact:
     def __init__(self, key: paramiko.PKey, confirm: int, root: str = ""):
         self._key = key
         self._confirm = confirm
+        self._seconds = min(CONTACT_SECONDS, max(_SHORTEST_CONTACT, confirm))
         self._root = root
         self._script = payload.helper()
 
@@ -107,7 +109,7 @@ class Contact:
         try:
             result = work(job.target, job.desired)
         except SshError as error:
-            result = Result(job.ap, Outcome(error.problem.value), str(error))
+            result = Result(job.ap, Outcome(error.problem.value), str(error))  # what it had switched, it reverts
         except PeerError as error:
             result = Result(job.ap, Outcome.FAILED, str(error))
         elapsed = time.monotonic() - started
@@ -115,7 +117,7 @@ class Contact:
 
     def _call(self, target: Target, verb: str, tx: str, stream: bytes, *arguments: int) -> bytes:
         command = payload.command(self._script, verb, tx, *arguments, root=self._root)
-        return execute(target, self._key, command, stream, CONTACT_SECONDS)
+        return execute(target, self._key, command, stream, self._seconds)
 
     def _question(self, target: Target, verb: str, *, tx: str = "", paths: tuple[str, ...] = ()) -> bytes:
         return self._call(target, verb, tx, payload.pack_call(self._script, paths))
@@ -243,6 +245,8 @@ class Canary:
             self._proven = True
             return
         self._failures += 1
+        if self.halted:
+            return
         if not self._proven and result.outcome.blames_push:
             self.halted = f"the canary {result.ap} failed"
         elif self._failures >= self._halt_after:

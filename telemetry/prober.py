@@ -143,7 +143,7 @@ class Prober:
                 pause = inventory.probe.interval
                 await self.round(inventory)
             except (ConfigError, PeerError) as error:
-                log.error("round failed", reason=str(error))  # noqa: TRY400 - the admin's or a peer's fault, no trace
+                log.error("round failed", reason=str(error))
             beat = _next_beat(beat, pause, time.monotonic())
             await wait(stop, beat - time.monotonic())
 

@@ -26,7 +26,7 @@ mount -t tmpfs -o mode=755 t /run
 mount -t tmpfs -o mode=700 t /root
 mkdir -p /var/lib/misc /root/.ssh
 mount -t tmpfs t /var/lib/misc
-cp {systemctl} /usr/bin/systemctl.new && chmod 755 /usr/bin/systemctl.new && mv /usr/bin/systemctl.new /usr/bin/systemctl
+rm -f /usr/bin/systemctl && cp {systemctl} /usr/bin/systemctl && chmod 755 /usr/bin/systemctl
 rm -f /etc/resolv.conf && echo "nameserver 10.199.0.1" >/etc/resolv.conf
 cp {folder}/authorized_keys /root/.ssh/authorized_keys
 chmod 600 /root/.ssh/authorized_keys
@@ -65,7 +65,8 @@ class BlankAp:
             )
         end = time.monotonic() + 10
         while "dropbear" not in self._commands():
-            assert time.monotonic() < end and self._process.poll() is None, (self.folder / "log").read_text()
+            running = time.monotonic() < end and self._process.poll() is None
+            assert running, (self.folder / "log").read_text()
             time.sleep(0.05)
 
     def authorize(self, public_line: str) -> None:

@@ -1,7 +1,7 @@
 """Network namespaces: wan (portal's side, an internet, a private host), one access point, clients on its LAN ports.
 
     client eth0 -- lan1 [access point] wan0 -- up0 [wan] 10.199.0.1 portal side, 10.199.0.99 a private host,
-                                                        203.0.113.10 an "internet" with http (80 and 8080) and a DNS server
+                                                        203.0.113.10 an "internet": http (80 and 8080) and DNS
 
 Needs root. A name is unique to the process; `Bed` removes every namespace and process that it made, whatever happened.
 """
@@ -121,7 +121,7 @@ class Client(Namespace):
         script.chmod(0o755)
         done = self.run("udhcpc", "-f", "-q", "-n", "-t", "10", "-T", "1", "-i", "eth0", "-O", "114", "-s", str(script))
         assert result.exists(), f"no lease: {done.stderr}"
-        ip, router, dns, captive = (result.read_text().rstrip("\n").split(" ") + [""])[:4]
+        ip, router, dns, captive = [*result.read_text().rstrip("\n").split(" "), ""][:4]
         self.lease = Lease(ip, router, dns, bytes.fromhex(captive).decode() if captive else "")
         return self.lease
 

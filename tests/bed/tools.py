@@ -1,8 +1,10 @@
-"""Small probes that run inside a client's namespace: `connect HOST PORT SECONDS`, `resolve SERVER NAME`, `listen PORT`."""
+"""Small probes for a client's namespace: `connect HOST PORT SECONDS`, `resolve SERVER NAME`, `listen PORT`."""
 
 import socket
 import struct
 import sys
+from collections.abc import Callable
+from typing import Final
 
 
 def connect(host: str, port: str, seconds: str) -> str:
@@ -36,5 +38,7 @@ def listen(port: str) -> str:
             server.accept()[0].close()
 
 
+PROBES: Final[dict[str, Callable[..., str]]] = {"connect": connect, "resolve": resolve, "listen": listen}
+
 if __name__ == "__main__":
-    print({"connect": connect, "resolve": resolve, "listen": listen}[sys.argv[1]](*sys.argv[2:]))
+    print(PROBES[sys.argv[1]](*sys.argv[2:]))

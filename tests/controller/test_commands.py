@@ -1,0 +1,90 @@
+"""`hotspot` as an admin types it: what it prints, what it stores, how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from hotspot.settings import read_env_file
+from tests.bed.city import sites_toml
+
+HOTSPOT = Path(sys.executable).with_name("hotspot")
+
+
+def hotspot(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(state), "HOTSPOT_STATE": str(state)}
+    return subprocess.run(
+        [str(HOTSPOT), *arguments], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "sites.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = hotspot(tmp_path, "--help")
+    assert done.returncode == 0
+    for name in ("check", "activate", "secrets", "adopt", "plan", "apply", "keys"):
+        assert f"  {name} " in done.stdout
+    assert hotspot(tmp_path, "--version").stdout.startswith("hotspot, version ")
+    assert hotspot(tmp_path, "no-such-command").returncode == 2
+
+
+def test_check_reports_every_fault_with_its_line(tmp_path: Path) -> None:
+    text = sites_toml().replace('kind = "park"', 'kind = "beach"').replace('plan = "umum"', 'plan = "umun"')
+    done = hotspot(tmp_path, "check", written(tmp_path, text))
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    for line, key in zip(lines, ("kind", "plan"), strict=True):
+        number = next(i for i, one in enumerate(text.splitlines(), 1) if one.startswith(f"{key} = "))
+        assert line.startswith(f"{tmp_path}/sites.toml:{number}: site[0].{key}: ")
+    answer = json.loads(hotspot(tmp_path, "check", "--json", str(tmp_path / "sites.toml")).stdout)
+    assert [fault["path"] for fault in answer["faults"]] == ["site[0].kind", "site[0].plan"]
+
+
+def test_secrets_that_this_node_lacks_are_warnings(tmp_path: Path) -> None:
+    sites = written(tmp_path, sites_toml())
+    done = hotspot(tmp_path, "check", sites)
+    assert done.returncode == 0
+    assert "gateway[0].fas_key" in done.stderr
+    assert "1 access points" in done.stdout
+    made = hotspot(tmp_path, "secrets", "create", "--sites", sites)
+    values = read_env_file(tmp_path / "hotspot.env")
+    assert set(values) == {"BED_FAS", "BED_AGENT", "HOTSPOT_MASTER_KEY"}
+    assert not any(value in made.stdout + made.stderr for value in values.values())
+    assert (tmp_path / "hotspot.env").stat().st_mode & 0o777 == 0o600
+    assert "gateway[0]" not in hotspot(tmp_path, "check", sites).stderr
+    assert hotspot(tmp_path, "secrets", "create", "--sites", sites).stdout == "nothing was missing\n"
+
+
+def test_a_file_with_faults_is_not_activated(tmp_path: Path) -> None:
+    assert hotspot(tmp_path, "activate", written(tmp_path, "nonsense")).returncode == 2
+    assert "no inventory is active" in hotspot(tmp_path, "plan").stderr
+    assert hotspot(tmp_path, "activate", str(tmp_path / "missing.toml")).returncode == 2
+
+
+def test_activating_numbers_revisions(tmp_path: Path) -> None:
+    first = written(tmp_path, sites_toml())
+    assert hotspot(tmp_path, "activate", first).stdout == "revision 1 is active\n"
+    assert hotspot(tmp_path, "activate", first).stdout == "revision 1 is active already\n"
+    written(tmp_path, sites_toml(level=2))
+    assert json.loads(hotspot(tmp_path, "activate", "--json", first).stdout)["revision"] == 2
+
+
+def test_plan_and_apply_need_a_key_and_known_names(tmp_path: Path) -> None:
+    hotspot(tmp_path, "activate", written(tmp_path, sites_toml()))
+    done = hotspot(tmp_path, "plan")
+    assert (done.returncode, "hotspot keys show" in done.stderr) == (2, True)
+    line = hotspot(tmp_path, "keys", "show").stdout
+    assert line.startswith("ssh-ed25519 ")
+    assert hotspot(tmp_path, "keys", "show").stdout == line
+    assert hotspot(tmp_path, "plan", "no-such-ap").returncode == 2
+    done = hotspot(tmp_path, "plan", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["access_points"][0]["outcome"] == "not-adopted"
+    assert hotspot(tmp_path, "apply", "--yes", "--confirm", "soon").returncode == 2

@@ -1,0 +1,232 @@
+"""Runs over many access points, and single contacts with a real SSH server on loopback."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller import payload
+from controller.desired import Desired, File, Reload
+from controller.plan import State
+from controller.push import Canary, Contact, Job, Outcome, Result, Waves
+from controller.ssh import (
+    Problem,
+    SshError,
+    Target,
+    create_key,
+    execute,
+    fingerprint,
+    load_key,
+    public_line,
+    read_host_key,
+)
+from hotspot.errors import ConfigError
+from tests.bed.net import wait_until
+
+NAMES = [f"ap{number}" for number in range(6)]
+
+
+def run(outcomes: dict[str, Outcome], halt_after: int = 2) -> tuple[list[str], str]:
+    """The access points that were worked on, and why it stopped."""
+    canary = Canary(halt_after)
+    waves = Waves(list(NAMES), lambda name: Result(name, outcomes.get(name, Outcome.APPLIED)), canary.width)
+    done = []
+    for name, result in waves.run():
+        done.append(name)
+        canary.saw(result)
+    assert sorted([*done, *waves.left]) == NAMES
+    return done, canary.halted
+
+
+def test_a_run_without_failures_reaches_all() -> None:
+    done, halted = run({})
+    assert (done[0], sorted(done), halted) == ("ap0", NAMES, "")
+
+
+def test_a_failed_canary_ends_the_run() -> None:
+    assert run({"ap0": Outcome.REVERTED}) == (["ap0"], "the canary ap0 failed")
+
+
+def test_an_access_point_that_is_away_is_no_canary() -> None:
+    done, halted = run({"ap0": Outcome.UNREACHABLE})
+    assert (sorted(done), halted) == (NAMES, "")
+    assert run({"ap0": Outcome.UNREACHABLE, "ap1": Outcome.TIMEOUT})[0] == ["ap0", "ap1"]
+
+
+def test_failures_end_the_run_where_they_were_told_to() -> None:
+    bad = dict.fromkeys(NAMES[1:], Outcome.REVERTED)
+    done, halted = run(bad, halt_after=2)
+    assert halted == "2 access points failed"
+    assert done[0] == "ap0"
+
+
+def test_a_stopped_run_says_what_is_left() -> None:
+    waves = Waves(list(NAMES), lambda name: name, lambda: 1)
+    for name, _ in waves.run():
+        if name == "ap1":
+            waves.stop()
+    assert waves.left == NAMES[2:]
+
+
+# -- one contact with a real dropbear ----------------------------------------------------------------------------
+
+
+class Server:
+    """dropbear on loopback; the helper's files go below `root`."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.root = folder / "root"
+        (self.root / "etc/systemd/system").mkdir(parents=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        create_key(folder / "key")
+        self.key = load_key((folder / "key").read_bytes())
+        subprocess.run(["dropbearkey", "-t", "ed25519", "-f", folder / "host"], check=True, capture_output=True)
+        home = folder / "home/.ssh"
+        home.mkdir(parents=True, mode=0o700)
+        (home / "authorized_keys").write_text(public_line(self.key, "test") + "\n")
+        (home / "authorized_keys").chmod(0o600)
+        # A mount namespace of its own, in which root's home is a folder of the test's.
+        home_of_root = 'chmod 700 "$1/home" && mount --bind "$1/home" /root'
+        start = f'{home_of_root} && exec dropbear -F -E -s -r "$1/host" -p "127.0.0.1:$2"'
+        with (folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                ["unshare", "-m", "sh", "-c", start, "sh", str(folder), str(self.port)], stderr=log, stdout=log
+            )
+        wait_until(self._listens, "dropbear listens")
+        self.target = Target("127.0.0.1", self.port, "root", read_host_key("127.0.0.1", self.port))
+
+    def _listens(self) -> bool:
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def contact(self, confirm: int = 20) -> Contact:
+        return Contact(self.key, confirm, str(self.root))
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+        for name in ("watchdog", "worker"):
+            pid = self.root / "run/nirkabel" / name
+            command = Path(f"/proc/{pid.read_text().strip()}/cmdline") if pid.exists() else None
+            if command is not None and command.exists() and str(self.root).encode() in command.read_bytes():
+                os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    one = Server(tmp_path_factory.mktemp("ssh"))
+    yield one
+    one.close()
+
+
+def desired(text: str, *reloads: str) -> Desired:
+    return Desired((File("/etc/a", text.encode(), 0o600),), reloads=tuple(Reload(one) for one in reloads))
+
+
+def job(server: Server, text: str, *reloads: str) -> Job:
+    return Job("ap", server.target, desired(text, *reloads))
+
+
+def test_a_push_over_ssh_and_what_it_finds_afterwards(server: Server) -> None:
+    contact = server.contact()
+    before = contact.plan(job(server, "one\n"))
+    assert before.plan is not None
+    assert before.plan.state is State.NEW
+    assert contact.apply(job(server, "one\n")).outcome is Outcome.APPLIED
+    assert contact.apply(job(server, "one\n")).outcome is Outcome.IN_SYNC
+    (server.root / "etc/a").write_text("by hand\n")
+    found = contact.plan(job(server, "one\n"), contents=True)
+    assert found.plan is not None
+    assert found.plan.state is State.DRIFTED
+    assert found.before == {"/etc/a": b"by hand\n"}
+    assert contact.apply(job(server, "one\n")).outcome is Outcome.APPLIED
+
+
+def test_a_large_configuration_fits_through_the_small_window(server: Server) -> None:
+    text = "".join(f"{os.urandom(24).hex()}\n" for _ in range(20_000))
+    assert server.contact().apply(job(server, text)).outcome is Outcome.APPLIED
+    assert (server.root / "etc/a").read_text() == text
+
+
+def test_a_failed_reload_is_a_result(server: Server) -> None:
+    server.contact().apply(job(server, "good\n"))
+    result = server.contact().apply(job(server, "bad\n", "echo it broke; false"))
+    assert result.outcome is Outcome.REVERTED
+    assert "it broke" in result.detail
+    assert (server.root / "etc/a").read_text() == "good\n"
+
+
+def test_a_push_that_waits_is_busy_for_the_next(server: Server) -> None:
+    tx = "ab" * 16
+    command = payload.command(payload.helper(), "apply", tx, 60, root=str(server.root))
+    execute(server.target, server.key, command, payload.pack(desired("waits\n"), payload.helper()), 20)
+    assert server.contact().apply(job(server, "other\n")).outcome is Outcome.BUSY
+    command = payload.command(payload.helper(), "rollback", tx, root=str(server.root))
+    assert b"reverted" in execute(server.target, server.key, command, payload.pack_call(payload.helper()), 20)
+
+
+def test_a_foreign_host_key_gets_no_login(server: Server, tmp_path: Path) -> None:
+    subprocess.run(["dropbearkey", "-t", "ed25519", "-f", tmp_path / "k"], check=True, capture_output=True)
+    shown = subprocess.run(
+        ["dropbearkey", "-y", "-f", tmp_path / "k"], check=True, capture_output=True, text=True
+    ).stdout
+    other = " ".join(next(line for line in shown.splitlines() if line.startswith("ssh-ed25519")).split()[:2])
+    before = (server.folder / "log").read_text().count("auth")
+    target = Target("127.0.0.1", server.port, "root", other)
+    result = server.contact().apply(Job("ap", target, desired("x")))
+    assert result.outcome is Outcome.WRONG_KEY
+    assert fingerprint(other) in result.detail
+    assert (server.folder / "log").read_text().count("auth") == before
+
+
+def test_a_foreign_key_is_refused(server: Server, tmp_path: Path) -> None:
+    create_key(tmp_path / "other")
+    with pytest.raises(SshError) as caught:
+        execute(server.target, load_key((tmp_path / "other").read_bytes()), "true", b"", 10)
+    assert caught.value.problem is Problem.REFUSED
+
+
+def test_nobody_there(server: Server) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        target = Target("127.0.0.1", taken.getsockname()[1], "root", server.target.host_key)
+        assert server.contact().plan(Job("ap", target, desired("x"))).outcome is Outcome.UNREACHABLE
+
+
+def test_a_command_that_hangs_ends_at_the_deadline(server: Server) -> None:
+    started = time.monotonic()
+    with pytest.raises(SshError) as caught:
+        execute(server.target, server.key, "sleep 30", b"", 2)
+    assert caught.value.problem is Problem.TIMEOUT
+    assert time.monotonic() - started < 6
+
+
+def test_a_server_that_says_nothing_ends_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        held: list[socket.socket] = []
+        thread = threading.Thread(target=lambda: held.append(silent.accept()[0]))
+        thread.start()
+        with pytest.raises(SshError):
+            read_host_key("127.0.0.1", silent.getsockname()[1], seconds=2)
+        thread.join()
+        held[0].close()
+
+
+def test_a_key_is_made_once_and_is_private(tmp_path: Path) -> None:
+    create_key(tmp_path / "state/key")
+    assert (tmp_path / "state/key").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        create_key(tmp_path / "state/key")
+    with pytest.raises(ConfigError, match="not understood"):
+        load_key(b"no key")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
-
 USER_AGENT = "Mozilla/5.0 (Linux; Android 5.1; phone) AppleWebKit/537.36 Chrome/44 Mobile Safari/537.36"
 """openNDS 9.10 crashes when a client sends none to its login address."""
 

@@ -1,11 +1,11 @@
-"""The whole house in the bed: our services on the wan side, a blank access point, phones. Everything by real commands."""
+"""The whole house in the bed: our services on the wan side, a blank access point, phones; all by real commands."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -104,7 +104,10 @@ class House:
                 command, env={**os.environ, **self.environment, "PYTHONUNBUFFERED": "1"}, stdout=output, stderr=output
             )
         for name in ("portal", "radius", "telemetry"):
-            wait_until(lambda n=name: f"{n} listening on" in self.log.read_text(), f"{name} listens", 30)  # type: ignore[misc]
+            wait_until(partial(self._says, f"{name} listening on"), f"{name} listens", 30)
+
+    def _says(self, text: str) -> bool:
+        return text in self.log.read_text()
 
     def stop(self) -> None:
         if self._up is not None:
@@ -138,8 +141,9 @@ class House:
     def phone(self, client: Client, url: str, method: str, **fields: str) -> Seen:
         """A person's visit (`tests.bed.phone`)."""
         words = [f"{name}={value}" for name, value in fields.items()]
-        trust: Mapping[str, str] = {"SSL_CERT_FILE": str(self.folder / "ca.crt")} if self.tls else {}
-        done = client.run(sys.executable, "-m", "tests.bed.phone", url, method, *words, PYTHONPATH=str(_TOP), **trust)
+        trust = ["env", f"SSL_CERT_FILE={self.folder / 'ca.crt'}"] if self.tls else []
+        command = [*trust, sys.executable, "-m", "tests.bed.phone", url, method, *words]
+        done = client.run(*command, PYTHONPATH=str(_TOP))
         assert done.returncode == 0, done.stderr
         return Seen(**json.loads(done.stdout))
 

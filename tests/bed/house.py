@@ -84,8 +84,13 @@ class House:
         """A `hotspot` command on the wan side, whatever its exit code."""
         return subprocess.run(
             self.bed.wan.argv(str(_BIN / "hotspot"), *arguments),
-            env={**os.environ, **self.environment}, capture_output=True, text=True, input=stdin, check=False, timeout=180,
-        )  # fmt: skip
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            input=stdin,
+            check=False,
+            timeout=180,
+        )
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         done = self.hotspot(*arguments, stdin=stdin)

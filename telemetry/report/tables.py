@@ -109,14 +109,16 @@ def indicators(coverage: Coverage, words: Words) -> list[tuple[str, str, str]]:
     states = whole.states
     target = f"≥ {n.target(coverage.inventory.city.sla)} %"
     count = len(coverage.outages)
-    served = [sum(1 for group in groups if group.active) for groups in (coverage.districts, coverage.villages)]
+    # Without the city's list of regions nobody knows how many there are: those with a site would be all there is.
+    regions = (coverage.districts, coverage.villages) if coverage.inventory.regions else ((), ())
+    served = [sum(1 for group in groups if group.active) for groups in regions]
     unexcluded = sum((figures.unexcluded for figures in coverage.sites), type(states)())
     return [
         ("installed", "", n.count(len(whole.sites))),
         ("active", "", n.count(whole.active)),
         ("active_share", "", _reached(words, whole.active, len(whole.sites))),
-        ("districts", "", _reached(words, served[0], len(coverage.districts))),
-        ("villages", "", _reached(words, served[1], len(coverage.villages))),
+        ("districts", "", _reached(words, served[0], len(regions[0]))),
+        ("villages", "", _reached(words, served[1], len(regions[1]))),
         ("strict", target, _percent(words, states.strict) + " %"),
         ("measured", "", _percent(words, states.measured) + " %"),
         ("upper", "", _percent(words, states.upper) + " %"),

@@ -196,7 +196,7 @@ def apply(node: Node, aps: tuple[str, ...], confirm: int | None, yes: bool, halt
     revision = node.revision()
     jobs = _jobs(node, revision, aps)
     key = _private_key(node, revision.inventory)
-    if not yes and not node.json:
+    if not yes:
         click.confirm(f"Push revision {revision.number} to {len(jobs)} access points?", abort=True, err=True)
     contact = Contact(key, confirm or revision.inventory.controller.confirm)
     canary = Canary(halt_after)

@@ -131,6 +131,7 @@ do_apply() {
 	case $seconds in '' | *[!0-9]*) answer "bad-payload seconds" ;; esac
 	lock
 	settle
+	[ -f "$state/rolling" ] && answer "failed $(cat "$state/last")"
 	[ -f "$state/pending" ] && answer "busy $(field "$state/pending" tx)"
 	verify_stage
 	digest=$(sum "$stage/manifest")
@@ -343,7 +344,7 @@ rollback() { # REASON; under the lock. Can be repeated at any point: `rolling` g
 		old=$(field "$state/rolling" tx)
 		snap=$state/snap.$old
 		stop_worker
-		mkdir -p "$run/back"
+		rm -rf "$run/back" && mkdir -p "$run/back"
 		entries "$state/current" undo >"$run/back/undo.old"
 		entries "$state/rolling" undo >"$run/back/undo.new"
 		if [ -z "${booting:-}" ]; then
@@ -354,11 +355,16 @@ rollback() { # REASON; under the lock. Can be repeated at any point: `rolling` g
 			if grep -Fxq "$path" "$snap/present"; then
 				parents "$root$path"
 				cp -p "$snap/files$path" "$root$path.nirkabel-new" && mv "$root$path.nirkabel-new" "$root$path"
+				cmp -s "$snap/files$path" "$root$path" || echo "$path" >>"$run/back/bad"
 			else
 				rm -f "$root$path"
 			fi
 		done <"$snap/touched"
 		sync
+		if [ -s "$run/back/bad" ]; then # a full disk, say: `rolling` stays, and the next contact tries again
+			note "$old not restored: $(tr '\n' ' ' <"$run/back/bad")"
+			exit 1
+		fi
 		if [ -z "${booting:-}" ]; then
 			[ -f "$state/current" ] && reload "$state/current" "$snap/touched"
 		fi

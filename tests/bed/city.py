@@ -9,6 +9,14 @@ FAS_KEY: Final = "BED_FAS"
 AGENT_KEY: Final = "BED_AGENT"
 
 
+def bridged_toml() -> str:
+    """The same place with a gateway of another make behind the access point's uplink."""
+    gateway = 'nas = "mikrotik"\nradius = { sources = ["10.199.0.1/32"], secret = "env:BED_RADIUS" }'
+    opennds = sites_toml().partition('nas = "opennds"')[2].partition("\n\n")[0]
+    text = sites_toml().replace(f'nas = "opennds"{opennds}', gateway)
+    return text.replace('network = "10.210.0.1/24"', "bridge = true")
+
+
 def sites_toml(
     *,
     level: int = 1,

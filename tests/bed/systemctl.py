@@ -2,7 +2,7 @@
 """Stands in for systemctl where no systemd runs: really starts and stops the services that unit files describe.
 
 Knows daemon-reload, enable, disable, start, stop, restart, reload and is-active, the types simple, forking and oneshot,
-drop-ins, Environment, ExecStartPre, ExecStartPost, PIDFile and Requires. It restarts nothing that dies.
+drop-ins, Environment, ExecStartPre, ExecStartPost, PIDFile, Wants and Requires. It restarts nothing that dies.
 """
 
 import os
@@ -41,7 +41,9 @@ def environment(unit: Unit) -> dict[str, str]:
 
 def run_all(unit: Unit, key: str) -> None:
     for line in unit.get(key, []):
-        done = subprocess.run(shlex.split(line.lstrip("-")), env=environment(unit), check=False)
+        done = subprocess.run(
+            shlex.split(line.lstrip("-")), env=environment(unit), stdout=subprocess.DEVNULL, check=False
+        )
         if done.returncode and not line.startswith("-"):
             sys.exit(f"{key}={line} failed with {done.returncode}")
 
@@ -60,7 +62,7 @@ def start(name: str) -> None:
     if pid_of(name):
         return
     unit = read(name)
-    for needed in " ".join(unit.get("Requires", [])).split():
+    for needed in " ".join(unit.get("Wants", []) + unit.get("Requires", [])).split():
         start(needed)
     run_all(unit, "ExecStartPre")
     kind = (unit.get("Type") or ["simple"])[-1]

@@ -251,3 +251,21 @@ def test_confirming_races_the_deadline_and_the_verdict_is_what_stands_there(ap: 
         answer = ap.confirm(tx)
         eventually(lambda: not ap.state("pending").exists() and not ap.state("rolling").exists())
         assert ap.read(A) == (f"{number}\n" if answer.startswith("confirmed") else before), answer
+
+
+def test_a_rollback_that_cannot_restore_is_tried_again(ap: LocalAp) -> None:
+    ap.push(FIRST)
+    ap.apply(SECOND)
+    eventually(lambda: ap.run("applied").exists())
+    ap.kill("watchdog")
+    folder = (ap.root / A[1:]).parent
+    aside = folder.rename(folder.with_name("aside"))
+    folder.write_text("a file where a folder was")
+    ap.observe()
+    assert "not restored: /etc/nirkabel/a" in ap.state("last").read_text()
+    assert ap.apply(SECOND)[1].startswith("failed ")
+    folder.unlink()
+    aside.rename(folder)
+    ap.observe()
+    assert (ap.read(A), ap.read(B), ap.read(C)) == ("one\n", "b\n", None)
+    assert not ap.state("rolling").exists()

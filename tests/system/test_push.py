@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -17,7 +18,7 @@ import pytest
 
 from hotspot.nas import opennds
 from hotspot.settings import read_env_file
-from tests.bed.city import AGENT_KEY, AP, FAS_KEY, GATEWAY, sites_toml
+from tests.bed.city import AGENT_KEY, AP, FAS_KEY, GATEWAY, bridged_toml, sites_toml
 from tests.bed.net import INTERNET, PORTAL, PRIVATE, Bed, Client, missing, wait_until
 
 pytestmark = pytest.mark.system
@@ -54,17 +55,21 @@ class City:
         wait_until(lambda: "client_list_length" in self.bed.ap.run("ndsctl", "json").stdout, "openNDS is up")
         wait_until(lambda: self.bed.ap.run("systemctl", "is-active", "dnsmasq").returncode == 0, "dnsmasq is up")
 
-    def log_in(self, client: Client, *, forged: bool = False) -> tuple[int, str]:
-        """What the portal does after a login: sends the phone back to openNDS with a pass."""
+    def make_pass(self, client: Client) -> tuple[str, str]:
+        """What the portal makes of a redirect: openNDS's `tok`, and a pass."""
         _, redirect, _ = client.get("http://internet.test/")
         sent = b64decode(urlsplit(redirect).query.removeprefix("fas=")).decode()
         hid = dict(part.split("=", 1) for part in sent.split(", ") if "=" in part)["hid"]
         key = opennds.derive(self.secret(AGENT_KEY), opennds.BINAUTH_LABEL)
         limits = {"seconds": 600, "up_kbit": 1000, "down_kbit": 5000, "up_kib": 0, "down_kib": 0}
         custom = opennds.make_pass(key, "ab" * 16, client.mac, hid, **limits)
+        return hashlib.sha256(hid.encode() + self.secret(FAS_KEY)).hexdigest(), custom
+
+    def log_in(self, client: Client, *, forged: bool = False) -> tuple[int, str]:
+        """What the portal does after a login: sends the phone back to openNDS with a pass."""
+        tok, custom = self.make_pass(client)
         if forged:
             custom = custom.replace(".600.", ".60000.")
-        tok = hashlib.sha256(hid.encode() + self.secret(FAS_KEY)).hexdigest()
         back = quote("http://internet.test/", safe="")
         status, target, _ = client.get(f"http://{AP_LAN}:2050/opennds_auth/?tok={tok}&redir={back}&custom={custom}")
         return status, target
@@ -126,20 +131,32 @@ def test_a_client_is_sent_to_the_portal(city: City) -> None:
     assert '"captive": true' in client.get("http://status.client/", "-H", "Accept: application/captive+json")[2]
 
 
+def refuses_all(attempts: Sequence[tuple[Client, str, int]]) -> list[tuple[str, str, int]]:
+    """The connections that came about, of those that must not; tried at once, since each waits for a timeout."""
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        made = pool.map(lambda one: one[0].connects(one[1], one[2]), attempts)
+        return [(client.name, host, port) for (client, host, port), yes in zip(attempts, made, strict=True) if yes]
+
+
 def assert_isolated(bed: Bed) -> None:
     """What holds for a guest before and after its login."""
     guest, other = bed.clients
-    assert not guest.connects(AP_LAN, 22)
-    assert not guest.connects(bed.ap.address, 22)
-    assert not guest.connects(bed.ap.address, 2050)
-    assert not guest.connects(PRIVATE, 8080)
-    assert "the internet" not in guest.get(f"http://{PRIVATE}/")[2]
     assert guest.lease is not None
     assert other.lease is not None
-    assert not guest.connects(other.lease.ip, 9000)
-    assert not other.connects(guest.lease.ip, 9000)
-    assert not guest.connects(f"{other.link_local}%eth0", 9000)
-    assert not other.connects(f"{guest.link_local}%eth0", 9000)
+    reached = refuses_all(
+        [
+            (guest, AP_LAN, 22),
+            (guest, bed.ap.address, 22),
+            (guest, bed.ap.address, 2050),
+            (guest, PRIVATE, 8080),
+            (guest, other.lease.ip, 9000),
+            (other, guest.lease.ip, 9000),
+            (guest, f"{other.link_local}%eth0", 9000),
+            (other, f"{guest.link_local}%eth0", 9000),
+        ]
+    )
+    assert reached == []
+    assert "the internet" not in guest.get(f"http://{PRIVATE}/")[2]
     assert guest.resolve(AP_LAN, "internet.test") == INTERNET
     assert guest.resolve(INTERNET, "internet.test") == INTERNET, "another DNS server was asked"
     assert guest.resolve(PORTAL, "internet.test") == INTERNET
@@ -197,6 +214,18 @@ def test_whom_opennds_admits_without_a_pass_reaches_nothing(city: City) -> None:
     city.bed.ap.run("ndsctl", "deauth", client.mac)
 
 
+def test_an_admission_by_ndsctl_with_a_pass_opens_the_gate(city: City) -> None:
+    """As authmon admits at level 3: BinAuth is not asked, only told."""
+    client = city.bed.clients[1]
+    token, custom = city.make_pass(client)
+    assert token
+    done = city.bed.ap.run("ndsctl", "auth", client.mac, "10", "0", "0", "0", "0", custom)
+    assert "authenticated" in done.stdout
+    assert client.get("http://internet.test:8080/")[0] == 200
+    assert "deauthenticated" in city.bed.ap.run("ndsctl", "deauth", client.mac).stdout
+    assert client.get("http://internet.test:8080/")[0] == 0
+
+
 def test_drift_is_seen_and_repaired(city: City) -> None:
     city.bed.ap.run("sh", "-c", f"echo server=203.0.113.10 >>{DRIFTED}")
     plan = city.hotspot("plan", "--diff")
@@ -246,6 +275,31 @@ def test_an_access_point_that_lost_its_link_reverts_by_itself(city: City) -> Non
     assert "10.210.0.1" in city.bed.ap.read("/etc/nirkabel/dnsmasq.conf")
     assert city.state_of() == "changed"
     assert any(word in (city.state / "log").read_text() for word in ("unconfirmed", "timeout", "broken-off"))
+
+
+def test_an_access_point_becomes_a_bridge_to_a_gateway_behind_it(city: City) -> None:
+    """Everything that made it a gateway goes, its own address moves, and guests reach the gateway and nothing else."""
+    bed = city.bed
+    city.sites.write_text(bridged_toml())
+    city.hotspot("activate", str(city.sites))
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert city.state_of() == "in-sync"
+    assert bed.ap.run("systemctl", "is-active", "opennds").returncode != 0
+    assert f"{bed.ap.address}/24" in bed.ap.run("ip", "-br", "addr", "show", "br-lan").stdout
+    for number, client in enumerate(bed.clients, 50):
+        client.ip("-4", "addr", "flush", "dev", "eth0")
+        client.ip("addr", "add", f"10.199.0.{number}/24", "dev", "eth0")
+    guest, other = bed.clients
+    assert guest.connects(PRIVATE, 8080), "what stands behind the uplink is the gateway's to guard"
+    inside = [(bed.ap.address, 22), ("10.199.0.51", 9000), (f"{other.link_local}%eth0", 9000)]
+    assert refuses_all([(guest, host, port) for host, port in inside]) == []
+    assert bed.ap.run("/usr/local/lib/nirkabel/net", "up").returncode == 0
+    city.sites.write_text(sites_toml())
+    city.hotspot("activate", str(city.sites))
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert f"{bed.ap.address}/24" in bed.ap.run("ip", "-br", "addr", "show", "wan0").stdout
+    city.settled()
+    assert guest.dhcp().router == AP_LAN
 
 
 def test_another_host_key_is_never_logged_in_to(city: City) -> None:

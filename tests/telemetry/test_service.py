@@ -26,12 +26,15 @@ from telemetry.uptime import Sample
 
 from .worlds import inventory_of, text_of
 
-NOW = int(time.time())
 ENVIRON = {key: value for key, value in os.environ.items() if not key.startswith("HOTSPOT_")}
 RUN = (
     "import sys; from importlib.metadata import entry_points; "
     "entry_points(group='hotspot.commands')[sys.argv[1]].load()(sys.argv[2:])"
 )
+
+
+def now() -> int:
+    return int(time.time())
 
 
 @pytest.fixture
@@ -41,9 +44,10 @@ def state(tmp_path: Path) -> Path:
     create_secrets(folder, {}, [])
     with opened(folder) as store:
         with store.core.write() as connection:
-            activate(connection, text_of({}, interval="2s"), "test", NOW)
+            activate(connection, text_of({}, interval="2s"), "test", now())
         probe = inventory_of(text_of({})).probe
-        for at in range(NOW - 120, NOW, 60):
+        latest = now()
+        for at in range(latest - 120, latest, 60):
             keep(store, {ap: Sample(at, True) for ap in ("tk1-ap1", "tk1-ap2")}, probe)
     return folder
 
@@ -62,14 +66,14 @@ def hotspot(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def month(offset: int = 0) -> str:
     """This month in Jakarta, or one so many months away."""
-    now = time.gmtime(NOW + 7 * 3600)
-    number = now.tm_year * 12 + now.tm_mon - 1 + offset
+    today = time.gmtime(now() + 7 * 3600)
+    number = today.tm_year * 12 + today.tm_mon - 1 + offset
     return f"{number // 12}-{number % 12 + 1:02d}"
 
 
 def local(seconds: int) -> str:
     """The clock of Jakarta so many seconds from now."""
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(NOW + 7 * 3600 + seconds))
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(now() + 7 * 3600 + seconds))
 
 
 # -- commands --------------------------------------------------------------------------------------------------------
@@ -149,12 +153,12 @@ def test_work_that_has_begun_cannot_be_withdrawn(state: Path) -> None:
     row = {
         "id": number,
         "site": "sman-2",
-        "from_at": NOW - 10,
-        "to_at": NOW + 900,
+        "from_at": now() - 10,
+        "to_at": now() + 900,
         "ticket": "T",
         "reason": "R",
         "recorded_by": "test",
-        "recorded_at": NOW - 100,
+        "recorded_at": now() - 100,
     }
     with opened(state) as store, store.telemetry.write() as connection:
         connection.execute(schema.maintenance.insert().values(**row))
@@ -227,7 +231,7 @@ def test_the_service_probes_shows_and_stops(state: Path) -> None:
         found = metrics(url)
         assert found["hotspot_site_available", "sman-2"] == 1
         assert found["hotspot_sessions_active", "sman-2"] == 0
-        assert found[("hotspot_telemetry_last_sample_timestamp_seconds",)] >= NOW
+        assert found[("hotspot_telemetry_last_sample_timestamp_seconds",)] >= now() - 30
         code, page = get(f"{url}/", **{"Accept-Language": "en-GB,en;q=0.8,id;q=0.5"})
         assert code == 200
         assert "Uptime this month" in page
@@ -256,7 +260,7 @@ def test_the_service_waits_for_its_first_inventory(tmp_path: Path) -> None:
         assert "hotspot activate" in page
         assert ("hotspot_build_info", "0.1.0") in metrics(url)
         with opened(tmp_path) as store, store.core.write() as connection:
-            activate(connection, text_of({}, interval="1s"), "test", NOW)
+            activate(connection, text_of({}, interval="1s"), "test", now())
         until(lambda: ("hotspot_site_available", "sman-2") in metrics(url))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=10)

@@ -1,12 +1,10 @@
 """How a service process starts, logs and stops: `python -m portal`, `python -m radius`, `python -m telemetry`."""
 
 import argparse
-import logging
 import multiprocessing.connection
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,27 +12,13 @@ from types import FrameType
 
 import structlog
 
+from . import logs
 from .errors import ConfigError, HotspotError
 from .settings import Settings
 from .terminal import FAILED, WRONG
 
 Main = Callable[[Settings, threading.Event], None]
 """A service's body: runs until the event is set."""
-
-
-def configure_logging() -> None:
-    """One JSON object a line on stderr: time, level, event, and what belongs to it. No personal value, no secret."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 def run(name: str, main: Main) -> int:
@@ -44,7 +28,7 @@ def run(name: str, main: Main) -> int:
     )
     parser.add_argument("--state", type=Path, help="the state folder (default: $HOTSPOT_STATE)")
     arguments = parser.parse_args()
-    configure_logging()
+    logs.configure()
     log = structlog.get_logger(name)
     stop = threading.Event()
 

@@ -9,12 +9,13 @@ from flask import Flask, Response, redirect, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from hotspot import logs
 from hotspot.catalogue import LANGUAGES, load
 from hotspot.errors import HotspotError, RequestError
 from hotspot.grant import Denial
 from hotspot.nas import coovachilli
 from hotspot.nas.arrival import Arrival, Stage
-from hotspot.service import configure_logging, end_with_parent
+from hotspot.service import end_with_parent
 from hotspot.settings import Settings
 from hotspot.sites import Inventory
 from hotspot.store import Store, admission, people
@@ -243,6 +244,6 @@ def _problem(portal: Portal, key: str, code: int) -> Response:
 def from_environment() -> Flask:
     """The application of this process, from its environment: what the WSGI server's workers load."""
     end_with_parent()
-    configure_logging()
+    logs.configure()
     settings = Settings.load()
     return create(Desk(settings, Store.open(settings), settings.keys()))

@@ -4,8 +4,10 @@ import os
 import threading
 
 from granian.constants import Interfaces, SSLProtocols
+from granian.log import LogLevels
 from granian.server import Server
 
+from hotspot.logs import LIBRARIES
 from hotspot.service import announce_web
 from hotspot.settings import Settings
 from hotspot.store import Store
@@ -26,7 +28,8 @@ def main(settings: Settings, stop: threading.Event) -> None:
         interface=Interfaces.WSGI,
         workers=settings.portal_workers,
         blocking_threads=4,
-        log_enabled=False,
+        log_dictconfig=LIBRARIES,
+        log_level=LogLevels.warning,
         respawn_failed_workers=True,
         ssl_cert=certificate,
         ssl_key=key,

@@ -1,18 +1,10 @@
-"""`python -m telemetry [--state DIR]`: probes, jobs and the dashboard, until it is told to stop."""
+"""`python -m telemetry`: probes, jobs and the dashboard in the foreground."""
 
-import click
+import sys
 
-from hotspot.terminal import Command, Node, pass_node
+from hotspot.service import run
 
-from .service import serve
-
-
-@click.command(cls=Command)
-@pass_node
-def main(node: Node) -> None:
-    """Runs the telemetry service."""
-    serve(node.settings)
-
+from .service import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("telemetry", main))

@@ -8,13 +8,11 @@ the thread's locks in whatever state they were.
 
 import asyncio
 import multiprocessing
-import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +20,14 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
+from hotspot.logs import LIBRARIES
+from hotspot.service import announce_web, end_with_parent
 from hotspot.settings import Settings
 from hotspot.store import Store
 from hotspot.store.revisions import Following
 
 from . import jobs
-from .logs import LIBRARIES, configure
-from .prober import Prober, tcp_probe
-from .prober import wait as pause
+from .prober import Prober
 from .web import create_app
 
 STOP_WITHIN = 3
@@ -38,15 +36,6 @@ STOP_WITHIN = 3
 
 def now() -> int:
     return int(time.time())
-
-
-async def announce(host: str, port: int, stop: asyncio.Event) -> None:
-    """Says where the service listens, once its worker does."""
-    while not stop.is_set() and not (await tcp_probe(host, port, 1.0)).connected:
-        await pause(stop, 0.05)
-    if not stop.is_set():
-        shown = f"[{host}]" if ":" in host else host
-        print(f"telemetry listening on http://{shown}:{port}", flush=True)  # noqa: T201 - the line that is waited for
 
 
 class Background:
@@ -68,7 +57,6 @@ class Background:
     async def _run(self) -> None:
         prober = Prober(self._store, Following(self._store), now)
         async with asyncio.TaskGroup() as group:
-            group.create_task(announce(*self._settings.telemetry_listen, self._stop))
             group.create_task(prober.run(self._stop))
             group.create_task(jobs.run(jobs.declared(), self._store, self._settings, now, self._stop))
 
@@ -85,20 +73,12 @@ class Background:
 
 def load_app(state: Path) -> Any:
     """The WSGI application in a worker, which ends when its parent does."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    end_with_parent()
     return create_app(Settings.load(state))
 
 
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)  # a worker without its supervisor would hold the port
-
-
-def serve(settings: Settings) -> None:
+def main(settings: Settings, stop: threading.Event) -> None:
     """Runs until SIGTERM or SIGINT. Raises HotspotError for what stands in the way, whatever ended the prober."""
-    configure()
     multiprocessing.set_start_method("spawn")
     host, port = settings.telemetry_listen
     store = Store.open(settings)
@@ -118,9 +98,11 @@ def serve(settings: Settings) -> None:
     @server.on_startup
     def _started() -> None:
         background.start(server.signal_handler_interrupt)
+        announce_web("telemetry", "http", (host, port), stop)
 
     try:
         server.serve(target_loader=partial(load_app, settings.state), wrap_loader=False)
     finally:
+        stop.set()
         background.stop()
         store.close()

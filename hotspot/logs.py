@@ -1,4 +1,7 @@
-"""Logs as JSON lines on stderr: structlog's own, and those of the libraries in the same form."""
+"""Logs as JSON lines on stderr: ours by structlog, and those of the libraries in the same form.
+
+No personal value and no secret is ever logged.
+"""
 
 import json
 import logging
@@ -26,7 +29,7 @@ class JsonLines(logging.Formatter):
 LIBRARIES: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "telemetry.logs.JsonLines"}},
+    "formatters": {"json": {"()": "hotspot.logs.JsonLines"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
     "root": {"level": "WARNING", "handlers": ["stderr"]},
     "loggers": {"_granian": {"level": "WARNING"}, "granian.access": {"level": "WARNING"}},
@@ -40,10 +43,11 @@ def configure() -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -111,6 +111,20 @@ def test_adopting_pins_the_key_that_the_admin_compared(city: City) -> None:
     assert city.state_of() == "new"
 
 
+def test_a_first_push_that_cuts_the_access_point_off_leaves_it_blank(city: City) -> None:
+    """The confirmation is under way while the access point switches: it must not count."""
+    city.sites.write_text(sites_toml(network=f"{PORTAL}/24"))
+    city.hotspot("activate", str(city.sites))
+    assert "unconfirmed" in city.hotspot("apply", "--yes", "--confirm", "4s", code=1)
+    wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back", 20)
+    wait_until(lambda: city.state_of() == "new", "it is done")
+    assert "br-lan" not in city.bed.ap.run("ip", "link").stdout
+    assert "nirkabel" not in city.bed.ap.run("nft", "list", "tables").stdout
+    assert "opennds" not in city.bed.ap.run("ps", "ax").stdout
+    city.sites.write_text(sites_toml())
+    city.hotspot("activate", str(city.sites))
+
+
 def test_a_blank_access_point_is_configured_in_one_push(city: City) -> None:
     assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
     assert city.state_of() == "in-sync"

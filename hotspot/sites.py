@@ -240,6 +240,8 @@ class OpenndsGateway(_Gateway):
     fas_level: Literal[1, 2, 3] = 1
     fas_key: Secret
     agent_key: Secret
+    agent_interval: Annotated[Seconds, Field(le=300)] = 10
+    """How often its agent tells what openNDS counts and asks whom to put out."""
     ap: Id | None = None
     """The access point that runs it; the controller writes its configuration there."""
 

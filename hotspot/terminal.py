@@ -32,7 +32,7 @@ class Node:
     def __init__(self) -> None:
         self.state: Path | None = None
         self.json = False
-        self.console = Console(soft_wrap=True)
+        self.console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
         self.errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
     @cached_property

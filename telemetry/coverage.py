@@ -37,6 +37,8 @@ FORMAT: Final = 1
 """Of the frozen inputs. A reader of an older pack needs the version of the software that its manifest names."""
 
 Language = Literal["id", "en"]
+Time = Annotated[int, Field(ge=0, le=250_000_000_000)]
+"""UTC seconds that a calendar can show."""
 
 
 class Work(Entry):
@@ -44,12 +46,12 @@ class Work(Entry):
 
     id: str
     site: str
-    from_at: int
-    to_at: int
+    from_at: Time
+    to_at: Time
     ticket: str
     reason: str
-    recorded_at: int
-    withdrawn_at: int | None = None
+    recorded_at: Time
+    withdrawn_at: Time | None = None
 
     @property
     def rule(self) -> Maintenance:
@@ -74,11 +76,11 @@ class Inputs(Entry):
     software: str
     language: Language
     period: str
-    generated_at: int
+    generated_at: Time
     revision: int
     inventory: str
     exclusion_cap: Annotated[int, Field(ge=0)] = EXCLUSION_CAP
-    access_points: dict[str, tuple[tuple[int, int, State], ...]]
+    access_points: dict[str, tuple[tuple[Time, Time, State], ...]]
     maintenance: tuple[Work, ...]
     usage: dict[str, Counts]
     """Under the site's id, each in that site's window."""
@@ -244,11 +246,9 @@ def members(inventory: Inventory, site: Site, window: Window, intervals: dict[st
 
 
 def _frozen_members(inputs: Inputs, inventory: Inventory, site: Site, window: Window) -> list[Member]:
-    wanted = {ap.id for ap in site.ap}
     intervals = {
-        ap: [Interval(start, end, state) for start, end, state in rows]
-        for ap, rows in inputs.access_points.items()
-        if ap in wanted
+        ap.id: [Interval(start, end, state) for start, end, state in inputs.access_points.get(ap.id, ())]
+        for ap in site.ap
     }
     return [member for member in members(inventory, site, window, intervals) if member.life]
 

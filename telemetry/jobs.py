@@ -47,7 +47,7 @@ async def _repeat(job: Job, store: Store, settings: Settings, clock: Callable[[]
         try:
             await asyncio.to_thread(turn, job, store, settings, clock())
         except HotspotError as error:
-            log.error("job failed", job=job.name, reason=str(error))  # noqa: TRY400 - its message says it all
+            log.error("job failed", job=job.name, reason=str(error))
         await wait(stop, job.every)
 
 

@@ -141,20 +141,26 @@ class Prober:
             try:
                 inventory = await asyncio.to_thread(self._following.inventory)
                 pause = inventory.probe.interval
-                await self.round(inventory)
+                await self.round(inventory, stop)
             except (ConfigError, PeerError) as error:
-                log.error("round failed", reason=str(error))  # noqa: TRY400 - the admin's or a peer's fault, no trace
+                log.error("round failed", reason=str(error))
             beat = _next_beat(beat, pause, time.monotonic())
             await wait(stop, beat - time.monotonic())
 
-    async def round(self, inventory: Inventory) -> bool:
-        """One round, unless another node holds the lease. Returns whether it was ours."""
+    async def round(self, inventory: Inventory, stop: asyncio.Event) -> bool:
+        """One round, unless another node holds the lease or `stop` is set meanwhile. Returns whether it was kept."""
         at = self._clock()
         until = at + inventory.probe.interval * 5 // 2
         if not await asyncio.to_thread(self._may, at, until):
             return False
-        samples = await probe_round(inventory, at, self._probe)
-        await asyncio.to_thread(keep, self._store, samples, inventory.probe)
+        probing = asyncio.create_task(probe_round(inventory, at, self._probe))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({probing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not probing.done():
+            probing.cancel()
+            return False
+        await asyncio.to_thread(keep, self._store, probing.result(), inventory.probe)
         return True
 
     def _may(self, at: int, until: int) -> bool:

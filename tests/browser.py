@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
+USER_AGENT = "Mozilla/5.0 (Linux; Android 5.1; phone) AppleWebKit/537.36 Chrome/44 Mobile Safari/537.36"
+"""openNDS 9.10 crashes when a client sends none to its login address."""
+
 
 @dataclass
 class Form:
@@ -92,9 +95,10 @@ class Browser:
         body = urlencode(data) if data is not None else None
         for _ in range(hops):
             parts = urlsplit(url)
-            connection = http.client.HTTPConnection(parts.netloc, timeout=20, source_address=self._source)
+            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+            connection = kind(parts.netloc, timeout=20, source_address=self._source)
             path = parts.path or "/"
-            headers = {"Accept-Language": self.language}
+            headers = {"Accept-Language": self.language, "User-Agent": USER_AGENT}
             if body is not None:
                 headers["Content-Type"] = "application/x-www-form-urlencoded"
             connection.request(

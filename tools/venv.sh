@@ -14,6 +14,11 @@ find_python() {
     return 1
 }
 
+usable() { # it is of this Python and was made at this place
+    [ "$(build/venv/bin/python --version 2>/dev/null)" = "$("$python" --version)" ] &&
+        grep -q "^#!$PWD/build/venv/bin/" build/venv/bin/pip 2>/dev/null
+}
+
 python=$(find_python)
 stamp=build/venv/made-from
 state="$("$python" --version) $PWD $(sha256sum pyproject.toml)"
@@ -23,7 +28,9 @@ fi
 
 echo "== build/venv: the project's Python packages (about a minute)"
 mkdir -p build
-if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+if usable; then
+    :
+elif "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     "$python" -m venv --clear build/venv
 else
     "$python" -m venv --clear --without-pip build/venv

@@ -27,8 +27,6 @@ NDS_PORT: Final = 2050
 """openNDS's own web server (its default)."""
 FQDN: Final = "status.client"
 """The name of the gateway for its guests (openNDS's default)."""
-AGENT_INTERVAL: Final = 10
-"""Seconds between two posts of the agent."""
 CHECK_INTERVAL: Final = 5
 """Seconds between two looks of openNDS at its clients' limits."""
 
@@ -146,7 +144,7 @@ def _gateway_values(
         "fqdn": FQDN,
         "nds_port": NDS_PORT,
         "check_interval": CHECK_INTERVAL,
-        "interval": AGENT_INTERVAL,
+        "interval": gateway.agent_interval,
         "url": f"{inventory.portal.url}/agent/{gateway.id}",
         "fas_port": fas_port,
         "fas_ip": addresses[0],

@@ -9,9 +9,10 @@ label `binauth` for passes, label `agent` for the agent's posts and their answer
 
 Pass (URL-safe text; the router takes it apart with `cut -d.`):
     1.GRANT.SECONDS.UPKBIT.DOWNKBIT.UPKIB.DOWNKIB.CODE
-GRANT is the grant's id (32 hex), limits are decimal, 0 is unlimited, CODE is lower-case hex of
+GRANT is the grant's id (32 hex), limits are decimal, 0 is unlimited, CODE is the first half, 32 lower-case hex, of
 HMAC-SHA256(binauth key, "GRANT.SECONDS.UPKBIT.DOWNKBIT.UPKIB.DOWNKIB|CLIENTMAC|HID"), CLIENTMAC as `02:00:5e:aa:bb:01`
 and HID = hex SHA-256 of openNDS's client token: a pass opens one pre-authenticated session of one device, once.
+`ndsctl auth` of openNDS 9.10 cuts `custom` after 126 characters; a pass has at most 113.
 """
 
 import hashlib
@@ -33,6 +34,7 @@ from .arrival import Arrival, Stage
 NAME: Final = "opennds"
 
 VERSION: Final = "1"
+_CODE: Final = 32
 BINAUTH_LABEL: Final = "binauth"
 AGENT_LABEL: Final = "agent"
 
@@ -56,7 +58,7 @@ def make_pass(
 ) -> str:
     """The text that the BinAuth script admits this device with. `key` is the derived binauth key."""
     body = f"{grant}.{seconds}.{up_kbit}.{down_kbit}.{up_kib}.{down_kib}"
-    code = hmac.new(key, f"{body}|{mac}|{hid}".encode(), hashlib.sha256).hexdigest()
+    code = hmac.new(key, f"{body}|{mac}|{hid}".encode(), hashlib.sha256).hexdigest()[:_CODE]
     return f"{VERSION}.{body}.{code}"
 
 

@@ -13,7 +13,8 @@ SEQUENCE is a decimal number that grows with every post: the larger of the clock
 Answer:
     1 SEQUENCE HEX                      HEX = HMAC-SHA256(agent key, "answer|SEQUENCE|" + everything after this line)
     ok                                  or: again N, when SEQUENCE was not larger than the last one, N
-    deauth ORDER CLIENTMAC GRANT        put this client out if its custom still carries this grant; "-": whatever it has
+    deauth ORDER CLIENTMAC GRANT        put this client out if its custom still carries this grant ("-": any). An ORDER
+                                        of "-" wants no `done`: the next listing tells.
 SEQUENCE is the post's own, so an old answer cannot be played back.
 """
 

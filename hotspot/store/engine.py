@@ -52,6 +52,8 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and changes nothing."""
         with _peer_errors(self.name), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # its default shows each statement a newer state
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager

@@ -133,6 +133,7 @@ def _feature(coverage: Coverage, figures: SiteFigures) -> dict[str, Any]:
             "penilaian": str(figures.verdict),
             "target_persen": figures.target,
             "ketersediaan_persen": _number(states.strict),
+            "ketersediaan_tanpa_pengecualian_persen": _number(figures.unexcluded.strict),
             "kelengkapan_data_persen": _number(states.completeness),
             "detik_naik": states.up,
             "detik_turun": states.down,

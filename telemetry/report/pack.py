@@ -57,10 +57,10 @@ def freeze_bytes(inputs: Inputs) -> bytes:
     return _json(inputs.model_dump(mode="json"))
 
 
-def report_number(inputs: Inputs) -> str:
+def report_number(coverage: Coverage) -> str:
     """The report's own number: region, period, and the beginning of the hash of its inputs; not a letter's number."""
-    region = cover(inputs).inventory.city.region
-    return f"{region}/{inputs.period}/{hashlib.sha256(freeze_bytes(inputs)).hexdigest()[:8]}"
+    digest = hashlib.sha256(freeze_bytes(coverage.inputs)).hexdigest()
+    return f"{coverage.inventory.city.region}/{coverage.period.name}/{digest[:8]}"
 
 
 def render(inputs: Inputs, catalogue: Catalogue) -> tuple[Coverage, dict[str, bytes]]:
@@ -68,7 +68,7 @@ def render(inputs: Inputs, catalogue: Catalogue) -> tuple[Coverage, dict[str, by
     coverage = cover(inputs)
     words = Words(catalogue, inputs.language)
     return coverage, {
-        "laporan.pdf": render_pdf(coverage, words, report_number(inputs)),
+        "laporan.pdf": render_pdf(coverage, words, report_number(coverage)),
         "titik.csv": titik_csv(coverage),
         "titik.geojson": titik_geojson(coverage),
         INPUTS: freeze_bytes(inputs),
@@ -83,7 +83,7 @@ def pack(inputs: Inputs, catalogue: Catalogue, key: Ed25519PrivateKey) -> dict[s
         "generated_at": inputs.generated_at,
         "inputs_sha256": hashlib.sha256(files[INPUTS]).hexdigest(),
         "libraries": {"babel": babel.__version__, "reportlab": reportlab.__version__},
-        "number": report_number(inputs),
+        "number": report_number(coverage),
         "period": inputs.period,
         "provisional": coverage.provisional,
         "public_key": public_pem(key.public_key()),

@@ -17,6 +17,9 @@ _STEPS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0,
 _RADIUS: Final = 6.5
 _LABEL: Final = 6.2
 _EDGE: Final = 40
+_DOT: Final = 2.2
+_NAMED: Final = 60
+"""Sites beyond which names and numbers would hide the map: then every site is a dot."""
 
 
 class _Plane:
@@ -61,16 +64,25 @@ def city_map(coverage: Coverage, words: Words, width: float, height: float) -> D
         drawing.add(Line(0, y, width, y, strokeColor=LINE, strokeWidth=0.4))
         if _EDGE / 2 < y < height - _EDGE / 4:
             drawing.add(_text(3, y + 2, _degrees(words, degree, "north", "south"), 5.6, MUTED))
-    places = [plane.at(*figures.site.location) for figures in coverage.sites]
+    if len(coverage.sites) > _NAMED:
+        for figures in coverage.sites:
+            x, y = plane.at(*figures.site.location)
+            drawing.add(Circle(x, y, _DOT, fillColor=VERDICTS[figures.verdict], strokeColor=BAND, strokeWidth=0.3))
+    else:
+        _named_points(drawing, plane, coverage.sites)
+    _scale_bar(drawing, plane, words)
+    return drawing
+
+
+def _named_points(drawing: Drawing, plane: _Plane, sites: tuple[SiteFigures, ...]) -> None:
+    places = [plane.at(*figures.site.location) for figures in sites]
     taken = [_Box(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
-    for (x, y), figures in zip(places, coverage.sites, strict=True):
+    for (x, y), figures in zip(places, sites, strict=True):
         drawing.add(Circle(x, y, _RADIUS, fillColor=VERDICTS[figures.verdict], strokeColor=BAND, strokeWidth=1.2))
         drawing.add(_text(x, y - 2.2, str(figures.number), 6.4, BAND, font=BOLD, anchor="middle"))
         box = _free_box(plane, taken, x, y, stringWidth(figures.site.name, FONT, _LABEL))
         taken.append(box)
         drawing.add(_text(box.left, box.bottom + 1.5, figures.site.name, _LABEL, INK))
-    _scale_bar(drawing, plane, words)
-    return drawing
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The tables of the PDF, each a list of flowables. All figures come from `coverage`, all words from the catalogue."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ from .look import (
 )
 from .words import Words
 
+_MARKUP = re.compile("<[^>]*>")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -50,21 +53,32 @@ def ruled(
     extra = [("BACKGROUND", (0, position + 1), (-1, position + 1), BAND) for position in muted]
     return Table(
         [head, *body],
-        colWidths=_widths(columns, [words(f"column.{column.key}") for column in columns], width),
+        colWidths=_widths(columns, words, rows, width),
         repeatRows=1,
         style=table_style(*extra),
     )
 
 
-def _widths(columns: Sequence[Column], heads: Sequence[str], width: float) -> list[float]:
-    """Widths in points that add up to the whole: each column's share, but never less than a word of its heading."""
-    least = [max(stringWidth(word, BOLD, HEAD.fontSize) for word in head.split()) + 2 * PADDING + 0.5 for head in heads]
+def _widths(columns: Sequence[Column], words: Words, rows: Sequence[Sequence[str]], width: float) -> list[float]:
+    """Widths in points that add up to the whole: each column's share, but no heading's word and no number breaks."""
     total = sum(column.width for column in columns)
     shares = [width * column.width / total for column in columns]
+    least = [
+        _needed(words(f"column.{column.key}"), [row[i] for row in rows] if column.number else [])
+        for i, column in enumerate(columns)
+    ]
     missing = sum(max(0.0, low - share) for low, share in zip(least, shares, strict=True))
     spare = sum(max(0.0, share - low) for low, share in zip(least, shares, strict=True))
-    taken = missing / spare if spare else 0.0
+    taken = min(1.0, missing / spare) if spare else 0.0
     return [low if share < low else share - (share - low) * taken for low, share in zip(least, shares, strict=True)]
+
+
+def _needed(head: str, numbers: Sequence[str]) -> float:
+    """The least width of a column: the longest word of its heading, or its longest number."""
+    longest: float = max(stringWidth(word, BOLD, HEAD.fontSize) for word in head.split())
+    found = {_MARKUP.sub("", number) for number in numbers}
+    widest: float = max((stringWidth(number, BOLD, NUMBER.fontSize) for number in found), default=0.0)
+    return max(longest, widest) + 2 * PADDING + 0.5
 
 
 def _cell(number: bool, muted: bool) -> Any:
@@ -95,14 +109,16 @@ def indicators(coverage: Coverage, words: Words) -> list[tuple[str, str, str]]:
     states = whole.states
     target = f"≥ {n.target(coverage.inventory.city.sla)} %"
     count = len(coverage.outages)
-    served = [sum(1 for group in groups if group.active) for groups in (coverage.districts, coverage.villages)]
+    # Without the city's list of regions nobody knows how many there are: those with a site would be all there is.
+    regions = (coverage.districts, coverage.villages) if coverage.inventory.regions else ((), ())
+    served = [sum(1 for group in groups if group.active) for groups in regions]
     unexcluded = sum((figures.unexcluded for figures in coverage.sites), type(states)())
     return [
         ("installed", "", n.count(len(whole.sites))),
         ("active", "", n.count(whole.active)),
         ("active_share", "", _reached(words, whole.active, len(whole.sites))),
-        ("districts", "", _reached(words, served[0], len(coverage.districts))),
-        ("villages", "", _reached(words, served[1], len(coverage.villages))),
+        ("districts", "", _reached(words, served[0], len(regions[0]))),
+        ("villages", "", _reached(words, served[1], len(regions[1]))),
         ("strict", target, _percent(words, states.strict) + " %"),
         ("measured", "", _percent(words, states.measured) + " %"),
         ("upper", "", _percent(words, states.upper) + " %"),

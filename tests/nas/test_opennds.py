@@ -98,6 +98,12 @@ def test_a_pass_names_its_grant() -> None:
     custom = opennds.make_pass(b"k" * 32, GRANT, "02:00:00:00:00:01", HID, **opennds.limits_in_kilo(LIMITS))
     assert opennds.pass_grant(custom) == GRANT
     assert set(custom) <= set("0123456789abcdef.")
+    month = 31 * 86400
+    longest = opennds.make_pass(
+        b"k" * 32, GRANT, "02:00:00:00:00:01", HID,
+        seconds=month, up_kbit=10**6, down_kbit=10**6, up_kib=10**10 - 1, down_kib=10**10 - 1,
+    )  # fmt: skip
+    assert len(longest) <= 126, "where ndsctl cuts it"
     assert opennds.pass_grant("bmE=") is None
     assert opennds.pass_grant("") is None
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,13 +18,6 @@ from telemetry.uptime import Sample, State
 from .worlds import inventory_of, text_of, utc
 
 NOW = utc("2026-11-21 03:00")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(Settings.load(tmp_path, {}))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -140,29 +132,46 @@ def test_rounds_follow_the_active_inventory_and_the_lease(store: Store, listener
     activated(store, text_of({"tk1-ap1": listener}))
     prober = Prober(store, Following(store), lambda: NOW)
     inventory = Following(store).inventory()
+
+    def kept() -> bool:
+        async def scene() -> bool:
+            return await prober.round(inventory, asyncio.Event())
+
+        return asyncio.run(scene())
+
     with store.telemetry.write() as connection:
         assert observed.take_lease(connection, "prober", "another-node", NOW - 100, NOW + 50)
-    assert not asyncio.run(prober.round(inventory)), "another node has it"
+    assert not kept(), "another node has it"
     with store.telemetry.write() as connection:
         assert observed.take_lease(connection, "prober", "another-node", NOW - 100, NOW - 1)
-    assert asyncio.run(prober.round(inventory))
+    assert kept()
     with store.telemetry.read() as connection:
         assert observed.last_sample_at(connection) == NOW
 
 
-def test_a_running_prober_stops_at_once(store: Store, listener: int) -> None:
-    activated(store, text_of({"tk1-ap1": listener}))
-
+def run_for_a_second(store: Store, clock: Callable[[], int]) -> None:
     async def scene() -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(Prober(store, Following(store), lambda: NOW).run(stop))
+        task = asyncio.create_task(Prober(store, Following(store), clock).run(stop))
         await asyncio.sleep(1.0)
         stop.set()
         await asyncio.wait_for(task, 2)
 
     asyncio.run(scene())
+
+
+def test_a_running_prober_stops_at_once(store: Store, listener: int) -> None:
+    activated(store, text_of({"tk1-ap1": listener}))
+    run_for_a_second(store, lambda: NOW)
     with store.telemetry.read() as connection:
         assert observed.last_sample_at(connection) == NOW
+
+
+def test_a_round_that_is_under_way_is_given_up(store: Store, silent: int) -> None:
+    activated(store, text_of({"tk1-ap1": silent}).replace('timeout = "1s"', 'timeout = "60s"'))
+    run_for_a_second(store, lambda: NOW)
+    with store.telemetry.read() as connection:
+        assert observed.last_sample_at(connection) is None
 
 
 def test_beats_are_steady_and_missed_ones_are_skipped() -> None:
@@ -172,10 +181,9 @@ def test_beats_are_steady_and_missed_ones_are_skipped() -> None:
     assert _next_beat(100.0, 60, 1000.0) == 1000
 
 
-def test_old_samples_go_and_states_stay(store: Store, tmp_path: Path) -> None:
+def test_old_samples_go_and_states_stay(store: Store, settings: Settings) -> None:
     feed(store, "++----", NOW - 40 * 86400)
     feed(store, "++", NOW)
-    settings = Settings.load(tmp_path, {})
     assert jobs.turn(jobs.RETENTION, store, settings, NOW + 60)
     with store.telemetry.read() as connection:
         left = observed.samples_between(connection, 0, 2**40, 100)
@@ -183,10 +191,9 @@ def test_old_samples_go_and_states_stay(store: Store, tmp_path: Path) -> None:
         assert observed.first_observed(connection) == NOW - 40 * 86400
 
 
-def test_a_job_runs_on_one_node_at_a_time(store: Store, tmp_path: Path) -> None:
+def test_a_job_runs_on_one_node_at_a_time(store: Store, settings: Settings) -> None:
     with store.telemetry.write() as connection:
         assert observed.take_lease(connection, "job sample-retention", "another-node", NOW, NOW + 10)
-    settings = Settings.load(tmp_path, {})
     assert not jobs.turn(jobs.RETENTION, store, settings, NOW + 9)
     assert jobs.turn(jobs.RETENTION, store, settings, NOW + 10)
 

@@ -1,0 +1,96 @@
+"""docs/sites.md and docs/operator.md keep up with what they describe."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+import hotspot.settings
+from hotspot import sites
+from hotspot.inventory import check
+
+DOCS = Path(__file__).parents[2] / "docs"
+SITES = (DOCS / "sites.md").read_text()
+BLOCKS = re.findall(r"```toml\n(.*?)```", SITES, re.DOTALL)
+
+
+NESTED = {"ap", "plans", "gateway", "site", "regions"}
+"""Tables that have a section of their own."""
+
+SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
+    "city": (sites.City,),
+    "portal": (sites.PortalSection,),
+    "wifi": (sites.WifiSection,),
+    "probe": (sites.ProbeSection,),
+    "controller": (sites.ControllerSection,),
+    "plans.ID": (sites.Plan,),
+    "gateway": (sites.CoovaChilliGateway, sites.OpenndsGateway, sites.MikrotikGateway),
+    "radius": (sites.RadiusClient,),
+    "site": (sites.Site,),
+    "site.ap": (sites.AccessPoint,),
+    "debian": (sites.DebianAccessPoint,),
+    "radio": (sites.Radio,),
+    "regions": (),
+}
+
+
+def models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Every table type inside an annotation, and inside those."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from models(field.annotation)
+    for argument in get_args(annotation):
+        yield from models(argument)
+
+
+def rows(section: str) -> list[str]:
+    """The keys that a section's tables explain."""
+    parts = re.split(r"^##+ (.+)$", SITES, flags=re.MULTILINE)
+    bodies = {re.sub(r"[\\\[\]]", "", title): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
+    first_cells = re.findall(r"^\| (`.+?) \|", bodies[section], re.MULTILINE)
+    return [key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_explains_its_keys_each_once_and_no_others(section: str) -> None:
+    fields = {name for model in SECTIONS[section] for name in model.model_fields}
+    nested = NESTED if section == "site" else set()
+    assert sorted(rows(section)) == sorted(fields - nested)
+
+
+def test_every_table_has_its_section() -> None:
+    explained = {model for section in SECTIONS.values() for model in section}
+    assert set(models(sites.Inventory)) - {sites.Inventory} == explained
+    assert {section.split(".")[0] for section in SECTIONS} >= set(sites.Inventory.model_fields)
+
+
+def test_the_city_is_right_and_draws_no_warning() -> None:
+    cities = [block for block in BLOCKS if block.startswith("# a city\n")]
+    assert cities
+    for text in cities:
+        checked = check(text)
+        assert (checked.faults, checked.warnings) == ((), ())
+
+
+def test_the_gateway_is_right() -> None:
+    gateways = [tomllib.loads(block)["gateway"] for block in BLOCKS if block.startswith("# a gateway\n")]
+    assert gateways
+    for tables in gateways:
+        TypeAdapter(list[sites.Gateway]).validate_python(tables)
+
+
+def test_every_block_says_what_it_is() -> None:
+    assert all(block.startswith(("# a city\n", "# a gateway\n")) for block in BLOCKS)
+
+
+def test_every_variable_is_explained_to_operators() -> None:
+    source = Path(hotspot.settings.__file__).read_text()
+    variables = set(re.findall(r"HOTSPOT_[A-Z_]+", source))
+    assert variables
+    explained = set(re.findall(r"^\| `(HOTSPOT_[A-Z_]+)`", (DOCS / "operator.md").read_text(), re.MULTILINE))
+    assert variables == explained & variables

@@ -24,6 +24,7 @@ from .desired import Desired
 
 VERSION = 1
 _TX = re.compile(r"[0-9a-f]{16,64}")
+_ARGUMENT = re.compile(r"[0-9a-f]+")
 
 
 def helper() -> bytes:
@@ -71,13 +72,16 @@ def pack_call(script: bytes, paths: tuple[str, ...] = ()) -> bytes:
     return _archive({"helper.sh": (script, 0o700), "paths": (listed.encode(), 0o600)})
 
 
-def command(script: bytes, verb: str, tx: str = "", *arguments: int, root: str = "") -> str:
-    """The shell text that takes such a stream on stdin and runs the helper's verb. `tx` is 16 to 64 hex digits.
+def command(script: bytes, verb: str, tx: str = "", *arguments: int | str, root: str = "") -> str:
+    """The shell text that takes such a stream on stdin and runs the helper's verb. `tx` is 16 to 64 hex digits,
+    arguments are numbers or hex digits.
 
     A push is unpacked where its worker will look for it, every other contact into a folder of its own.
     """
     if tx and _TX.fullmatch(tx) is None:
         raise ValueError(f"{tx!r} is no transaction id")
+    if not all(_ARGUMENT.fullmatch(str(argument)) for argument in arguments):
+        raise ValueError(f"{arguments!r} are no arguments of the helper")
     run = f"{root}/run/nirkabel"
     stage = f"{run}/stage.{tx}" if verb == "apply" else f"$(mktemp -d {run}/call.XXXXXX)"
     words = " ".join([verb, tx, *map(str, arguments)]).strip()

@@ -1,9 +1,11 @@
 """Plans and pushes over many access points: one thread each, a canary first, and a result for every one.
 
-A push is: send and arm (the access point answers before it switches), then confirm over a new connection until it has
-switched. Whatever goes wrong on either side, an access point that gets no confirmation reverts by itself.
+A push is: send and arm (the access point answers before it switches), hear over a new connection that it has switched
+and by which proof, and confirm with that proof over yet another one. Whatever goes wrong on either side, an access
+point that gets no confirmation reverts by itself.
 """
 
+import re
 import secrets
 import tarfile
 import time
@@ -28,6 +30,7 @@ CONTACT_SECONDS: Final = 60.0
 """For one contact at most; checks on a slow access point and a rollback that is finished first take their time."""
 _SHORTEST_CONTACT: Final = 10.0
 _RETRY_SECONDS: Final = 1.0
+_PROOF: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Outcome(StrEnum):
@@ -115,12 +118,15 @@ class Contact:
         elapsed = time.monotonic() - started
         return Result(result.ap, result.outcome, result.detail, elapsed, result.plan, result.before)
 
-    def _call(self, target: Target, verb: str, tx: str, stream: bytes, *arguments: int) -> bytes:
+    def _call(self, target: Target, verb: str, tx: str, stream: bytes, *arguments: int | str) -> bytes:
         command = payload.command(self._script, verb, tx, *arguments, root=self._root)
         return execute(target, self._key, command, stream, self._seconds)
 
-    def _question(self, target: Target, verb: str, *, tx: str = "", paths: tuple[str, ...] = ()) -> bytes:
-        return self._call(target, verb, tx, payload.pack_call(self._script, paths))
+    def _question(
+        self, target: Target, verb: str, *, tx: str = "", proof: str = "", paths: tuple[str, ...] = ()
+    ) -> bytes:
+        arguments = (proof,) if proof else ()
+        return self._call(target, verb, tx, payload.pack_call(self._script, paths), *arguments)
 
     def _plan(self, ap: str, target: Target, desired: Desired, *, contents: bool) -> Result:
         answer = self._question(target, "observe", paths=desired.paths)
@@ -141,10 +147,10 @@ class Contact:
 
     def _await_confirmation(self, ap: str, target: Target, tx: str, deadline: float) -> Result:
         """Confirms over new connections until the access point has switched, or its time is over."""
-        last = "it did not finish switching"
+        last, proof = "it did not finish switching", ""
         while time.monotonic() < deadline:
             try:
-                word, rest = _result(self._question(target, "confirm", tx=tx))
+                word, rest = _result(self._question(target, "confirm", tx=tx, proof=proof))
             except SshError as error:
                 if error.problem in (Problem.WRONG_KEY, Problem.REFUSED):
                     return Result(ap, Outcome.UNCONFIRMED, f"{error}; it reverts by itself")
@@ -153,7 +159,9 @@ class Contact:
                 continue
             if word == "confirmed":
                 return Result(ap, Outcome.APPLIED)
-            if word != "switching":
+            if word == "applied" and _PROOF.fullmatch(rest):
+                proof = rest
+            elif word != "switching":
                 return Result(ap, Outcome.REVERTED, rest or word)
         return Result(ap, Outcome.UNCONFIRMED, f"{last}; it reverts by itself after {self._confirm} s")
 

@@ -5,7 +5,8 @@
 #   helper.sh observe               what is here; paths asked about stand in `paths` beside this file
 #   helper.sh fetch                 tar of the files named in `paths`
 #   helper.sh apply TX SECONDS      check, snapshot, arm the watchdog, switch; answers before the switch has happened
-#   helper.sh confirm TX            keep what was switched
+#   helper.sh confirm TX            waits for the switch, answers `applied PROOF`
+#   helper.sh confirm TX PROOF      keep what was switched
 #   helper.sh rollback TX           give up what was switched, at once
 #   helper.sh recover               at boot, before the network: undo what nobody confirmed
 #
@@ -232,7 +233,8 @@ install_recovery() { # a unit of our own, outside the managed files: it must sta
 
 work() {
 	if switch && reload "$stage/manifest" "$stage/changed"; then
-		: >"$run/applied"
+		head -c 16 /dev/urandom | sha256sum | cut -c1-32 >"$run/applied.new"
+		mv "$run/applied.new" "$run/applied"
 		rm -rf "$stage"
 	else
 		: >"$run/failed" # the watchdog sees it and rolls back
@@ -289,6 +291,10 @@ do_confirm() {
 	settle
 	[ "$(field "$state/pending" tx)" = "$tx" ] || answer "refused $(cat "$state/last" 2>/dev/null || echo nothing is pending)"
 	[ -f "$run/applied" ] || answer switching
+	# A request that came in before the switch says nothing about the way back: only who has heard the proof, and
+	# brings it over another connection, has shown that both ways are open now.
+	[ -n "${3:-}" ] || answer "applied $(cat "$run/applied")"
+	[ "$3" = "$(cat "$run/applied")" ] || answer "refused wrong proof"
 	live_is "$state/pending" || answer "refused the files are not as the manifest says"
 	[ "$(uptime)" -lt "$(field "$state/pending" deadline)" ] || answer "refused too late"
 	mv "$state/pending" "$state/current" || answer "refused rolled back"

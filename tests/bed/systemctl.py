@@ -5,6 +5,7 @@ Knows daemon-reload, enable, disable, start, stop, restart, reload and is-active
 drop-ins, Environment, ExecStartPre, ExecStartPost, PIDFile, Wants and Requires. It restarts nothing that dies.
 """
 
+import fcntl
 import os
 import shlex
 import signal
@@ -102,6 +103,8 @@ def stop(name: str) -> None:
 
 def main(arguments: list[str]) -> int:
     STATE.mkdir(exist_ok=True)
+    lock = (STATE / "lock").open("w")  # as systemd does one job at a time: openNDS restarts dnsmasq while others do
+    fcntl.flock(lock, fcntl.LOCK_EX)
     now = "--now" in arguments
     verb, *names = [word for word in arguments if not word.startswith("-")]
     units = [name if name.endswith(".service") else f"{name}.service" for name in names]

@@ -27,15 +27,16 @@ class LocalAp:
 
     root: Path
     path: str
+    last: str = ""
 
-    def command(self, verb: str, tx: str, *arguments: int) -> list[str]:
+    def command(self, verb: str, tx: str, *arguments: int | str) -> list[str]:
         return ["sh", "-c", payload.command(payload.helper(), verb, tx, *arguments, root=str(self.root))]
 
     @property
     def environment(self) -> dict[str, str]:
         return {"PATH": self.path, "NIRKABEL_RELOAD_SECONDS": "3"}
 
-    def call(self, verb: str, tx: str, stream: bytes, *arguments: int) -> str:
+    def call(self, verb: str, tx: str, stream: bytes, *arguments: int | str) -> str:
         """The helper's answer."""
         done = subprocess.run(
             self.command(verb, tx, *arguments),
@@ -47,7 +48,7 @@ class LocalAp:
         )
         return done.stdout.decode(errors="replace")
 
-    def result(self, verb: str, tx: str, stream: bytes, *arguments: int) -> str:
+    def result(self, verb: str, tx: str, stream: bytes, *arguments: int | str) -> str:
         answer = self.call(verb, tx, stream, *arguments)
         return answer.strip().splitlines()[-1].removeprefix("result ") if answer.strip() else ""
 
@@ -57,7 +58,15 @@ class LocalAp:
         return tx, self.result("apply", tx, payload.pack(desired, payload.helper()), confirm)
 
     def confirm(self, tx: str) -> str:
-        return self.result("confirm", tx, payload.pack_call(payload.helper()))
+        """The answer to a confirmation, with the proof where the switch is done."""
+        word, _, proof = self.proof(tx).partition(" ")
+        return (
+            self.result("confirm", tx, payload.pack_call(payload.helper()), proof) if word == "applied" else self.last
+        )
+
+    def proof(self, tx: str) -> str:
+        self.last = self.result("confirm", tx, payload.pack_call(payload.helper()))
+        return self.last
 
     def push(self, desired: Desired) -> str:
         tx, answer = self.apply(desired)

@@ -157,6 +157,15 @@ def test_a_confirmation_of_changed_files_is_refused(ap: LocalAp) -> None:
     assert ap.confirm(tx) == "refused the files are not as the manifest says"
 
 
+def test_only_who_heard_the_proof_can_confirm(ap: LocalAp) -> None:
+    """A confirmation that was under way before the switch must not count: its answer may never arrive."""
+    tx, _ = ap.apply(FIRST)
+    assert ap.proof(tx).startswith("applied ")
+    assert ap.state("pending").exists()
+    assert ap.result("confirm", tx, payload.pack_call(payload.helper()), "0" * 32) == "refused wrong proof"
+    assert ap.confirm(tx).startswith("confirmed ")
+
+
 def test_a_dead_watchdog_is_repaired_at_the_next_contact(ap: LocalAp) -> None:
     ap.push(FIRST)
     ap.apply(SECOND)

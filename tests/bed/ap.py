@@ -1,7 +1,8 @@
 """A blank Debian access point: its own mounts and processes, a stand-in for systemd, and SSH. Nothing is configured.
 
 It has what an admin's fresh installation has: the packages, an uplink with an address, an SSH server that knows the
-controller's key. Everything else must come from a push. /etc, /usr/local, /usr/bin and /var/lib are overlays in memory.
+controller's key. Everything else must come from a push. /etc and /usr/bin are overlays in memory, /usr/local and
+/var/lib are empty.
 """
 
 import os
@@ -16,16 +17,19 @@ _SYSTEMCTL = Path(__file__).parent / "systemctl.py"
 _INIT = """
 set -e
 mount -t tmpfs t {folder}/over
-n=0
-for folder in /etc /usr/local /usr/bin /var/lib; do
+n=0 also=
+grep -qx deny /proc/self/setgroups && also=,userxattr # in a plain user's namespace
+for folder in /etc /usr/bin; do
 	n=$((n + 1)); o={folder}/over/$n; mkdir -p $o/up $o/work $o/merged
-	mount -t overlay o -o lowerdir=$folder,upperdir=$o/up,workdir=$o/work $o/merged
+	mount -t overlay o -o lowerdir=$folder,upperdir=$o/up,workdir=$o/work$also $o/merged
 	mount --bind $o/merged $folder
 done
 mount -t tmpfs -o mode=755 t /run
 mount -t tmpfs -o mode=700 t /root
+for folder in /var/lib /usr/local; do # what this machine has there is not the access point's
+	mount -t tmpfs -o mode=755 t $folder
+done
 mkdir -p /var/lib/misc /root/.ssh
-mount -t tmpfs t /var/lib/misc
 rm -f /usr/bin/systemctl && cp {systemctl} /usr/bin/systemctl && chmod 755 /usr/bin/systemctl
 rm -f /etc/resolv.conf && echo "nameserver 10.199.0.1" >/etc/resolv.conf
 cp {folder}/authorized_keys /root/.ssh/authorized_keys

@@ -3,7 +3,7 @@
 ConfigError   the admin's: sites.toml, an environment variable, an argument. Says the field and the remedy.
 RequestError  the sender's: what a phone, a person or a gateway sent cannot be used. Says why; never ours to fix.
 PeerError     a gateway, an access point or a database is away or does not keep its protocol. May be tried again.
-StoreError    ours: the store is not what this version needs.
+StoreError    ours: the store is not what this version needs, or refuses what this version writes.
 
 They are translated only at the edge: a page, a RADIUS silence or Reject, a line on the terminal with its exit code.
 """
@@ -52,4 +52,4 @@ class PeerError(HotspotError):
 
 
 class StoreError(HotspotError):
-    """The store cannot be used by this version."""
+    """The store cannot be used by this version, or refused what it wrote."""

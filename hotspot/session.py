@@ -13,6 +13,10 @@ SAME_START: Final = 30
 """Seconds within which two derived start times mean the same session, where the gateway sends no Class."""
 
 
+LARGEST: Final = 2**63 - 1
+"""What a counter can hold in a database."""
+
+
 class RecordKind(StrEnum):
     START = "start"
     INTERIM = "interim"

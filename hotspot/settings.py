@@ -108,9 +108,12 @@ class Settings:
                 )
             return value.encode()
         try:
-            return Path(name).read_bytes().rstrip(b"\r\n")
+            found = Path(name).read_bytes().rstrip(b"\r\n")
         except OSError as error:
             raise ConfigError(f"the secret {reference} cannot be read: {error.strerror}") from error
+        if not found:
+            raise ConfigError(f"the secret {reference} is empty")
+        return found
 
     def keys(self) -> Keys:
         """The installation's keys. ConfigError where there is no master key yet."""

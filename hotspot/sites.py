@@ -106,9 +106,9 @@ def _ssid(text: str) -> str:
     return text
 
 
-Bytes = Annotated[int, _text(parse_size), Field(gt=0)]
-BitsPerSecond = Annotated[int, _text(parse_rate), Field(ge=1000)]
-Seconds = Annotated[int, _text(parse_duration), Field(gt=0)]
+Bytes = Annotated[int, _text(parse_size), Field(gt=0, le=10**15)]
+BitsPerSecond = Annotated[int, _text(parse_rate), Field(ge=1000, le=10**12)]
+Seconds = Annotated[int, _text(parse_duration), Field(gt=0, le=366 * 86400)]
 Hours = Annotated[tuple[int, int], _text(parse_hours)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Mac = Annotated[str, _text(_mac)]

@@ -16,6 +16,8 @@ from typing import Final
 
 LIFETIME: Final = 60
 """Seconds between the portal's redirect and the gateway's Access-Request."""
+PASS_LIFETIME: Final = 300
+"""Seconds in which a grant that a gateway without RADIUS must fetch or be shown has to be in force there."""
 PASSWORD_LENGTH: Final = 16
 _ID = re.compile(r"[0-9a-f]{32}")
 

@@ -1,22 +1,24 @@
 """From a form to a grant, and from a grant to the URL that hands the phone back to its gateway."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 from hotspot import ticket
 from hotspot.errors import RequestError
-from hotspot.grant import Applicant, Denial, Grant, decide
+from hotspot.grant import Applicant, Denial, Grant, Limits, decide
 from hotspot.identity import Keys, new_id
 from hotspot.nas import coovachilli, opennds
 from hotspot.nas.arrival import Arrival
 from hotspot.settings import Settings
-from hotspot.sites import CoovaChilliGateway, Inventory, OpenndsGateway, Site
+from hotspot.sites import AdmitMethod, CoovaChilliGateway, Inventory, OpenndsGateway, Site
 from hotspot.store import Store, admission, people
+from hotspot.store.portable import lock
 from hotspot.store.revisions import Revision
 from hotspot.ticket import Ticket
 
 from .forms import status_token
-from .methods import METHODS, Door, Terms
+from .methods import METHODS, Door, Prove, Terms
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,33 @@ def admit(
     if method is None:
         raise RequestError("bad-form", "method")
     prove = METHODS[method](desk.store, desk.keys, Door(inventory, site, arrival.mac, terms.language, now), form)
+    try:
+        return _decided(desk, revision, arrival, terms, site, method, prove, now)
+    except _Refused as refused:
+        return refused.denial
+
+
+class _Refused(Exception):  # noqa: N818 - a decision
+    """Undoes what the proof has used, as a voucher's first use: a refused login costs nothing."""
+
+    def __init__(self, denial: Denial):
+        self.denial = denial
+
+
+def _decided(
+    desk: Desk,
+    revision: Revision,
+    arrival: Arrival,
+    terms: Terms,
+    site: Site,
+    method: AdmitMethod,
+    prove: Prove,
+    now: int,
+) -> Admitted:
+    inventory = revision.inventory
     with desk.store.core.write() as connection:
         proof = prove(connection)
+        lock(connection, {f"person {proof.person}"})  # whose devices are counted one login at a time
         plan = inventory.plans.get(proof.plan)
         if plan is None:
             raise RequestError("no-plan", proof.plan)
@@ -70,7 +97,8 @@ def admit(
         usage = admission.usage(connection, proof.person, now, zone)
         decision = decide(new_id(), applicant, site, arrival.gateway, plan, usage, now, zone)
         if isinstance(decision, Denial):
-            return decision
+            raise _Refused(decision)
+        decision = replace(decision, limits=replace(decision.limits, interim=_interim(inventory, arrival.gateway)))
         people.record_consent(
             connection,
             proof.person,
@@ -86,6 +114,12 @@ def admit(
         if ticket_ is not None:
             admission.add_ticket(connection, ticket_)
     return Admitted(decision, url)
+
+
+def _interim(inventory: Inventory, gateway_id: str) -> int:
+    """Seconds between two reports about a session."""
+    radius = getattr(inventory.find_gateway(gateway_id), "radius", None)
+    return radius.interim if radius else Limits.interim
 
 
 def _hand_back(
@@ -119,8 +153,20 @@ def arrive(desk: Desk, inventory: Inventory, gateway_id: str, query_string: str,
         url = f"{base}{'&' if '?' in base else '?'}{query_string}"
         return coovachilli.arrive(gateway.id, url, query, desk.settings.secret(gateway.uam_secret))
     if isinstance(gateway, OpenndsGateway) and opennds.recognises(query):
-        return opennds.arrive(gateway.id, query, desk.settings.secret(gateway.fas_key), gateway.fas_level)
+        arrival = opennds.arrive(gateway.id, query, desk.settings.secret(gateway.fas_key), gateway.fas_level)
+        if not _is_our_router(inventory, gateway, arrival.data["gatewayaddress"]):
+            raise RequestError("bad-signature", gateway_id)
+        return arrival
     raise RequestError("no-gateway" if gateway is None else "not-from-gateway", gateway_id)
+
+
+def _is_our_router(inventory: Inventory, gateway: OpenndsGateway, address: str) -> bool:
+    """Whether a phone may be sent to this `IP:port` with a pass; at level 1 the phone itself may have written it."""
+    host = ip_address(address.rpartition(":")[0])
+    placed = inventory.find_ap(gateway.ap) if gateway.ap else None
+    if placed is None:
+        return host.is_private  # configured by hand: we do not know its network
+    return str(host) == placed[1].debian.network.partition("/")[0]
 
 
 def next_hops(inventory: Inventory, arrival: Arrival) -> list[str]:

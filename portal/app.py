@@ -70,13 +70,20 @@ class Portal:
         arrival = arrive(self.desk, self.inventory, gateway_id, query_string, request.args.to_dict())
         now = int(time.time())
         if arrival.stage is Stage.ADMITTED:
-            with self.desk.store.core.write() as connection:
-                device = people.see_device(connection, self.desk.keys, arrival.mac, now)
-                grant = admission.newest_grant(connection, device, arrival.gateway, now)
+            grant = self._grant_of(arrival, now)
             if grant is not None:
-                return self.see_other(f"/s/{status_token(self.desk.status_key, grant.id)}")
+                return self.see_other(f"/s/{status_token(self.desk.status_key, grant)}")
             return self.pages.render("online.html", self.language(), self._place(arrival))
         return self.door(arrival, self.language(), now)
+
+    def _grant_of(self, arrival: Arrival, now: int) -> str | None:
+        """The grant of a phone that is in; nothing where anybody can have written whose phone it is."""
+        if not arrival.proven:
+            return None
+        with self.desk.store.core.read() as connection:
+            device = people.find_device(connection, self.desk.keys, arrival.mac)
+            grant = admission.newest_grant(connection, device, arrival.gateway, now) if device else None
+        return grant.id if grant else None
 
     def door(
         self,
@@ -234,7 +241,8 @@ def create(desk: Desk) -> Flask:
 
 
 def _problem(portal: Portal, key: str, code: int) -> Response:
-    lang = portal.language()
+    # Not from the form: it may be what could not be read.
+    lang = language(request.headers.get("Accept-Language", ""), request.args.get("lang"))
     text = portal.pages.catalogue.text(lang, key)
     if text == key:
         text = portal.pages.catalogue.text(lang, "error.bad-request")

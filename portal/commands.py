@@ -15,6 +15,7 @@ from hotspot.voucher import format_code
 from .methods import HASHER, LONGEST_PASSWORD
 
 _SHORTEST_PASSWORD = 8
+_LAST_YEAR = 2999
 _DEFAULT_EXPIRY = timedelta(days=90)
 
 
@@ -102,6 +103,8 @@ def create(node: Node, site: str, plan: str, count: int, valid: int, expires: da
         raise ConfigError(faults)
     zone = inventory.zone(place)
     last_day = expires.date() if expires else (datetime.fromtimestamp(node.now, zone) + _DEFAULT_EXPIRY).date()
+    if last_day.year > _LAST_YEAR:
+        raise ConfigError([Fault(0, "--expires", f"{last_day} is after {_LAST_YEAR}")])
     expires_at = int(datetime.combine(last_day + timedelta(days=1), time(), zone).timestamp())
     if expires_at <= node.now:
         raise ConfigError([Fault(0, "--expires", f"{last_day} is past")])

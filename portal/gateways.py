@@ -1,11 +1,14 @@
 """Gateways that have no RADIUS: what their agents and authmon are told, and what their posts mean for the ledger."""
 
+from dataclasses import replace
+
 import structlog
 from sqlalchemy import Connection
 
 from hotspot.errors import RequestError
 from hotspot.nas import opennds, opennds_agent
 from hotspot.nas.opennds_agent import Post
+from hotspot.session import Record
 from hotspot.sites import Inventory, OpenndsGateway
 from hotspot.store import admission, agents, orders, people, sessions
 from hotspot.store.enforcement import enforce
@@ -39,10 +42,14 @@ def _settle(
 ) -> list[str]:
     """Enters a post into the ledger and returns whom the router must put out."""
     macs = {client.mac for client in post.clients or ()} | {event.mac for event in post.events}
-    devices = {mac: people.see_device(connection, desk.keys, mac, now) for mac in macs}
+    devices = {mac: people.see_device(connection, desk.keys, mac, now) for mac in sorted(macs)}
     site = inventory.site_of(gateway.id, None)
     records = opennds_agent.session_records(post, gateway.id, site.id if site else "", devices, now)
-    touched = sessions.apply(connection, records)
+    named = {(record.ticket, record.device) for record in records if record.ticket}
+    starts = admission.starts(connection, gateway.id, named)
+    touched = sessions.apply(connection, [_since_its_grant(record, starts, now) for record in records])
+    if post.unread:
+        log.warning("agent not understood", gateway=gateway.id, left_out=post.unread)
     for order_id, good in post.done:
         state = OrderState.DONE if good else OrderState.FAILED
         orders.finish(connection, order_id, state, "put out" if good else "the router refused", now)
@@ -50,17 +57,24 @@ def _settle(
         return []
     sessions.presume(connection, gateway.id, now, "Lost-Service", running=touched)
     shown = {client: opennds.pass_grant(client.custom) for client in post.clients if client.authenticated}
-    live = admission.live_grants(connection, gateway.id, {grant for grant in shown.values() if grant}, now)
-    admission.confirm(connection, live, now)
+    pairs = {(grant, devices[client.mac]) for client, grant in shown.items() if grant}
+    live = admission.live_grants(connection, gateway.id, pairs, now)
+    admission.confirm(connection, {grant for grant, _ in live}, now)
     enforce(connection, inventory, touched, now)
     claimed = orders.claim(connection, desk.keys, Channel.AGENT, f"agent of {gateway.id}", now, gateway=gateway.id)
     lines = [f"deauth {order.id} {order.mac} {order.user_name or '-'}" for order in claimed]
     for client, grant in shown.items():
         # In without a grant that holds: openNDS's own token was guessed, or the grant has ended.
-        if grant not in live:
+        if (grant, devices[client.mac]) not in live:
             log.warning("client without grant", gateway=gateway.id, grant=grant)
             lines.append(f"deauth - {client.mac} {grant or '-'}")
     return lines
+
+
+def _since_its_grant(record: Record, starts: dict[str, int], now: int) -> Record:
+    """A session is no older than the grant that let it in, whatever the router's clock did meanwhile."""
+    start = starts.get(record.ticket or "")
+    return record if start is None else replace(record, seconds=min(record.seconds, max(0, now - start)))
 
 
 def authmon(desk: Desk, inventory: Inventory, gateway_id: str, action: str, now: int) -> str:
@@ -70,4 +84,4 @@ def authmon(desk: Desk, inventory: Inventory, gateway_id: str, action: str, now:
         raise RequestError("no-gateway", gateway_id)
     with desk.store.core.read() as connection:
         entries = admission.waiting(connection, gateway.id, now)
-    return opennds.authmon_answer(action, entries)
+    return opennds.authmon_answer(action, entries, now)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import SHORTEST_SESSION
-from hotspot.identity import parse_mac
 from hotspot.store.admission import Redeemed
 
+from .accounting import station
 from .dictionary import encode
 from .endpoint import Request
 from .packet import Code, password_matches
@@ -35,7 +35,7 @@ def read(request: Request, ticket_key: bytes) -> Login | Refusal:
     if not ticket.is_ticket_id(user_name):
         return Refusal("unknown-user", request)
     try:
-        mac = parse_mac(request.packet.text("Calling-Station-Id") or "")
+        mac = station(request.packet)
     except RequestError:
         return Refusal("no-calling-station", request)
     expected = ticket.password(ticket_key, user_name, request.client.gateway, mac)
@@ -51,7 +51,7 @@ def accept(login: Login, redeemed: Redeemed) -> bytes:
     """
     grant = redeemed.grant
     left = max(SHORTEST_SESSION, grant.ends_at - redeemed.at)
-    limits = replace(grant.limits, session=left, interim=login.request.client.interim)
+    limits = replace(grant.limits, session=left)
     body = b"".join(encode(name, value) for name, value in login.request.client.dialect.accept(limits))
     body += encode("Class", login.ticket.encode())
     return login.request.reply(Code.ACCESS_ACCEPT, body)

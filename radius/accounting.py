@@ -7,7 +7,7 @@ from typing import Final
 from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.identity import parse_mac
-from hotspot.session import Record, RecordKind
+from hotspot.session import LARGEST, Record, RecordKind
 
 from .dictionary import value_name
 from .endpoint import Request
@@ -54,7 +54,7 @@ def read(request: Request, site: Callable[[str, str | None], str], now: int) -> 
     session_id = (packet.text("Acct-Session-Id") or "")[:_LONGEST_ID]
     if not session_id:
         raise RequestError("bad-request", "no Acct-Session-Id")
-    mac = parse_mac(packet.text("Calling-Station-Id") or "")
+    mac = station(packet)
     received = _octets(packet, "Input")
     sent = _octets(packet, "Output")
     down, up = request.client.dialect.client_counters(packet.integer("CoovaChilli-Acct-View-Point"), received, sent)
@@ -88,7 +88,7 @@ def _event_time(packet: Packet, now: int) -> int:
 
 def _octets(packet: Packet, direction: str) -> int:
     low = packet.integer(f"Acct-{direction}-Octets") or 0
-    return low + (packet.integer(f"Acct-{direction}-Gigawords") or 0) * 2**32
+    return min(low + (packet.integer(f"Acct-{direction}-Gigawords") or 0) * 2**32, LARGEST)
 
 
 def _ticket(packet: Packet) -> str | None:
@@ -98,6 +98,11 @@ def _ticket(packet: Packet) -> str | None:
         if ticket.is_ticket_id(text):
             return text
     return None
+
+
+def station(packet: Packet) -> str:
+    """The client's MAC in Calling-Station-Id, which some gateways write as `MAC:SSID`. RequestError("bad-mac")."""
+    return parse_mac((packet.text("Calling-Station-Id") or "")[:17])
 
 
 def _called(packet: Packet) -> str | None:

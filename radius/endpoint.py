@@ -32,7 +32,6 @@ class Client:
     gateway: str
     secret: bytes = field(repr=False)
     signed: bool
-    interim: int
     dialect: RadiusDialect
 
 
@@ -69,9 +68,7 @@ class Clients:
             except ConfigError as error:
                 self.unusable.append((gateway.id, str(error)))
                 continue
-            client = Client(
-                gateway.id, shared, radius.message_authenticator, radius.interim, RADIUS_DIALECTS[gateway.nas]
-            )
+            client = Client(gateway.id, shared, radius.message_authenticator, RADIUS_DIALECTS[gateway.nas])
             self._networks += [(ip_network(source), client) for source in radius.sources]
 
     def of(self, host: str) -> Client | None:

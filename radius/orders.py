@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from hotspot.errors import ConfigError, PeerError
+from hotspot.errors import ConfigError, HotspotError
 from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.settings import Settings
@@ -53,8 +53,8 @@ class Sender:
         while not stop.wait(_EVERY):
             try:
                 self.round()
-            except PeerError as error:
-                log.error("store away", error=str(error))
+            except HotspotError as error:
+                log.error("orders wait", error=str(error))
                 stop.wait(2)
 
     def round(self) -> int:
@@ -65,18 +65,19 @@ class Sender:
         if not due:
             return 0
         outcomes: dict[str, Outcome] = {}
+        unable: dict[str, str] = {}
         by_family: dict[socket.AddressFamily, list[_Sent]] = {}
         for order in due:
             try:
                 sent = self._prepared(order, now)
             except (ConfigError, ValueError) as error:
-                outcomes[order.id] = Outcome(False, str(error))
+                unable[order.id] = str(error)  # this node; another may have the secret
                 continue
             family = socket.AF_INET6 if ":" in sent.target[0] else socket.AF_INET
             by_family.setdefault(family, []).append(sent)
         for family, requests in by_family.items():
             outcomes |= _exchange(family, requests)
-        self._record(due, outcomes)
+        self._record(due, outcomes, unable)
         return len(due)
 
     def _prepared(self, order: Order, now: int) -> _Sent:
@@ -87,14 +88,15 @@ class Sender:
         request = disconnect(order, RADIUS_DIALECTS[gateway.nas], secret, secrets.randbelow(256), now)
         return _Sent(order, split_endpoint(gateway.radius.coa), request, secret)
 
-    def _record(self, due: list[Order], outcomes: dict[str, Outcome]) -> None:
+    def _record(self, due: list[Order], outcomes: dict[str, Outcome], unable: dict[str, str]) -> None:
         now = int(time.time())
         with self._store.core.write() as connection:
             for order in due:
                 outcome = outcomes.get(order.id)
                 if outcome is None:
                     pause = min(_LONGEST_PAUSE, 5 * 2 ** min(order.attempts, 10))
-                    orders.postpone(connection, order.id, now + pause, "no answer from the gateway")
+                    why = unable.get(order.id, "no answer from the gateway")
+                    orders.postpone(connection, order.id, now + pause, why)
                 else:
                     state = OrderState.DONE if outcome.done else OrderState.FAILED
                     orders.finish(connection, order.id, state, outcome.detail, now)

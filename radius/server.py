@@ -20,7 +20,7 @@ from .service import Datagram, Service
 log = structlog.get_logger("radius")
 
 _BATCH: Final = 256
-"""Datagrams taken from the sockets before they are answered; under load this many share one commit."""
+"""Datagrams taken from each socket before they are answered; under load this many share one commit."""
 _BUFFER: Final = 4 * 2**20
 
 
@@ -40,13 +40,16 @@ def listen(address: tuple[str, int]) -> socket.socket:
     return sock
 
 
-def _drain(sock: socket.socket, index: int, batch: list[Datagram]) -> None:
+def _drain(sock: socket.socket, index: int) -> list[Datagram]:
+    """What has come to one socket, so that a flood of one leaves the others their turn."""
+    batch: list[Datagram] = []
     while len(batch) < _BATCH:
         try:
             data, source = sock.recvfrom(LONGEST + 1)
         except BlockingIOError:
-            return
+            break
         batch.append((data, source[:2], index))
+    return batch
 
 
 def serve(service: Service, sockets: list[socket.socket], stop: threading.Event) -> None:
@@ -55,9 +58,8 @@ def serve(service: Service, sockets: list[socket.socket], stop: threading.Event)
         for index, sock in enumerate(sockets):
             selector.register(sock, selectors.EVENT_READ, index)
         while not stop.is_set():
-            batch: list[Datagram] = []
-            for key, _ in selector.select(timeout=0.5):
-                _drain(sockets[key.data], key.data, batch)
+            ready = selector.select(timeout=0.5)
+            batch = [datagram for key, _ in ready for datagram in _drain(sockets[key.data], key.data)]
             if batch:
                 _send(sockets, service.handle(batch, int(time.time())))
 
@@ -68,6 +70,14 @@ def _send(sockets: list[socket.socket], answers: list[Datagram]) -> None:
             sockets[index].sendto(data, target)
         except OSError as error:  # the gateway retransmits and gets the remembered bytes
             log.warning("answer not sent", error=str(error))
+
+
+def _until_it_ends(sender: Sender, stop: threading.Event) -> None:
+    """A service that carries no orders any more must not look alive."""
+    try:
+        sender.run(stop)
+    finally:
+        stop.set()
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -82,7 +92,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
             resources.enter_context(listen(a)) for a in (settings.radius_auth_listen, settings.radius_acct_listen)
         ]
         sender = Sender(settings, store, keys, service.inventory)
-        orders = threading.Thread(target=sender.run, args=(stop,), name="orders")
+        orders = threading.Thread(target=_until_it_ends, args=(sender, stop), name="orders")
         orders.start()
         resources.callback(orders.join)
         resources.callback(stop.set)

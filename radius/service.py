@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from hotspot.catalogue import Catalogue, load
-from hotspot.errors import PeerError, RequestError
+from hotspot.errors import PeerError, RequestError, StoreError
 from hotspot.identity import Keys
 from hotspot.settings import Settings
 from hotspot.sites import Inventory
@@ -68,14 +68,27 @@ class Service:
     def _answered(
         self, requests: list[Request], work: Callable[[list[Request], int], dict[int, bytes]], now: int
     ) -> list[Datagram]:
-        try:
-            replies = work(requests, now)
-        except PeerError as error:
-            log.error("store away", error=str(error), unanswered=len(requests))
-            replies = {}
+        replies = self._worked(requests, work, now)
         for position, request in enumerate(requests):
             self.endpoint.answered(request, replies.get(position))
         return [(reply, requests[position].source, requests[position].local) for position, reply in replies.items()]
+
+    def _worked(
+        self, requests: list[Request], work: Callable[[list[Request], int], dict[int, bytes]], now: int
+    ) -> dict[int, bytes]:
+        """The replies by position. One request that cannot be worked or answered costs no other its answer."""
+        try:
+            return work(requests, now)
+        except PeerError as error:
+            log.error("store away", error=str(error), unanswered=len(requests))
+            return {}
+        except (StoreError, ValueError) as error:
+            if len(requests) > 1:
+                alone = [self._worked([request], work, now) for request in requests]
+                return {position: replies[0] for position, replies in enumerate(alone) if replies}
+            self.endpoint.dropped["unanswerable"] += 1
+            log.error("unanswerable", gateway=requests[0].client.gateway, error=str(error))
+            return {}
 
     def _access(self, requests: list[Request], now: int) -> dict[int, bytes]:
         """Each request's reply, by its position."""
@@ -124,7 +137,8 @@ class Service:
             replies[i] = request.reply(Code.ACCOUNTING_RESPONSE)
         with self._store.core.write() as connection:
             devices = {
-                mac: people.see_device(connection, self._keys, mac, now) for mac in {report.mac for report in heard}
+                mac: people.see_device(connection, self._keys, mac, now)
+                for mac in sorted({report.mac for report in heard})
             }
             touched = sessions.apply(connection, [report.record(devices[report.mac]) for report in heard])
             for restart in restarts:

@@ -27,4 +27,6 @@ class Arrival:
     ip: str
     ap_mac: str | None = None
     message: str = ""
+    proven: bool = True
+    """Whether only the gateway can have written this; otherwise whoever holds the phone may have."""
     data: Mapping[str, str] = field(default_factory=dict)

@@ -12,6 +12,7 @@ Attributes = list[tuple[str, int | str]]
 """(dictionary name, value) in the order in which they stand in the packet."""
 
 _WORD: Final = 2**32
+"""Integers of RADIUS have 32 bits."""
 
 
 def common(limits: Limits) -> Attributes:
@@ -24,9 +25,9 @@ def common(limits: Limits) -> Attributes:
 
 
 def wispr(limits: Limits) -> Attributes:
-    """The WISPr vendor's bandwidth limits, bit/s."""
+    """The WISPr vendor's bandwidth limits, bit/s; the most it can say is 4.29 Gbit/s."""
     pairs = (("WISPr-Bandwidth-Max-Down", limits.down), ("WISPr-Bandwidth-Max-Up", limits.up))
-    return [(name, rate) for name, rate in pairs if rate is not None]
+    return [(name, min(rate, _WORD - 1)) for name, rate in pairs if rate is not None]
 
 
 def coovachilli(limits: Limits) -> Attributes:

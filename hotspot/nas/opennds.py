@@ -20,6 +20,7 @@ import hmac
 import re
 from base64 import b64decode
 from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -35,6 +36,7 @@ NAME: Final = "opennds"
 
 VERSION: Final = "1"
 _CODE: Final = 32
+_PASS = re.compile(r"1\.([0-9a-f]{32})(?:\.[0-9]{1,12}){5}\.[0-9a-f]{32}")
 BINAUTH_LABEL: Final = "binauth"
 AGENT_LABEL: Final = "agent"
 
@@ -64,10 +66,8 @@ def make_pass(
 
 def pass_grant(custom: str) -> str | None:
     """The grant's id in a pass that a router shows us; None for anything that is no pass of ours."""
-    parts = custom.split(".")
-    if len(parts) != 8 or parts[0] != VERSION or len(parts[1]) != 32:
-        return None
-    return parts[1]
+    match = _PASS.fullmatch(custom)
+    return match[1] if match else None
 
 
 # -- the redirect ------------------------------------------------------------------------------------------------
@@ -81,19 +81,23 @@ def arrive(gateway: str, query: Mapping[str, str], key: bytes, level: int) -> Ar
     """The phone that a FAS query describes, at levels 1 to 3.
 
     Level 1 is base64 of readable text and proves nothing; the pass does. Levels 2 and 3 are AES-256-CBC under the FAS
-    key, which at least only the router can have written. RequestError("bad-signature") where it cannot be read.
+    key: without the key nobody can write one of their choice. RequestError("bad-signature") where it cannot be read.
     """
     fields = _fields(_decoded(query["fas"]) if level == 1 else _decrypted(query["fas"], query.get("iv", ""), key))
-    hid = fields.get("hid", "")
-    address = fields.get("gatewayaddress", "")
-    if re.fullmatch(r"[0-9a-f]{64}", hid) is None or re.fullmatch(r"[0-9.]{7,15}:\d{1,5}", address) is None:
-        raise RequestError("bad-request", gateway)
+    hid, address = fields.get("hid", ""), fields.get("gatewayaddress", "")
+    try:
+        mac = parse_mac(fields.get("clientmac", ""))
+    except RequestError as error:
+        raise RequestError("bad-signature", gateway) from error
+    if re.fullmatch(r"[0-9a-f]{64}", hid) is None or not _is_endpoint(address):
+        raise RequestError("bad-signature", gateway)  # one answer for all: it is no oracle for the padding
     admitted = query.get("status") == "authenticated"
     return Arrival(
         gateway=gateway,
         stage=Stage.ADMITTED if admitted else Stage.WANTS_IN,
-        mac=parse_mac(fields.get("clientmac", "")),
+        mac=mac,
         ip=fields.get("clientip", ""),
+        proven=level > 1,
         ap_mac=_gateway_mac(fields.get("gatewaymac", "")),
         data={
             "hid": hid,
@@ -101,6 +105,15 @@ def arrive(gateway: str, query: Mapping[str, str], key: bytes, level: int) -> Ar
             "gatewayhash": hashlib.sha256(fields.get("gatewayname", "").encode()).hexdigest(),
         },
     )
+
+
+def _is_endpoint(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    try:
+        IPv4Address(host)
+    except AddressValueError:
+        return False
+    return re.fullmatch(r"[0-9]{1,5}", port) is not None
 
 
 def _decoded(fas: str) -> str:
@@ -159,6 +172,11 @@ def limits_in_kilo(limits: Limits) -> dict[str, int]:
     }
 
 
+AUTHMON_MOST: Final = 4
+AUTHMON_POLL: Final = 5
+"""Seconds between two polls."""
+
+
 # -- level 3: authmon --------------------------------------------------------------------------------------------
 
 
@@ -170,15 +188,17 @@ def authmon_entry(rhid_: str, limits: Limits, custom: str) -> str:
     return quote(" ".join(str(field) for field in fields))
 
 
-def authmon_answer(action: str, entries: list[str]) -> str:
-    """What authmon gets to hear. It reads at most 1024 characters and four entries; the rest comes at its next poll.
+def authmon_answer(action: str, entries: list[str], now: int) -> str:
+    """What authmon gets to hear. It reads at most 1024 characters and four entries; `now` turns the queue at each poll,
+    so that four phones that never come do not stand in the way of the others.
 
     It cannot be told from a phone, so `clear` clears nothing and an acknowledgement proves nothing.
     """
     if action not in ("view", "list"):
         return "ack"
     answer = "*"
-    for entry in entries[:4]:
+    first = now // AUTHMON_POLL * AUTHMON_MOST % max(1, len(entries))
+    for entry in [*entries[first:], *entries[:first]][:AUTHMON_MOST]:
         if len(answer) + 1 + len(entry) > 1000:
             break
         answer += f" {entry}"

@@ -29,7 +29,7 @@ from urllib.parse import unquote
 
 from ..errors import RequestError
 from ..identity import parse_mac
-from ..session import Record, RecordKind
+from ..session import LARGEST, Record, RecordKind
 from .opennds import pass_grant
 
 
@@ -70,7 +70,9 @@ class Post:
     done: tuple[tuple[str, bool], ...]
     events: tuple[Event, ...]
     clients: tuple[Client, ...] | None
-    """None where openNDS did not answer the agent."""
+    """None where openNDS did not answer the agent, or its answer cannot be read."""
+    unread: int = 0
+    """Lines and listings that could not be read: they are left out, so that they hold up nothing else."""
 
 
 _CAUSES: Final = {
@@ -93,7 +95,8 @@ def _signature(key: bytes, kind: str, sequence: int, body: str) -> str:
 def parse_post(key: bytes, text: str) -> Post:
     """An agent's post whose signature holds. `key` is the derived agent key.
 
-    RequestError("bad-signature") for a foreign post, ("bad-request") for one of ours that cannot be read.
+    RequestError("bad-signature") for any other. What cannot be read in it is counted and left out: the agent would
+    send it again for ever.
     """
     head, _, body = text.partition("\n")
     match = re.fullmatch(r"1 (\d{1,18}) ([0-9a-f]{64})", head.strip())
@@ -103,50 +106,74 @@ def parse_post(key: bytes, text: str) -> Post:
     boot_id, uptime = "", 0
     done: list[tuple[str, bool]] = []
     events: list[Event] = []
+    unread = 0
     for line in lines.split("\n"):
         word, *rest = line.split(" ")
         try:
             if word == "boot":
                 boot_id = rest[0][:64]
             elif word == "uptime":
-                uptime = int(rest[0])
+                uptime = _whole(rest[0])
             elif word == "done":
                 done.append((rest[0], rest[1] == "ok"))
             elif word == "event":
                 events.append(_event(rest))
-        except (IndexError, ValueError) as error:
-            raise RequestError("bad-request", f"agent line {line[:60]!r}") from error
-    return Post(int(match[1]), boot_id, uptime, tuple(done), tuple(events), _clients(listing))
+        except (IndexError, ValueError, RequestError):
+            unread += 1
+    clients = None
+    if listing.strip():
+        try:
+            clients = _clients(listing)
+        except (ValueError, KeyError, AttributeError, TypeError, RequestError):
+            unread += 1
+    return Post(int(match[1]), boot_id, uptime, tuple(done), tuple(events), clients, unread)
 
 
 def _event(words: list[str]) -> Event:
     method, mac, down, up, start, end, token, custom = words[:8]
-    return Event(method, parse_mac(mac), int(down), int(up), int(start), int(end), token, unquote(custom))
+    return Event(
+        method=method,
+        mac=parse_mac(mac),
+        down=_whole(down),
+        up=_whole(up),
+        started_at=_whole(start),
+        ended_at=_whole(end),
+        token=_token(token),
+        custom=unquote(custom),
+    )
 
 
-def _number(value: object) -> int:
-    return int(value) if isinstance(value, str) and value.isdigit() else 0
+def _token(text: str) -> str:
+    if re.fullmatch(r"[0-9a-f]{1,64}", text) is None:
+        raise ValueError("no token")
+    return text
 
 
-def _clients(listing: str) -> tuple[Client, ...] | None:
-    if not listing.strip():
-        return None
-    try:
-        clients = json.loads(listing).get("clients", {})
-        return tuple(
-            Client(
-                mac=parse_mac(entry["mac"]),
-                token=entry["token"],
-                authenticated=entry["state"] == "Authenticated",
-                started_at=_number(entry["session_start"]),
-                down=_number(entry["download_this_session"]) * 1024,
-                up=_number(entry["upload_this_session"]) * 1024,
-                custom=entry["custom"],
-            )
-            for entry in clients.values()
+def _whole(text: str) -> int:
+    """A decimal number that a database can hold."""
+    if re.fullmatch(r"[0-9]{1,30}", text) is None:
+        raise ValueError("no number")
+    return min(int(text), LARGEST // 1024)
+
+
+def _count(value: object) -> int:
+    """A number of the listing; openNDS prints "null" for what is not set."""
+    return _whole(value) if isinstance(value, str) and value != "null" else 0
+
+
+def _clients(listing: str) -> tuple[Client, ...]:
+    return tuple(
+        Client(
+            mac=parse_mac(entry["mac"]),
+            token=_token(entry["token"]),
+            authenticated=entry["state"] == "Authenticated",
+            started_at=_count(entry["session_start"]),
+            down=_count(entry["download_this_session"]) * 1024,
+            up=_count(entry["upload_this_session"]) * 1024,
+            custom=str(entry["custom"]),
         )
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise RequestError("bad-request", "ndsctl json") from error
+        for entry in json.loads(listing).get("clients", {}).values()
+    )
 
 
 def answer(key: bytes, sequence: int, lines: list[str]) -> str:
@@ -160,7 +187,8 @@ def session_records(post: Post, gateway: str, site: str, devices: Mapping[str, s
 
     A session is one openNDS client token from one start; its ticket is the grant in its pass. A client of whom openNDS
     knows no pass of ours is recorded without one: it is in all the same, and that should be seen. The router's
-    clock may be wrong; a post's sequence tells what it is, so durations are its own and moments are ours.
+    clock may be wrong, and may step: a post's sequence tells what it is, so durations are its own, never longer than it
+    has run, and moments are ours.
     """
     offset = now - post.sequence
     records: list[Record] = []
@@ -175,7 +203,7 @@ def session_records(post: Post, gateway: str, site: str, devices: Mapping[str, s
                     ticket=pass_grant(client.custom),
                     site=site,
                     at=now,
-                    seconds=max(0, post.sequence - client.started_at),
+                    seconds=max(0, min(post.sequence - client.started_at, post.uptime)),
                     down=client.down,
                     up=client.up,
                 )
@@ -191,7 +219,7 @@ def session_records(post: Post, gateway: str, site: str, devices: Mapping[str, s
                     ticket=pass_grant(event.custom),
                     site=site,
                     at=event.ended_at + offset,
-                    seconds=max(0, event.ended_at - event.started_at),
+                    seconds=max(0, min(event.ended_at - event.started_at, post.uptime)),
                     down=event.down,
                     up=event.up,
                     cause=_CAUSES[event.method],

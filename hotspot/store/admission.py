@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, tuple_, update
 
 from ..grant import Grant, Limits, Usage, local_day
 from ..session import share
-from ..ticket import LIFETIME, Ticket
+from ..ticket import PASS_LIFETIME, Ticket
 from .schema import grant, session, ticket
 
 
@@ -115,12 +115,26 @@ def end_grant(connection: Connection, grant_id: str, now: int) -> None:
     connection.execute(update(grant).where(grant.c.id == grant_id, grant.c.ends_at > now).values(ends_at=now))
 
 
-def live_grants(connection: Connection, gateway: str, grant_ids: set[str], now: int) -> set[str]:
-    """Which of these grants hold at a gateway now."""
-    if not grant_ids:
-        return set()
-    statement = select(grant.c.id).where(grant.c.gateway == gateway, grant.c.id.in_(grant_ids), grant.c.ends_at > now)
-    return set(connection.execute(statement).scalars())
+def starts(connection: Connection, gateway: str, shown: set[tuple[str, str]]) -> dict[str, int]:
+    """When the grants among (grant, device) began."""
+    rows = connection.execute(select(grant.c.id, grant.c.starts_at).where(_are_of(gateway, shown)))
+    return {row.id: row.starts_at for row in rows}
+
+
+def live_grants(connection: Connection, gateway: str, shown: set[tuple[str, str]], now: int) -> set[tuple[str, str]]:
+    """Which of (grant, device) hold at a gateway now. A pass that lay unused for too long does not."""
+    rows = connection.execute(
+        select(grant.c.id, grant.c.device_id).where(
+            _are_of(gateway, shown),
+            grant.c.ends_at > now,
+            or_(grant.c.confirmed_at.is_not(None), grant.c.starts_at > now - PASS_LIFETIME),
+        )
+    )
+    return {(row.id, row.device_id) for row in rows}
+
+
+def _are_of(gateway: str, shown: set[tuple[str, str]]) -> ColumnElement[bool]:
+    return and_(grant.c.gateway == gateway, tuple_(grant.c.id, grant.c.device_id).in_(list(shown)))
 
 
 def newest_grant(connection: Connection, device_id: str, gateway: str, now: int) -> Grant | None:
@@ -137,19 +151,19 @@ def newest_grant(connection: Connection, device_id: str, gateway: str, now: int)
 
 
 def waiting(connection: Connection, gateway: str, now: int) -> list[str]:
-    """What a gateway must still be handed: the `handback` of each young grant that nobody has confirmed."""
+    """What a gateway must still be handed: the `handback` of each device's newest grant that nobody has confirmed."""
     rows = connection.execute(
-        select(grant.c.handback)
+        select(grant.c.device_id, grant.c.handback)
         .where(
             grant.c.gateway == gateway,
             grant.c.handback.is_not(None),
             grant.c.confirmed_at.is_(None),
-            grant.c.starts_at > now - 5 * LIFETIME,
+            grant.c.starts_at > now - PASS_LIFETIME,
             grant.c.ends_at > now,
         )
-        .order_by(grant.c.starts_at)
+        .order_by(grant.c.starts_at, grant.c.id)
     )
-    return [row.handback for row in rows]
+    return list({row.device_id: row.handback for row in rows}.values())
 
 
 def confirm(connection: Connection, grant_ids: set[str], now: int) -> None:
@@ -167,20 +181,23 @@ def confirmed(connection: Connection, grant_id: str) -> bool:
 def usage(connection: Connection, person: str, now: int, zone: ZoneInfo) -> Usage:
     """What a person has used in the local day of `now`; a session across midnight counts in proportion."""
     day = local_day(now, zone)
-    rows = connection.execute(select(session).where(session.c.person_id == person, session.c.last_at >= day[0])).all()
+    rows = connection.execute(
+        select(session, grant.c.ends_at)
+        .join(grant, grant.c.id == session.c.grant_id)
+        .where(session.c.person_id == person, session.c.last_at >= day[0])
+    ).all()
     ends = [(row, row.started_at + max(row.seconds, row.last_at - row.started_at)) for row in rows]
     # A device that was let in a moment ago counts before its gateway has reported it.
+    redeemable = and_(ticket.c.id.is_not(None), ticket.c.expires_at >= now)
+    fetchable = and_(ticket.c.id.is_(None), grant.c.starts_at > now - PASS_LIFETIME)
     on_the_way = connection.execute(
         select(grant.c.device_id)
         .outerjoin(session, session.c.grant_id == grant.c.id)
-        .where(
-            grant.c.person_id == person,
-            grant.c.starts_at > now - LIFETIME,
-            grant.c.ends_at > now,
-            session.c.id.is_(None),
-        )
+        .outerjoin(ticket, ticket.c.grant_id == grant.c.id)
+        .where(grant.c.person_id == person, grant.c.ends_at > now, session.c.id.is_(None), or_(redeemable, fetchable))
     ).scalars()
-    running = {row.device_id for row in rows if row.ended_at is None}
+    # A session whose Stop was lost is over with its grant.
+    running = {row.device_id for row in rows if row.ended_at is None and row.ends_at > now}
     return Usage(
         seconds=sum(share(row.started_at, end, row.seconds, day) for row, end in ends),
         bytes=sum(share(row.started_at, end, row.down + row.up, day) for row, end in ends),

@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
 from ..errors import ConfigError, PeerError, StoreError
 from ..settings import Settings
@@ -72,8 +72,10 @@ class Database:
 def _peer_errors(name: str) -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         raise PeerError(f"the {name} database does not answer: {error.orig}") from error
+    except (DBAPIError, OverflowError) as error:
+        raise StoreError(f"the {name} database refused a value: {type(error).__name__}") from error
 
 
 def _engine(name: str, url: str, *, durable: bool) -> Engine:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
+from ..errors import StoreError
 from ..identity import Keys, new_id
 from .people import device_mac
 from .schema import order, session
@@ -95,18 +96,25 @@ def claim(
         .join(session, session.c.id == order.c.session_id)
         .where(order.c.id.in_(chosen))
     )
-    return [
-        Order(
-            id=row.id,
-            gateway=row.gateway,
-            attempts=row.attempts,
-            session_id=row.session_id,
-            acct_session_id=row.acct_session_id,
-            user_name=row.ticket_id,
-            mac=device_mac(connection, keys, row.device_id),
+    found: list[Order] = []
+    for row in rows.all():
+        try:
+            mac = device_mac(connection, keys, row.device_id)
+        except StoreError as error:
+            finish(connection, row.id, OrderState.FAILED, str(error), now)
+            continue
+        found.append(
+            Order(
+                id=row.id,
+                gateway=row.gateway,
+                attempts=row.attempts,
+                session_id=row.session_id,
+                acct_session_id=row.acct_session_id,
+                user_name=row.ticket_id,
+                mac=mac,
+            )
         )
-        for row in rows
-    ]
+    return found
 
 
 def finish(connection: Connection, order_id: str, state: OrderState, outcome: str, now: int) -> None:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from cryptography.exceptions import InvalidTag
 from sqlalchemy import Connection, insert, select, update
 
-from ..errors import RequestError
+from ..errors import RequestError, StoreError
 from ..identity import Keys, PersonKind, is_randomised, new_id
 from .portable import upsert
 from .schema import consent, device, identity, member, person
@@ -89,10 +90,18 @@ def see_device(connection: Connection, keys: Keys, mac: str, now: int) -> str:
     return str(connection.execute(by_lookup).scalar_one())
 
 
+def find_device(connection: Connection, keys: Keys, mac: str) -> str | None:
+    """The id of a device that was seen before."""
+    return connection.execute(select(device.c.id).where(device.c.lookup == keys.device_index(mac))).scalar_one_or_none()
+
+
 def device_mac(connection: Connection, keys: Keys, device_id: str) -> str:
-    """The MAC address of a device, for the gateway that must be told about it."""
+    """The MAC address of a device, for the gateway that must be told about it. StoreError under another master key."""
     sealed = connection.execute(select(device.c.sealed).where(device.c.id == device_id)).scalar_one()
-    return keys.open("mac", sealed)
+    try:
+        return keys.open("mac", sealed)
+    except InvalidTag as error:
+        raise StoreError("a device was sealed under another master key") from error
 
 
 def record_consent(

@@ -8,7 +8,7 @@ from threading import Lock
 
 from sqlalchemy import Connection, func, insert, select
 
-from ..errors import ConfigError
+from ..errors import ConfigError, PeerError
 from ..inventory import load
 from ..sites import Inventory
 from .engine import Store
@@ -70,19 +70,26 @@ class Following:
         self._looked_at = float("-inf")
 
     def revision(self) -> Revision:
-        """ConfigError while no inventory was ever activated."""
+        """The last one known while the store is away. ConfigError while no inventory was ever activated."""
         with self._lock:
             if time.monotonic() - self._looked_at >= _FOLLOW_EVERY or self._revision is None:
-                with self._store.core.read() as connection:
-                    newest = connection.execute(select(func.max(revision.c.number))).scalar()
-                    if newest is not None and (self._revision is None or newest != self._revision.number):
-                        self._revision = active(connection)
+                try:
+                    self._look()
+                except PeerError:
+                    if self._revision is None:
+                        raise
                 self._looked_at = time.monotonic()
             if self._revision is None:
                 raise ConfigError(
                     "no inventory is active: check a file with `hotspot check`, then `hotspot activate` it"
                 )
             return self._revision
+
+    def _look(self) -> None:
+        with self._store.core.read() as connection:
+            newest = connection.execute(select(func.max(revision.c.number))).scalar()
+            if newest is not None and (self._revision is None or newest != self._revision.number):
+                self._revision = active(connection)
 
     def inventory(self) -> Inventory:
         return self.revision().inventory

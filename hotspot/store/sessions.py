@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 
 from ..identity import new_id
 from ..session import Record, Session, belongs, fold, presume_ended
@@ -15,13 +15,23 @@ from .schema import grant, session, ticket
 _Key = tuple[str, str, str]
 
 
+def _incarnation(record: Record) -> int:
+    """What tells sessions with one Acct-Session-Id apart where there is no Class; 0 with it."""
+    return 0 if record.ticket else record.started_at
+
+
 @dataclass
 class _Kept:
     """A session with its row's id; `new` until it stands in the table."""
 
     id: str
     session: Session
+    incarnation: int
     new: bool = False
+
+    def is_of(self, record: Record) -> bool:
+        """`belongs`, also by the start that first told this incarnation from others: it may have moved since."""
+        return belongs(self.session, record) or self.incarnation == _incarnation(record) != 0
 
 
 @dataclass(frozen=True)
@@ -45,9 +55,9 @@ def apply(connection: Connection, records: Iterable[Record]) -> set[str]:
     sites: dict[str, _Origin] = {}
     for key, group in by_key.items():
         for record in group:
-            kept = next((kept for kept in known[key] if belongs(kept.session, record)), None)
+            kept = next((kept for kept in known[key] if kept.is_of(record)), None)
             if kept is None:
-                kept = _Kept(new_id(), fold(None, record), new=True)
+                kept = _Kept(new_id(), fold(None, record), _incarnation(record), new=True)
                 known[key].append(kept)
                 origin = origins.get((record.ticket or "", record.gateway, record.device))
                 sites[kept.id] = origin or _Origin(None, None, record.site)
@@ -56,7 +66,8 @@ def apply(connection: Connection, records: Iterable[Record]) -> set[str]:
             touched[kept.id] = kept
     for kept in touched.values():
         if kept.new:
-            connection.execute(insert(session).values(id=kept.id, **_fresh(kept.session, sites[kept.id])))
+            row = _fresh(kept.session, sites[kept.id])
+            connection.execute(insert(session).values(id=kept.id, incarnation=kept.incarnation, **row))
         else:
             connection.execute(update(session).where(session.c.id == kept.id).values(**_counters(kept.session)))
     return set(touched)
@@ -65,8 +76,8 @@ def apply(connection: Connection, records: Iterable[Record]) -> set[str]:
 def _load(connection: Connection, keys: set[_Key]) -> dict[_Key, list[_Kept]]:
     columns = tuple_(session.c.gateway, session.c.acct_session_id, session.c.device_id)
     found: dict[_Key, list[_Kept]] = defaultdict(list)
-    for row in connection.execute(select(session).where(columns.in_(list(keys)))):
-        found[row.gateway, row.acct_session_id, row.device_id].append(_Kept(row.id, session_of(row)))
+    for row in connection.execute(select(session).where(columns.in_(list(keys))).with_for_update()):
+        found[row.gateway, row.acct_session_id, row.device_id].append(_Kept(row.id, session_of(row), row.incarnation))
     return found
 
 
@@ -122,7 +133,6 @@ def _fresh(value: Session, origin: _Origin) -> dict[str, Any]:
         "acct_session_id": value.acct_session_id,
         "device_id": value.device,
         "ticket_id": value.ticket or "",
-        "incarnation": 0 if value.ticket else value.started_at,
         "grant_id": origin.grant,
         "person_id": origin.person,
         "site": origin.site,
@@ -136,13 +146,30 @@ def presume(connection: Connection, gateway: str, at: int, cause: str, *, runnin
     `running` are ids of sessions that the gateway has shown to be alive.
     """
     rows = connection.execute(
-        select(session).where(session.c.gateway == gateway, session.c.ended_at.is_(None), session.c.started_at <= at)
+        select(session)
+        .where(session.c.gateway == gateway, session.c.ended_at.is_(None), session.c.started_at <= at)
+        .with_for_update()
     ).all()
     lost = [row for row in rows if row.id not in (running or ())]
     for row in lost:
         ended = presume_ended(session_of(row), at, cause)
         connection.execute(update(session).where(session.c.id == row.id).values(**_counters(ended)))
     return len(lost)
+
+
+def presume_silent(connection: Connection, now: int) -> int:
+    """Ends, at their last word, the sessions that missed three reports in a row. Returns how many."""
+    patience = 3 * func.coalesce(grant.c.interim, 300)
+    silent = (
+        select(session.c.id)
+        .outerjoin(grant, grant.c.id == session.c.grant_id)
+        .where(session.c.ended_at.is_(None), session.c.last_at + patience < now)
+    )
+    rows = connection.execute(select(session).where(session.c.id.in_(silent)).with_for_update()).all()
+    for row in rows:
+        ended = presume_ended(session_of(row), row.last_at, "Lost-Service")
+        connection.execute(update(session).where(session.c.id == row.id).values(**_counters(ended)))
+    return len(rows)
 
 
 def listed(connection: Connection, *, running: bool, site: str | None = None, limit: int = 1000) -> list[Row[Any]]:

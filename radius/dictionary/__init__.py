@@ -44,6 +44,8 @@ def encode(name: str, value: int | str | bytes) -> bytes:
     """One attribute as it stands in a packet. ValueError where the value does not fit."""
     kind = _kind(name)
     if kind in ("integer", "date"):
+        if not 0 <= int(value) < 2**32:
+            raise ValueError(f"{name} takes 32 bits, not {int(value)}")
         raw = int(value).to_bytes(4, "big")
     elif kind == "ipaddr":
         raw = IPv4Address(value).packed

@@ -104,14 +104,15 @@ def test_a_pass_names_its_grant() -> None:
         seconds=month, up_kbit=10**6, down_kbit=10**6, up_kib=10**10 - 1, down_kib=10**10 - 1,
     )  # fmt: skip
     assert len(longest) <= 126, "where ndsctl cuts it"
-    assert opennds.pass_grant("bmE=") is None
+    for other in ("bmE=", custom[:-1], custom.replace(".", "\n", 1), f"1.x\ndeauth - x -{'.1' * 5}.{'0' * 32}"):
+        assert opennds.pass_grant(other) is None
     assert opennds.pass_grant("") is None
 
 
 def test_authmon_gets_at_most_four_and_a_thousand_characters() -> None:
     entry = opennds.authmon_entry(RHID, LIMITS, "1.custom")
     assert unquote(entry) == f"{RHID} 11 2000 5000 9765 9765 1.custom"
-    assert opennds.authmon_answer("view", [entry] * 9).count(" ") == 4
-    assert len(opennds.authmon_answer("view", ["x" * 300] * 4)) <= 1024
-    assert opennds.authmon_answer("view", []) == "*"
-    assert opennds.authmon_answer("clear", [entry]) == "ack"
+    assert opennds.authmon_answer("view", [entry] * 9, 0).count(" ") == 4
+    assert len(opennds.authmon_answer("view", ["x" * 300] * 4, 0)) <= 1024
+    assert opennds.authmon_answer("view", [], 0) == "*"
+    assert opennds.authmon_answer("clear", [entry], 0) == "ack"

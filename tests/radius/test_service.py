@@ -4,6 +4,7 @@ import hashlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -239,6 +240,25 @@ def test_an_order_waits_for_a_gateway_that_is_away(node: Node) -> None:
     done = node.call("session", "disconnect", session, "--wait", "4")
     assert done.returncode == 1
     assert "pending: no answer from the gateway" in done.stdout
+
+
+@pytest.mark.usefixtures("server")
+def test_one_bad_record_costs_no_other_its_answer(node: Node, server: Service, gateway: CoovaChilliDouble) -> None:
+    """Counters beyond 63 bits, and a request whose answer would not fit into a packet."""
+    base = {"User_Name": '"x"', "Acct_Session_Id": '"huge"', "Acct_Output_Gigawords": 2**32 - 1}
+    assert "Accounting-Response" in radclient(node, accounting("Interim-Update", **base), "acct")
+    full = gateway.client.CreateAuthPacket(code=1, User_Name="x" * 32)
+    full["User-Password"] = full.PwCrypt("x")
+    for size in (*[253] * 15, 178):
+        full.AddAttribute("Proxy-State", b"p" * size)
+    full.add_message_authenticator()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(full.RequestPacket(), ("127.0.0.1", node.auth_port))
+    user, password = issue(node)
+    assert "Access-Accept" in radclient(node, request(user, password))
+    [row] = [row for row in node.json("session", "list", "--all") if row["acct_session_id"] == "huge"]
+    assert max(row["down"], row["up"]) == 2**63 - 1
+    assert any("unanswerable" in line and "a packet of" in line for line in server.lines)
 
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:

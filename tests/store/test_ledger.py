@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hotspot.identity import Keys, new_id
-from hotspot.session import Record
+from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings
 from hotspot.store import Store, admission, agents, orders, sessions
 from hotspot.store.orders import Channel, OrderState
@@ -76,6 +76,47 @@ def test_a_restart_ends_what_began_before_it(store: Store, keys: Keys) -> None:
     assert [row.acct_session_id for row in rows(store, running=True)] == ["new"]
     apply(store, record(grant, "old", at=NOW + 300, seconds=400))
     assert len(rows(store, running=True)) == 2
+
+
+def test_starts_that_drift_apart_stay_one_session(store: Store, keys: Keys) -> None:
+    """Without Class, each start within 30 s of the last known: the first record again is no new session."""
+    grant = a_grant(store, keys)
+    first = record(grant, ticket=None, at=NOW + 40, seconds=0)
+    apply(store, first)
+    apply(store, record(grant, ticket=None, at=NOW + 312, seconds=300))
+    apply(store, record(grant, ticket=None, at=NOW + 600, seconds=600, down=7))
+    apply(store, first)
+    assert [row.down for row in rows(store)] == [10]
+
+
+def test_a_session_that_fell_silent_is_ended_at_its_last_word(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    apply(store, record(grant))
+    with store.core.write() as connection:
+        assert sessions.presume_silent(connection, NOW + 900) == 0
+        assert sessions.presume_silent(connection, NOW + 901) == 1
+    [row] = rows(store)
+    assert (row.ended_at, row.presumed_cause) == (NOW, "Lost-Service")
+    apply(store, record(grant, at=NOW + 1000, seconds=1100))
+    assert rows(store, running=True)
+
+
+def test_a_stop_outlives_a_restart_that_comes_at_the_same_time(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    for round_ in range(10):
+        name = f"s{round_}"
+        apply(store, record(grant, name, at=NOW, seconds=0, down=0))
+        stop = record(grant, name, at=NOW + 100, seconds=100, down=10**9, kind=RecordKind.STOP, cause="User-Request")
+        at_once(2, partial(_stop_or_restart, store, stop))
+    assert {(row.down, row.stopped_cause) for row in rows(store)} == {(10**9, "User-Request")}
+
+
+def _stop_or_restart(store: Store, stop: Record, i: int) -> None:
+    with store.core.write() as connection:
+        if i:
+            sessions.presume(connection, "gw", NOW + 50, "NAS-Reboot")
+        else:
+            sessions.apply(connection, [stop])
 
 
 def test_sessions_are_found_by_the_beginning_of_their_id(store: Store, keys: Keys) -> None:

@@ -14,7 +14,10 @@ from typing import Self
 
 from .errors import ConfigError, Fault
 from .identity import Keys
+from .inventory import dotted
 from .sites import Inventory, split_endpoint
+from .toml_lines import Lines
+from .toml_lines import Path as TomlPath
 
 ENV_FILE = "hotspot.env"
 MASTER_KEY = "HOTSPOT_MASTER_KEY"
@@ -102,10 +105,7 @@ class Settings:
         if kind == "env":
             value = self.environment.get(name)
             if not value:
-                raise ConfigError(
-                    f"the secret {reference} is not set: put {name}=… into {self.state / ENV_FILE}, "
-                    "or let `hotspot secrets create` choose one"
-                )
+                raise ConfigError(f"the secret {reference} is not set: `hotspot secrets create` chooses one")
             return value.encode()
         try:
             found = Path(name).read_bytes().rstrip(b"\r\n")
@@ -123,36 +123,37 @@ class Settings:
         return Keys.from_text(text)
 
 
-def secret_references(inventory: Inventory) -> list[tuple[str, str]]:
-    """Every (path, reference) of a city: `gateway[0].radius.secret`, `env:TK1_RADIUS`."""
-    found: list[tuple[str, str]] = []
+def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
+    """Every (path, reference) of a city: ("gateway", 0, "radius", "secret"), `env:TK1_RADIUS`."""
+    found: list[tuple[TomlPath, str]] = []
     for i, gateway in enumerate(inventory.gateway):
         radius = getattr(gateway, "radius", None)
         if radius is not None:
-            found.append((f"gateway[{i}].radius.secret", radius.secret))
+            found.append((("gateway", i, "radius", "secret"), radius.secret))
         found += [
-            (f"gateway[{i}].{key}", value)
+            (("gateway", i, key), value)
             for key in ("uam_secret", "fas_key", "agent_key")
             if isinstance(value := getattr(gateway, key, None), str)
         ]
     if inventory.controller.key:
-        found.append(("controller.key", inventory.controller.key))
+        found.append((("controller", "key"), inventory.controller.key))
     return found
 
 
-def secret_faults(inventory: Inventory, settings: Settings) -> tuple[list[Fault], list[Fault]]:
-    """(missing, weak) secrets of a city on this node."""
-    missing: list[Fault] = []
-    weak: list[Fault] = []
+def secret_faults(text: str, inventory: Inventory, settings: Settings) -> list[Fault]:
+    """The secrets of a city that this node does not have, or that can be guessed."""
+    lines = Lines(text)
+    found: list[Fault] = []
     for path, reference in secret_references(inventory):
         try:
-            value = settings.secret(reference)
+            short = len(settings.secret(reference)) < MINIMUM_SECRET
         except ConfigError as error:
-            missing.append(Fault(0, path, str(error)))
+            found.append(Fault(lines.of(path), dotted(path), str(error)))
             continue
-        if len(value) < MINIMUM_SECRET:
-            weak.append(Fault(0, path, f"shorter than {MINIMUM_SECRET} characters; it can be guessed offline"))
-    return missing, weak
+        if short:
+            message = f"shorter than {MINIMUM_SECRET} characters; it can be guessed offline"
+            found.append(Fault(lines.of(path), dotted(path), message))
+    return found
 
 
 def create_secrets(state: Path, environ: Mapping[str, str], names: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from hotspot.inventory import check as check_text
 from hotspot.settings import create_secrets, secret_faults, secret_references
 from hotspot.sites import Inventory
 from hotspot.store import audit, revisions
+from hotspot.store.revisions import Revision
 from hotspot.terminal import WRONG, Command, Group, Node, pass_node
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -53,8 +54,8 @@ def _checked(node: Node, file: Path) -> tuple[str, Checked]:
     checked = check_text(text)
     if checked.inventory is None:
         return text, checked
-    missing, weak = secret_faults(checked.inventory, node.settings)
-    return text, Checked(checked.inventory, (), (*checked.warnings, *missing, *weak))
+    secret = secret_faults(text, checked.inventory, node.settings)
+    return text, Checked(checked.inventory, (), tuple(sorted([*checked.warnings, *secret])))
 
 
 def _report(node: Node, file: Path, checked: Checked) -> Inventory:
@@ -68,6 +69,17 @@ def _report(node: Node, file: Path, checked: Checked) -> Inventory:
         node.say(f"{len(checked.faults)} faults in {file}")
         node.fail(WRONG)
     return checked.inventory
+
+
+def activated(node: Node, file: Path, text: str) -> tuple[Revision, bool]:
+    """The revision that a checked text is now, and whether it is a new one."""
+    with node.store.core.write() as connection:
+        before = revisions.active(connection)
+        revision = revisions.activate(connection, text, node.who, node.now)
+        fresh = before is None or before.number != revision.number
+        if fresh:
+            audit.record(connection, node.who, "activate", f"revision {revision.number}", node.now, file=file.name)
+    return revision, fresh
 
 
 @click.command(cls=Command)
@@ -92,12 +104,7 @@ def activate(node: Node, file: Path) -> None:
     """Check a sites.toml and make it the city's next revision."""
     text, checked = _checked(node, file)
     _report(node, file, checked)
-    with node.store.core.write() as connection:
-        before = revisions.active(connection)
-        revision = revisions.activate(connection, text, node.who, node.now)
-        fresh = before is None or before.number != revision.number
-        if fresh:
-            audit.record(connection, node.who, "activate", f"revision {revision.number}", node.now, file=file.name)
+    revision, fresh = activated(node, file, text)
     node.answer({"revision": revision.number, "changed": fresh, "warnings": _as_json(checked.warnings)})
     node.say(f"revision {revision.number} is active" if fresh else f"revision {revision.number} is active already")
 
@@ -117,7 +124,7 @@ def create(node: Node, file: Path) -> None:
     """
     checked = check_text(read_text(file))
     inventory = _report(node, file, checked)
-    chosen = [reference for path, reference in secret_references(inventory) if path != "controller.key"]
+    chosen = [reference for path, reference in secret_references(inventory) if path[0] != "controller"]
     names = [reference.removeprefix("env:") for reference in chosen if reference.startswith("env:")]
     added = create_secrets(node.settings.state, node.settings.environment, names)
     node.answer({"created": added})

@@ -13,12 +13,12 @@ from typing import Final
 
 import click
 
-from hotspot.errors import ConfigError, Fault
+from hotspot.errors import ConfigError
 from hotspot.inventory import load
 from hotspot.settings import ENV_FILE, MASTER_KEY, create_secrets, secret_faults
-from hotspot.store.audit import record
-from hotspot.store.revisions import activate
 from hotspot.terminal import Command, Node, pass_node
+
+from .inventory import activated, located, read_text
 
 SERVICES: Final = ("portal", "radius", "telemetry")
 _GRACE: Final = 8.0
@@ -109,27 +109,16 @@ class Followed:
             self.activate(node)
         except ConfigError as error:
             for fault in error.faults:
-                node.complain(f"{self.path}: {fault} (the active revision stays)")
+                node.complain(f"{located(self.path, fault)} (the active revision stays)")
 
     def activate(self, node: Node) -> None:
         """Makes the file's text the active revision. ConfigError with all faults."""
-        text = _read(self.path)
+        text = read_text(self.path)
         inventory = load(text)
-        with node.store.core.write() as connection:
-            revision = activate(connection, text, node.who, node.now)
-            if revision.activated_at == node.now:
-                record(connection, node.who, "inventory.activate", str(revision.number), node.now)
-        missing, weak = secret_faults(inventory, node.settings)
-        for fault in [*missing, *weak]:
-            node.complain(f"warning: {fault}")
+        revision, _ = activated(node, self.path, text)
+        for fault in secret_faults(text, inventory, node.settings):
+            node.complain(f"warning: {located(self.path, fault)}")
         node.say(f"revision {revision.number} of {inventory.city.name}: {len(inventory.site)} sites")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Fault(0, str(path), f"cannot be read: {error}")]) from error
 
 
 @click.command(cls=Command)

@@ -18,8 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from .errors import ConfigError, HotspotError
+from .identity import Keys
 from .settings import Settings
 from .store import Store
+from .store.keyed import open_keyed
 from .store.revisions import Revision, active
 
 FAILED = 1
@@ -42,6 +44,13 @@ class Node:
     @cached_property
     def store(self) -> Store:
         return Store.open(self.settings)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """This node's keys, if they are the store's; ConfigError otherwise."""
+        store, keys = open_keyed(self.settings)
+        store.close()
+        return keys
 
     @property
     def who(self) -> str:

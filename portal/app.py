@@ -18,7 +18,8 @@ from hotspot.nas.arrival import Arrival, Stage
 from hotspot.service import end_with_parent
 from hotspot.settings import Settings
 from hotspot.sites import Inventory
-from hotspot.store import Store, admission, people
+from hotspot.store import admission, people
+from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 
 from . import gateways, status
@@ -254,4 +255,4 @@ def from_environment() -> Flask:
     end_with_parent()
     logs.configure()
     settings = Settings.load()
-    return create(Desk(settings, Store.open(settings), settings.keys()))
+    return create(Desk(settings, *open_keyed(settings)))

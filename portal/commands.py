@@ -40,10 +40,10 @@ def add(node: Node, name: str) -> None:
         password = sys.stdin.readline().rstrip("\r\n")
     if not _SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise ConfigError(f"the password must have {_SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    password_hash = HASHER.hash(password)
+    password_hash, keys = HASHER.hash(password), node.keys
     try:
         with node.store.core.write() as connection:
-            person = people.add_member(connection, node.settings.keys(), name, password_hash, node.now)
+            person = people.add_member(connection, keys, name, password_hash, node.now)
             record(connection, node.who, "member.add", person, node.now)
     except RequestError as error:
         reasons = {
@@ -108,10 +108,11 @@ def create(node: Node, site: str, plan: str, count: int, valid: int, expires: da
     expires_at = int(datetime.combine(last_day + timedelta(days=1), time(), zone).timestamp())
     if expires_at <= node.now:
         raise ConfigError([Fault(0, "--expires", f"{last_day} is past")])
+    keys = node.keys
     with node.store.core.write() as connection:
         batch, codes = vouchers.create(
             connection,
-            node.settings.keys(),
+            keys,
             site=site,
             plan=plan,
             count=count,

@@ -10,13 +10,12 @@ from granian.server import Server
 from hotspot.logs import LIBRARIES
 from hotspot.service import announce_web
 from hotspot.settings import Settings
-from hotspot.store import Store
+from hotspot.store.keyed import open_keyed
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
     """The portal service. Errors of the configuration and the stores show here, before any worker starts."""
-    settings.keys()
-    Store.open(settings).close()
+    open_keyed(settings)[0].close()
     host, port = settings.portal_listen
     certificate, key = settings.portal_tls or (None, None)
     os.environ["HOTSPOT_STATE"] = str(settings.state)  # the workers read their settings themselves

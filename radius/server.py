@@ -11,7 +11,7 @@ import structlog
 
 from hotspot.service import announce
 from hotspot.settings import Settings
-from hotspot.store import Store
+from hotspot.store.keyed import open_keyed
 
 from .orders import Sender
 from .packet import LONGEST
@@ -83,8 +83,7 @@ def _until_it_ends(sender: Sender, stop: threading.Event) -> None:
 def main(settings: Settings, stop: threading.Event) -> None:
     """The radius service: authentication, accounting, orders."""
     with ExitStack() as resources:
-        keys = settings.keys()
-        store = Store.open(settings)
+        store, keys = open_keyed(settings)
         resources.callback(store.close)
         service = Service(settings, store, keys)
         service.clients()

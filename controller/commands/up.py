@@ -142,7 +142,7 @@ def up(node: Node, sites: Path) -> None:
         create_secrets(node.settings.state, dict(os.environ), [])
         node.say(f"made a master key in {node.settings.state / ENV_FILE}; back it up")
         node.__dict__.pop("settings")
-    node.settings.keys()
+    node.keys  # noqa: B018 - a node without them, or with another's, does not start
     followed = Followed(sites)
     followed.activate(node)
     status = sites.stat()

@@ -27,3 +27,8 @@ def take(connection: Connection, subject: bytes, now: int) -> bool:
 def forget(connection: Connection, subject: bytes) -> None:
     """After a success."""
     connection.execute(delete(attempt).where(attempt.c.subject == subject))
+
+
+def forget_before(connection: Connection, now: int) -> None:
+    """Drops the counts whose window is over."""
+    connection.execute(delete(attempt).where(attempt.c.window_start <= now - WINDOW))

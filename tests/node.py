@@ -14,6 +14,7 @@ from typing import Any
 
 from hotspot.settings import Settings
 from hotspot.store import Store
+from tests.doubles.coovachilli import CoovaChilliDouble
 
 EXAMPLE = Path(__file__).parents[1] / "sites.toml"
 
@@ -146,6 +147,21 @@ class Node:
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "--json"))
+
+    def gateway(
+        self, name: str = "tk1-gw", secrets: str = "TK1", nasmac: str = "02-00-5E-AA-BB-01"
+    ) -> CoovaChilliDouble:
+        """The stand-in for one of the city's CoovaChilli gateways."""
+        return CoovaChilliDouble(
+            nasid=name,
+            uamserver=f"{self.portal}/g/{name}",
+            uam_secret=self.secret(f"{secrets}_UAM"),
+            radius_secret=self.secret(f"{secrets}_RADIUS"),
+            auth=("127.0.0.1", self.auth_port),
+            acct=("127.0.0.1", self.acct_port),
+            coa_port=self.coa_port if name == "tk1-gw" else 0,
+            nasmac=nasmac,
+        )
 
     def service(self, name: str) -> Service:
         return Service([sys.executable, "-m", name], self.environment, f"{name} listening on")

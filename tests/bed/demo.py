@@ -18,7 +18,6 @@ from tests.bed import city
 from tests.bed.house import House
 from tests.bed.net import INTERNET, INTERNET_NAME, wait_until
 from tests.browser import Browser, Page
-from tests.doubles.coovachilli import CoovaChilliDouble
 from tests.node import Node
 
 OUT = Path(__file__).parents[2] / "build" / "demo"
@@ -132,15 +131,7 @@ def on_loopback() -> None:
         with node.up() as house:
             wait_until(lambda: sum("listening on" in line for line in house.lines) == 3, "all services listen", 30)
             show("".join(line for line in house.lines if "listening on" in line))
-            with CoovaChilliDouble(
-                nasid="tk1-gw",
-                uamserver=f"{node.portal}/g/tk1-gw",
-                uam_secret=node.secret("TK1_UAM"),
-                radius_secret=node.secret("TK1_RADIUS"),
-                auth=("127.0.0.1", node.auth_port),
-                acct=("127.0.0.1", node.acct_port),
-                coa_port=node.coa_port,
-            ) as gateway:
+            with node.gateway() as gateway:
                 step("A phone is sent to the portal, agrees to the terms, and is admitted through RADIUS")
                 browser = Browser()
                 arrived = browser.open(gateway.redirect("notyet"))

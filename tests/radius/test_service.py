@@ -39,15 +39,7 @@ def server(node: Node) -> Iterator[Service]:
 
 @pytest.fixture
 def gateway(node: Node, server: Service) -> Iterator[CoovaChilliDouble]:
-    with CoovaChilliDouble(
-        nasid="tk1-gw",
-        uamserver=f"{node.portal}/g/tk1-gw",
-        uam_secret=node.secret("TK1_UAM"),
-        radius_secret=node.secret("TK1_RADIUS"),
-        auth=("127.0.0.1", node.auth_port),
-        acct=("127.0.0.1", node.acct_port),
-        coa_port=node.coa_port,
-    ) as double:
+    with node.gateway() as double:
         yield double
 
 

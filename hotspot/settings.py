@@ -103,7 +103,8 @@ class Settings:
         """The bytes behind `env:NAME` or `file:/PATH`. ConfigError says what is missing and how to set it."""
         kind, _, name = reference.partition(":")
         if kind == "env":
-            value = self.environment.get(name)
+            # The file again: a secret that was created since this process began serves without a restart.
+            value = self.environment.get(name) or read_env_file(self.state / ENV_FILE).get(name)
             if not value:
                 raise ConfigError(f"the secret {reference} is not set: `hotspot secrets create` chooses one")
             return value.encode()

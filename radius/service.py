@@ -1,7 +1,10 @@
 """What the RADIUS service does with a batch of datagrams: decide, commit once, answer all. No socket in here."""
 
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -24,6 +27,21 @@ Datagram = tuple[bytes, Source, int]
 """Bytes, where they came from or go to, and the index of our socket."""
 
 
+_LOOK_AGAIN: Final = 5.0
+"""Seconds after which a missing secret is asked for again."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    revision: int
+    clients: Clients
+    made_at: float
+
+    @property
+    def stale(self) -> bool:
+        return bool(self.clients.unusable) and time.monotonic() - self.made_at >= _LOOK_AGAIN
+
+
 class Service:
     """One process's RADIUS. `handle` is its whole interface."""
 
@@ -34,16 +52,20 @@ class Service:
         self._ticket_key = keys.derive("ticket")
         self._following = Following(store)
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
-        self._clients: tuple[int, Clients] | None = None
+        self._clients: _Made | None = None
         self.endpoint = Endpoint()
 
     def clients(self) -> Clients:
-        """The gateways of the active revision."""
+        """The gateways of the active revision. Those without a secret are looked at again: it may be there by now."""
         revision = self._following.revision()
-        if self._clients is None or self._clients[0] != revision.number:
-            self._clients = revision.number, Clients(revision.inventory, self._settings.secret)
-            _report(revision, self._clients[1])
-        return self._clients[1]
+        known = self._clients
+        if known is not None and known.revision == revision.number and not known.stale:
+            return known.clients
+        made = _Made(revision.number, Clients(revision.inventory, self._settings.secret), time.monotonic())
+        if known is None or known.revision != made.revision or known.clients.unusable != made.clients.unusable:
+            _report(revision, made.clients)
+        self._clients = made
+        return made.clients
 
     def inventory(self) -> Inventory:
         return self._following.inventory()

@@ -282,6 +282,20 @@ def test_the_service_stops_cleanly_and_names_what_is_wrong(tmp_path: Path) -> No
     assert service.stop() == 0
 
 
+def test_a_secret_that_comes_later_is_found(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    environment = tmp_path / "state" / "hotspot.env"
+    whole = environment.read_text()
+    environment.write_text("".join(line for line in whole.splitlines(True) if not line.startswith("TK1_RADIUS")))
+    node.activate()
+    with node.service("radius") as service:
+        assert any("gateway without secret" in line and "tk1-gw" in line for line in service.lines)
+        environment.write_text(whole)
+        time.sleep(5.1)
+        user, password = issue(node)
+        assert "Access-Accept" in radclient(node, request(user, password))
+
+
 def test_a_new_revision_is_followed_without_a_restart(tmp_path: Path) -> None:
     node = Node(tmp_path)
     text = node.sites.read_text()

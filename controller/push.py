@@ -250,8 +250,11 @@ class Canary:
 
     def saw(self, result: Result) -> None:
         if result.outcome.good:
-            self._proven = True
+            # One that was in sync already has proved nothing about this push.
+            self._proven = self._proven or result.outcome is Outcome.APPLIED
             return
+        if result.outcome is Outcome.NOT_ADOPTED:
+            return  # nothing was tried there
         self._failures += 1
         if self.halted:
             return

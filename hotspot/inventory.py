@@ -164,6 +164,8 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     aps: Placed = list(_aps(raw))
     for name, entries in (("site", sites), ("gateway", gateways), ("access point", aps)):
         yield from _repeated([((*path, "id"), entry.get("id")) for path, entry in entries], f"the {name} id")
+    routers = [((*path, "ap"), entry.get("ap")) for path, entry in gateways]
+    yield from _repeated(routers, "a gateway on the access point")
     yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address", spelled=True)
     yield from _references(raw, sites, gateways, aps)
     yield from _regions(raw, sites)
@@ -258,6 +260,13 @@ def _warnings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
             )
         if gateway.nas == "opennds" and gateway.fas_level == 3 and inventory.portal.url.startswith("http:"):
             yield ("gateway", i, "fas_level"), "level 3 needs a portal URL with https"
+    placed: list[tuple[Path, object]] = [
+        (("site", i, "ap", j, "address"), ap.address)
+        for i, site in enumerate(inventory.site)
+        for j, ap in enumerate(site.ap)
+        if ap.until is None
+    ]
+    yield from _repeated(placed, "the SSH address")
     for i, site in enumerate(inventory.site):
         if not site.ap:
             yield ("site", i), f"{site.id} has no access point; its uptime cannot be told"

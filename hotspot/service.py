@@ -13,7 +13,7 @@ from types import FrameType
 import structlog
 
 from . import logs
-from .errors import ConfigError, HotspotError
+from .errors import ConfigError, HotspotError, PeerError
 from .settings import Settings
 from .terminal import FAILED, WRONG
 
@@ -42,10 +42,24 @@ def run(name: str, main: Main) -> int:
     except ConfigError as error:
         log.error("configuration", faults=[str(fault) for fault in error.faults])
         return WRONG
-    except HotspotError as error:
+    except (HotspotError, OSError) as error:
         log.error("stopped", error=str(error))
         return FAILED
     return 0
+
+
+def must_be_free(setting: str, address: tuple[str, int]) -> None:
+    """PeerError names the setting whose address another program listens on, or that is not this machine's.
+
+    granian shares a port with whoever else listens there, so it would not notice.
+    """
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(address)
+        except OSError as error:
+            raise PeerError(f"{setting} {address[0]}:{address[1]}: {error.strerror}") from error
 
 
 def announce_web(name: str, scheme: str, address: tuple[str, int], stop: threading.Event) -> threading.Thread:

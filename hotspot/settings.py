@@ -36,10 +36,14 @@ def default_state() -> Path:
 
 def read_env_file(path: Path) -> dict[str, str]:
     """Names and values of an environment file; ConfigError names the line that is none."""
-    if not path.exists():
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}; run as the user who owns it") from error
     values: dict[str, str] = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line)

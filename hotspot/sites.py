@@ -155,7 +155,7 @@ class City(Entry):
     region: CityRegion
     timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Jakarta"
     operator: Name
-    sla: Annotated[float, Field(ge=0, le=100)] = 95.0
+    sla: Annotated[float, Field(strict=True, ge=0, le=100)] = 95.0
 
     @property
     def zone(self) -> ZoneInfo:
@@ -180,11 +180,11 @@ class ProbeSection(Entry):
 
     interval: Seconds = 60
     timeout: Seconds = 3
-    down_after: Annotated[int, Field(ge=1, le=100)] = 3
+    down_after: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
     """Failed probes in a row before an access point counts as DOWN ..."""
     down_for: Seconds = 180
     """... and the seconds they must span."""
-    up_after: Annotated[int, Field(ge=1, le=100)] = 2
+    up_after: Annotated[int, Field(strict=True, ge=1, le=100)] = 2
     """Good probes in a row before it counts as UP again."""
     uplink: Endpoint | None = None
     """A TCP endpoint that tells whether the monitor itself is connected; without it the monitor trusts its network."""
@@ -206,7 +206,7 @@ class Plan(Entry):
     data_per_day: Bytes | None = None
     down: BitsPerSecond | None = None
     up: BitsPerSecond | None = None
-    devices: Annotated[int, Field(ge=1, le=1000)] = 1
+    devices: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
     idle: Seconds = 900
     hours: Hours | None = None
 
@@ -217,7 +217,7 @@ class RadiusClient(Entry):
     sources: Annotated[tuple[Network, ...], Field(min_length=1)]
     secret: Secret
     coa: Endpoint | None = None
-    message_authenticator: bool = True
+    message_authenticator: Annotated[bool, Field(strict=True)] = True
     """Whether Access-Requests must carry a valid Message-Authenticator (CVE-2024-3596)."""
     interim: Seconds = 300
 
@@ -257,7 +257,7 @@ Gateway = Annotated[CoovaChilliGateway | OpenndsGateway | MikrotikGateway, Field
 class Radio(Entry):
     interface: InterfaceName = "wlan0"
     band: Literal["2.4", "5"] = "2.4"
-    channel: Annotated[int, Field(ge=0, le=196)] = 0
+    channel: Annotated[int, Field(strict=True, ge=0, le=196)] = 0
     """0 lets hostapd choose."""
 
 
@@ -267,11 +267,19 @@ class DebianAccessPoint(Entry):
     uplink: InterfaceName = "eth0"
     ports: tuple[InterfaceName, ...] = ()
     """Wired ports that guests are joined through, beside the radio."""
-    bridge: bool = False
+    bridge: Annotated[bool, Field(strict=True)] = False
     """Whether the uplink joins the guests' bridge: their gateway stands behind it, not on this access point."""
     radio: Radio | None = None
     network: Annotated[str, _text(_interface)] = "10.210.0.1/22"
     """The guests' network with the AP's own address in it."""
+
+    @model_validator(mode="after")
+    def _interfaces_differ(self) -> "DebianAccessPoint":
+        names = [self.uplink, *self.ports, *([self.radio.interface] if self.radio else [])]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"{twice} cannot be more than one of uplink, ports and radio.interface")
+        return self
 
 
 class AccessPoint(Span):
@@ -310,7 +318,7 @@ class Site(Span):
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
     plan: Id
     admit: Annotated[tuple[AdmitMethod, ...], Field(min_length=1)]
-    sla: Annotated[float, Field(ge=0, le=100)] | None = None
+    sla: Annotated[float, Field(strict=True, ge=0, le=100)] | None = None
     service_hours: Hours | None = None
     """The hours of a day that count for its uptime; without them all of it."""
     funding: Name
@@ -341,6 +349,11 @@ class Inventory(Entry):
 
     def access_points(self) -> list[tuple[Site, AccessPoint]]:
         return [(site, ap) for site in self.site for ap in site.ap]
+
+    def is_alive(self, site: Site, ap: AccessPoint, now: int) -> bool:
+        """Whether an access point and its site are in life at `now`."""
+        spans = (entry.span(self.zone(site)) for entry in (site, ap))
+        return all((start is None or start <= now) and (end is None or now < end) for start, end in spans)
 
     def find_ap(self, ap_id: str) -> tuple[Site, AccessPoint] | None:
         return next(((site, ap) for site, ap in self.access_points() if ap.id == ap_id), None)

@@ -131,8 +131,8 @@ class Command(click.Command):
             for fault in error.faults:
                 node.complain(f"error: {fault}")
             sys.exit(WRONG)
-        except HotspotError as error:
-            node.answer({"error": str(error)})
+        except (HotspotError, OSError) as error:
+            node.answer({"error": [{"line": 0, "path": "", "message": str(error)}]})
             node.complain(f"error: {error}")
             sys.exit(FAILED)
 

@@ -8,7 +8,7 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from hotspot.logs import LIBRARIES
-from hotspot.service import announce_web
+from hotspot.service import announce_web, must_be_free
 from hotspot.settings import Settings
 from hotspot.store.keyed import open_keyed
 
@@ -16,6 +16,7 @@ from hotspot.store.keyed import open_keyed
 def main(settings: Settings, stop: threading.Event) -> None:
     """The portal service. Errors of the configuration and the stores show here, before any worker starts."""
     open_keyed(settings)[0].close()
+    must_be_free("HOTSPOT_PORTAL_LISTEN", settings.portal_listen)
     host, port = settings.portal_listen
     certificate, key = settings.portal_tls or (None, None)
     os.environ["HOTSPOT_STATE"] = str(settings.state)  # the workers read their settings themselves

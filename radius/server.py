@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from hotspot.errors import PeerError
 from hotspot.service import announce
 from hotspot.settings import Settings
 from hotspot.store.keyed import open_keyed
@@ -24,8 +25,8 @@ _BATCH: Final = 256
 _BUFFER: Final = 4 * 2**20
 
 
-def listen(address: tuple[str, int]) -> socket.socket:
-    """A UDP socket; an IPv6 address serves IPv4 too."""
+def listen(setting: str, address: tuple[str, int]) -> socket.socket:
+    """A UDP socket; an IPv6 address serves IPv4 too. PeerError names the setting whose address cannot be had."""
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
@@ -33,9 +34,9 @@ def listen(address: tuple[str, int]) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         sock.bind(address)
-    except OSError:
+    except OSError as error:
         sock.close()
-        raise
+        raise PeerError(f"{setting} {address[0]}:{address[1]}: {error.strerror}") from error
     sock.setblocking(False)
     return sock
 
@@ -88,7 +89,8 @@ def main(settings: Settings, stop: threading.Event) -> None:
         service = Service(settings, store, keys)
         service.clients()
         sockets = [
-            resources.enter_context(listen(a)) for a in (settings.radius_auth_listen, settings.radius_acct_listen)
+            resources.enter_context(listen("HOTSPOT_RADIUS_AUTH_LISTEN", settings.radius_auth_listen)),
+            resources.enter_context(listen("HOTSPOT_RADIUS_ACCT_LISTEN", settings.radius_acct_listen)),
         ]
         sender = Sender(settings, store, keys, service.inventory)
         orders = threading.Thread(target=_until_it_ends, args=(sender, stop), name="orders")

@@ -168,7 +168,7 @@ def list_(node: Node, everything: bool) -> None:
     for row in shown:
         site = inventory.find_site(row.site)
         zone = inventory.zone(site) if site else inventory.city.zone
-        status = "withdrawn" if row.withdrawn_at else "excluded" if row.recorded_at < row.from_at else "too late"
+        status = "withdrawn" if row.withdrawn_at else "announced" if row.recorded_at < row.from_at else "too late"
         moments = (numerals.moment(at, zone) for at in (row.from_at, row.to_at))
         lines.append((row.id[:8], row.site, *moments, row.ticket, row.reason, status))
     columns = ("id", "site", "from", "to", "ticket", "reason", "status")

@@ -270,7 +270,7 @@ def _site(inputs: Inputs, inventory: Inventory, period: Period, site: Site, numb
         access_points=len(alive),
         states=lengths(final),
         unexcluded=lengths(plain),
-        outages=tuple(outages(final)),
+        outages=tuple(outages(final, timeline(alive, clip(site.span(inventory.zone(site)), window)))),
         usage=Usage(**inputs.usage.get(site.id, Counts()).model_dump()),
         target=inventory.sla(site),
     )

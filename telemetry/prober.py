@@ -33,7 +33,15 @@ AT_ONCE: Final = 256
 IDLE: Final = 5.0
 """Seconds between two looks for an inventory while there is none."""
 LEASE: Final = "prober"
-_OURS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN}
+_OURS: Final = {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+    errno.EADDRNOTAVAIL,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+}
 """Errors of the monitor's own machine, which say nothing about an access point."""
 
 Clock = Callable[[], int]
@@ -107,6 +115,10 @@ def keep(store: Store, samples: dict[str, Sample], settings: ProbeSection) -> No
         kept: dict[str, dict[str, object]] = {}
         for ap, sample in samples.items():
             before = Tracker.from_json(stored[ap]) if ap in stored else None
+            if before is not None and before.last_at > sample.at + settings.interval * 5 // 2:
+                log.warning("the clock had run ahead", ap=ap, at=sample.at, ahead=before.last_at - sample.at)
+                observed.forget_beyond(connection, ap, sample.at)
+                before = None
             after, ended = advance(before, sample, settings)
             if after == before:
                 log.warning("sample dropped", ap=ap, at=sample.at, reason="the clock went back")

@@ -21,7 +21,7 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from hotspot.logs import LIBRARIES
-from hotspot.service import announce_web, end_with_parent
+from hotspot.service import announce_web, end_with_parent, must_be_free
 from hotspot.settings import Settings
 from hotspot.store import Store
 from hotspot.store.revisions import Following
@@ -81,6 +81,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     """Runs until SIGTERM or SIGINT. Raises HotspotError for what stands in the way, whatever ended the prober."""
     multiprocessing.set_start_method("spawn")
     host, port = settings.telemetry_listen
+    must_be_free("HOTSPOT_TELEMETRY_LISTEN", (host, port))
     store = Store.open(settings)
     background = Background(store, settings)
     server = Server(

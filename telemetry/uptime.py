@@ -367,21 +367,33 @@ class Outage:
         return self.seconds > LONG_OUTAGE
 
 
-def outages(intervals: Sequence[Interval]) -> list[Outage]:
-    """The outages of a timeline. One that lasts over closing hours is one outage: nothing else was seen between."""
+def outages(intervals: Sequence[Interval], seen: Sequence[Interval] | None = None) -> list[Outage]:
+    """The outages of a timeline. `seen` is the same timeline beyond service hours, where there are any.
+
+    One that lasts over closing hours is one outage, if nothing but DOWN was seen meanwhile; one is open if nothing else
+    was seen to the end.
+    """
+    whole = intervals if seen is None else seen
+
+    def down_through(start: int, end: int) -> bool:
+        return all(one.state is State.DOWN for one in whole if one.from_at < end and one.to_at > start)
+
     found: list[Outage] = []
     last = len(intervals) - 1
     for position, interval in enumerate(intervals):
         if interval.state is not State.DOWN:
             continue
-        continues = position > 0 and intervals[position - 1].state is State.DOWN
+        before_it = intervals[position - 1] if position > 0 else None
+        continues = (
+            before_it is not None and before_it.state is State.DOWN and down_through(before_it.to_at, interval.from_at)
+        )
         before = found.pop() if continues else None
         found.append(
             Outage(
                 before.from_at if before else interval.from_at,
                 interval.to_at,
                 (before.seconds if before else 0) + interval.seconds,
-                position == last,
+                position == last and down_through(interval.to_at, whole[-1].to_at),
             )
         )
     return found

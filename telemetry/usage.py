@@ -45,7 +45,8 @@ def usage(uses: Iterable[Use], window: Window) -> Usage:
     persons: set[str] = set()
     devices: set[str] = set()
     for use in uses:
-        if use.started_at >= window[1] or max(use.ended_at, use.started_at) < window[0]:
+        before = use.started_at < window[0] and use.ended_at <= window[0]
+        if before or use.started_at >= window[1]:
             continue
         sessions += window[0] <= use.started_at
         devices.add(use.device)

@@ -20,7 +20,7 @@ _DEFAULT = Path("sites.toml")
 def read_text(file: Path) -> str:
     """The text of a configuration file; ConfigError where there is none."""
     try:
-        return file.read_text()
+        return file.read_text(encoding="utf-8-sig")  # as Windows editors save it
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -53,13 +53,14 @@ def _private_key(node: Node, inventory: Inventory) -> paramiko.PKey:
         raise ConfigError(f"the SSH key {path} cannot be read: {error.strerror}") from error
 
 
-def _chosen(inventory: Inventory, names: tuple[str, ...]) -> list[str]:
-    """The access points that were named, or all; ConfigError for names that are none."""
+def _chosen(inventory: Inventory, names: tuple[str, ...], now: int) -> list[str]:
+    """The access points that were named, or all in life; ConfigError for names that are none."""
     known = [ap.id for _, ap in inventory.access_points()]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ConfigError(f"no such access point: {', '.join(unknown)}; the active revision has {', '.join(known)}")
-    return list(dict.fromkeys(names)) or known
+    alive = [ap.id for site, ap in inventory.access_points() if inventory.is_alive(site, ap, now)]
+    return list(dict.fromkeys(names)) or alive
 
 
 def _job(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey]) -> Job:
@@ -81,7 +82,7 @@ def _job(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey])
 def _jobs(node: Node, revision: Revision, names: tuple[str, ...]) -> list[Job]:
     with node.store.core.read() as connection:
         keys = pushes.pinned(connection)
-    return [_job(node, revision.inventory, name, keys) for name in _chosen(revision.inventory, names)]
+    return [_job(node, revision.inventory, name, keys) for name in _chosen(revision.inventory, names, node.now)]
 
 
 def _as_json(result: Result) -> dict[str, Any]:
@@ -265,7 +266,7 @@ def adopt(node: Node, ap: str, expected: str | None, yes: bool, replace: bool) -
     inventory = node.revision().inventory
     found = inventory.find_ap(ap)
     if found is None:
-        _chosen(inventory, (ap,))
+        _chosen(inventory, (ap,), node.now)
         return
     shown = read_host_key(*found[1].endpoint)
     print_of = fingerprint(shown)

@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from hotspot.errors import ConfigError
+from hotspot.errors import ConfigError, PeerError
 from hotspot.inventory import load
 from hotspot.settings import ENV_FILE, MASTER_KEY, create_secrets, secret_faults
 from hotspot.terminal import Command, Node, pass_node
@@ -26,6 +26,7 @@ _GRACE: Final = 8.0
 _STEADY: Final = 30.0
 """Seconds of life after which a service's death is a new misfortune, not one of a row."""
 _LONGEST_PAUSE: Final = 30.0
+_STORE_PAUSE: Final = 10.0
 
 
 @dataclass
@@ -39,7 +40,9 @@ class Child:
     start_at: float = 0.0
 
     def start(self, state: Path) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", self.name, "--state", str(state)])
+        # In a group of its own: a terminal sends Ctrl-C to ours, and each service shall hear of it once, from us.
+        command = [sys.executable, "-m", self.name, "--state", str(state)]
+        self.process = subprocess.Popen(command, process_group=0)
         self.started = time.monotonic()
 
     def died(self) -> int | None:
@@ -95,6 +98,7 @@ class Followed:
 
     path: Path
     seen: tuple[int, int] | None = None
+    again_at: float = 0.0
 
     def follow(self, node: Node) -> None:
         try:
@@ -102,12 +106,16 @@ class Followed:
         except OSError:
             return  # an editor may be replacing it this moment
         now = (status.st_mtime_ns, status.st_size)
-        if now == self.seen:
+        if now == self.seen or time.monotonic() < self.again_at:
             return
-        self.seen = now
         try:
             self.activate(node)
+            self.seen = now
+        except PeerError as error:
+            self.again_at = time.monotonic() + _STORE_PAUSE
+            node.complain(f"{error}; {self.path} is activated when it does")
         except ConfigError as error:
+            self.seen = now
             for fault in error.faults:
                 node.complain(f"{located(self.path, fault)} (the active revision stays)")
 

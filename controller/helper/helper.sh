@@ -289,7 +289,9 @@ do_confirm() {
 	done
 	lock
 	settle
-	[ "$(field "$state/pending" tx)" = "$tx" ] || answer "refused $(cat "$state/last" 2>/dev/null || echo nothing is pending)"
+	last=$(cat "$state/last" 2>/dev/null || echo nothing is pending)
+	[ "$last" != "$tx confirmed" ] || answer "confirmed $(field "$state/current" digest)" # its answer was lost
+	[ "$(field "$state/pending" tx)" = "$tx" ] || answer "refused $last"
 	[ -f "$run/applied" ] || answer switching
 	# A request that came in before the switch says nothing about the way back: only who has heard the proof, and
 	# brings it over another connection, has shown that both ways are open now.

@@ -91,7 +91,13 @@ def _engine(name: str, url: str, *, durable: bool) -> Engine:
         raise ConfigError(f"the {name} database must be sqlite:///PATH or postgresql://…, not {parsed.drivername}")
     if not safe_sqlite(sqlite.sqlite_version_info):
         raise StoreError(f"SQLite {sqlite.sqlite_version} can corrupt a database under several writers; need 3.51.3")
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(parsed.database).touch(mode=0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"{parsed.database} cannot be opened: {error.strerror}; run as the user who owns it"
+        ) from error
     try:
         engine = create_engine(parsed, module=sqlite, connect_args={"timeout": _BUSY_TIMEOUT})
     except NoSuchModuleError as error:

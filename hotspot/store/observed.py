@@ -97,6 +97,13 @@ def trackers(connection: Connection) -> dict[str, dict[str, Any]]:
     return {row.ap: json.loads(row.state) for row in connection.execute(select(tracker))}
 
 
+def forget_beyond(connection: Connection, ap: str, at: int) -> None:
+    """Takes back what was recorded of an access point with times after `at`, by a clock that had run ahead."""
+    connection.execute(delete(interval).where(interval.c.ap == ap, interval.c.from_at >= at))
+    connection.execute(update(interval).where(interval.c.ap == ap, interval.c.to_at > at).values(to_at=at))
+    connection.execute(delete(sample).where(sample.c.ap == ap, sample.c.at >= at))
+
+
 def intervals(connection: Connection, window: tuple[int, int]) -> dict[str, list[IntervalRow]]:
     """The closed states that touch a window, under their AP, in order; not clipped."""
     found: dict[str, list[IntervalRow]] = {}

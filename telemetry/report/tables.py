@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import Paragraph, Table
 
+from hotspot.sites import Site
+
 from ..coverage import Coverage, Group, SiteFigures, Work
 from ..uptime import Share, Verdict, mean_time
 from .look import (
@@ -100,7 +102,7 @@ def _percent(words: Words, share: Share) -> str:
 
 
 def _reached(words: Words, part: int, whole: int) -> str:
-    return _percent(words, Share(part, whole)) + " %"
+    return f"{_percent(words, Share(part, whole))} % ({words.numerals.count(part)}/{words.numerals.count(whole)})"
 
 
 def indicators(coverage: Coverage, words: Words) -> list[tuple[str, str, str]]:
@@ -283,7 +285,7 @@ def maintenance_table(coverage: Coverage, words: Words, width: float) -> Any:
     works = [
         (sites[work.site], work)
         for work in coverage.inputs.maintenance
-        if work.site in sites and work.from_at < sites[work.site].window[1] and work.to_at > sites[work.site].window[0]
+        if work.site in sites and _within(coverage, sites[work.site].site, work)
     ]
     if not works:
         return Paragraph(escape(words("maintenance.none")), SMALL)
@@ -301,6 +303,12 @@ def maintenance_table(coverage: Coverage, words: Words, width: float) -> Any:
             ]
         )
     return ruled(words, columns, rows, width)
+
+
+def _within(coverage: Coverage, site: Site, work: Work) -> bool:
+    """Whether work falls into the whole period, also where the report is cut before it."""
+    start, end = coverage.period.window(coverage.inventory.zone(site))
+    return work.from_at < end and work.to_at > start
 
 
 def _standing(work: Work) -> str:

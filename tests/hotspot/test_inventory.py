@@ -77,6 +77,10 @@ def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
         (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.1.4/32"]'), "overlaps 10.20.1.0/28"),
         (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.6.1/28"]'), "host bits"),
         (('nas = "mikrotik"', 'nas = "mikrotic"'), "nas must be one of"),
+        (('ap = "sman2-ap1"', 'ap = "tk2-ap1"'), "a gateway on the access point 'tk2-ap1' stands already"),
+        (("devices = 2", 'devices = "2"'), "whole number"),
+        (("sla = 95.0", "sla = true"), "must be a number"),
+        (('uplink = "eth0", network', 'uplink = "wlan0", network'), "cannot be more than one of"),
         (('timezone = "Asia/Jakarta"', 'timezone = "Asia/Jakata"'), "no time zone"),
         (("since = 2026-01-15", "since = 2026-01-15\nuntil = 2026-01-01"), "must be before until"),
         (("since = 2026-01-15", 'since = "15 Jan"'), "date without quotes"),
@@ -100,6 +104,14 @@ def test_exceptions_to_safety_are_shown() -> None:
     text = changed(('secret = "env:TK1_RADIUS"', 'secret = "env:TK1_RADIUS", message_authenticator = false'))
     warnings = [str(warning) for warning in check(text).warnings]
     assert ["CVE-2024-3596" in warning for warning in warnings] == [True]
+
+
+def test_two_access_points_at_one_address_are_doubted() -> None:
+    text = changed(('address = "10.20.1.3"', 'address = "10.20.1.2"'))
+    assert [str(warning) for warning in check(text).warnings] == [
+        f"line {line_of(text, 'tk1-ap2') + 2}: site[0].ap[1].address: the SSH address '10.20.1.2' stands already at "
+        "site[0].ap[0].address"
+    ]
 
 
 def test_text_that_is_no_toml_names_its_line() -> None:

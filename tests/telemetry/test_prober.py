@@ -61,9 +61,9 @@ def test_silence_proves_nothing(silent: int) -> None:
     assert probe(silent) == Echo(False)
 
 
-def test_an_address_nobody_routes_to_is_a_failure() -> None:
+def test_a_monitor_without_a_route_says_nothing_about_an_access_point() -> None:
     echo = asyncio.run(tcp_probe("255.255.255.255", 9, 0.4))
-    assert (echo.good, echo.blind) == (False, False)
+    assert (echo.good, echo.blind) == (False, True)
 
 
 def test_only_access_points_in_life_are_probed() -> None:
@@ -196,6 +196,16 @@ def test_a_job_runs_on_one_node_at_a_time(store: Store, settings: Settings) -> N
         assert observed.take_lease(connection, "job sample-retention", "another-node", NOW, NOW + 10)
     assert not jobs.turn(jobs.RETENTION, store, settings, NOW + 9)
     assert jobs.turn(jobs.RETENTION, store, settings, NOW + 10)
+
+
+def test_a_clock_that_ran_ahead_blinds_nobody(store: Store) -> None:
+    feed(store, "+++")
+    feed(store, "+++", NOW + 30 * 86400)
+    feed(store, "+++", NOW + 240)
+    found = states(store, (NOW, NOW + 420), NOW + 420)["tk1-ap1"]
+    assert found[-1].state is State.UP
+    assert (found[0].state, found[0].from_at) == (State.UP, NOW)
+    assert all(interval.to_at <= NOW + 420 for interval in found)
 
 
 def test_the_retention_job_is_declared() -> None:

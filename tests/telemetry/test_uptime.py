@@ -327,6 +327,14 @@ def test_a_target_is_met_exactly() -> None:
     assert Lengths(up=950, down=50).verdict(95.1) is Verdict.FAIL
 
 
+def test_an_outage_over_closing_hours_needs_nothing_else_seen_meanwhile() -> None:
+    served = [down(100, 200), down(500, 600)]
+    through = [down(50, 600)]
+    assert outages(served, through) == [Outage(100, 600, 200, True)]
+    mended = [down(50, 250), up(250, 480), down(480, 650), up(650, 700)]
+    assert outages(served, mended) == [Outage(100, 200, 100, False), Outage(500, 600, 100, False)]
+
+
 def test_outages_are_counted_cut_and_marked() -> None:
     seen = [up(0, 100), down(100, 400), up(400, 500), down(500, 801), up(801, 900), down(900, 950)]
     found = outages(seen)

@@ -104,4 +104,4 @@ def fresh_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
 
     yield make
     for name in made:
-        run("DROP DATABASE {} WITH (FORCE)", name)
+        run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)

@@ -287,6 +287,8 @@ def test_an_access_point_that_lost_its_link_reverts_by_itself(city: City) -> Non
     wait_until(lambda: city.bed.ap.run("test", "-f", "/var/lib/nirkabel/pending").returncode == 1, "it reverted")
     wait_until(lambda: city.bed.ap.run("test", "-f", "/var/lib/nirkabel/rolling").returncode == 1, "it is done")
     city.bed.ap.mend()
+    again = ("ping", "-c", "1", "-W", "1", city.bed.ap.address)  # the neighbour entry of a lost link lingers a moment
+    wait_until(lambda: city.bed.wan.run(*again).returncode == 0, "the link is back")
     assert "10.210.0.1" in city.bed.ap.read("/etc/nirkabel/dnsmasq.conf")
     assert city.state_of() == "changed"
     assert any(word in (city.state / "log").read_text() for word in ("unconfirmed", "timeout", "broken-off"))

@@ -100,6 +100,11 @@ class BlankAp:
     def read(self, path: str) -> str:
         return self.run("cat", path).stdout
 
+    def look(self) -> str:
+        """What an admin would look at first when it does not serve."""
+        look = "ps ax -o pid,etimes,args; ip addr; ip link; ss -lnup; tail -n 20 /run/standin/*.log; nft list ruleset"
+        return self.run("sh", "-c", f"{look}; cat /run/nirkabel/reload.log /run/standin/*").stdout
+
     def cut(self) -> None:
         """Takes its uplink away, as a wrong configuration would."""
         self.run("ip", "link", "set", "wan0", "down")

@@ -138,7 +138,10 @@ class House:
     def join(self, client: Client) -> None:
         """A phone joins: DHCP, the router's DNS, and openNDS holds it back."""
         wait_until(lambda: "client_list_length" in self.bed.ap.run("ndsctl", "json").stdout, "openNDS is up", 30)
-        lease = client.dhcp()
+        try:
+            lease = client.dhcp()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.bed.ap.look()}") from error
         resolv = Path("/etc/netns") / client.name
         resolv.mkdir(parents=True, exist_ok=True)
         (resolv / "resolv.conf").write_text(f"nameserver {lease.dns}\n")

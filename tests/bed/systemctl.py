@@ -2,7 +2,8 @@
 """Stands in for systemctl where no systemd runs: really starts and stops the services that unit files describe.
 
 Knows daemon-reload, enable, disable, start, stop, restart, reload and is-active, the types simple, forking and oneshot,
-drop-ins, Environment, ExecStartPre, ExecStartPost, PIDFile, Wants and Requires. It restarts nothing that dies.
+drop-ins, Environment, ExecStartPre, ExecStartPost, PIDFile, Wants and Requires; of a simple service also Restart and
+RestartSec, without systemd's limit of starts.
 """
 
 import fcntl
@@ -72,20 +73,47 @@ def start(name: str) -> None:
         pid_file = Path((unit.get("PIDFile") or [""])[-1])
         pid = pid_file.read_text().strip() if kind == "forking" and pid_file.is_file() else "-1"
     else:
-        with (STATE / f"{name}.log").open("ab") as log:
-            command = shlex.split(unit["ExecStart"][-1])
-            pid = str(
-                subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=environment(unit),
-                    start_new_session=True,
-                ).pid
-            )
+        pid = str(launch(name, unit).pid)
+        (STATE / name).write_text(pid)
+        if (unit.get("Restart") or ["no"])[-1] in ("always", "on-failure") and os.fork() == 0:
+            supervise(name, unit, int(pid))
     (STATE / name).write_text(pid)
     run_all(unit, "ExecStartPost")
+
+
+def launch(name: str, unit: Unit) -> subprocess.Popen[bytes]:
+    with (STATE / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(
+            shlex.split(unit["ExecStart"][-1]),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment(unit),
+            start_new_session=True,
+        )
+
+
+def supervise(name: str, unit: Unit, pid: int) -> None:
+    """Starts a service again that ended, however it did; ends when somebody stops it. In a process of its own."""
+    os.setsid()
+    os.closerange(0, 256)  # whoever called systemctl does not wait for this process
+    os.open(os.devnull, os.O_RDWR)
+    os.dup2(0, 1)
+    os.dup2(0, 2)
+    file = STATE / name
+    while True:
+        while pid_of(name) == pid:
+            time.sleep(0.2)
+        time.sleep(float((unit.get("RestartSec") or ["0.1"])[-1]))
+        with (STATE / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.exists() or file.read_text() != str(pid):
+                os._exit(0)
+            with (STATE / f"{name}.log").open("a") as log:
+                log.write(f"{name} ended by itself and is started again\n")
+            run_all(unit, "ExecStartPre")
+            pid = launch(name, unit).pid
+            file.write_text(str(pid))
 
 
 def stop(name: str) -> None:

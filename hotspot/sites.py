@@ -106,10 +106,21 @@ def _ssid(text: str) -> str:
     return text
 
 
+def _when_store_is_away(text: str) -> int:
+    match = re.fullmatch(r"admit for (\d{1,4}) (minute|hour)s?", text)
+    seconds = int(match[1]) * {"minute": 60, "hour": 3600}[match[2]] if match else 0
+    if text != "refuse" and not 60 <= seconds <= 86400:
+        raise ValueError(
+            f"{text!r} is not understood; write it as 'refuse' or 'admit for 15 minutes' (1 minute to 24 hours)"
+        )
+    return seconds
+
+
 Bytes = Annotated[int, _text(parse_size), Field(gt=0, le=10**15)]
 BitsPerSecond = Annotated[int, _text(parse_rate), Field(ge=1000, le=10**12)]
 Seconds = Annotated[int, _text(parse_duration), Field(gt=0, le=366 * 86400)]
 Hours = Annotated[tuple[int, int], _text(parse_hours)]
+WhenStoreIsAway = Annotated[int, _text(_when_store_is_away)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Mac = Annotated[str, _text(_mac)]
 Secret = Annotated[str, _text(_secret)]
@@ -319,6 +330,8 @@ class Site(Span):
     plan: Id
     admit: Annotated[tuple[AdmitMethod, ...], Field(min_length=1)]
     sla: Annotated[float, Field(strict=True, ge=0, le=100)] | None = None
+    when_store_is_away: WhenStoreIsAway = 0
+    """Seconds for which RADIUS admits a fresh ticket that it cannot look up; 0 refuses it."""
     service_hours: Hours | None = None
     """The hours of a day that count for its uptime; without them all of it."""
     funding: Name

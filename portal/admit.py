@@ -129,7 +129,7 @@ def _hand_back(
     gateway = inventory.find_gateway(arrival.gateway)
     landing = f"{inventory.portal.url}/s/{status_token(desk.status_key, grant.id)}"
     if isinstance(gateway, CoovaChilliGateway):
-        ticket_ = Ticket(new_id(), grant.id, gateway.id, now + ticket.LIFETIME)
+        ticket_ = Ticket(ticket.new_id(now), grant.id, gateway.id, now + ticket.LIFETIME)
         password = ticket.password(desk.keys.derive("ticket"), ticket_.id, gateway.id, arrival.mac)
         url = coovachilli.hand_back(arrival, ticket_.id, password, desk.settings.secret(gateway.uam_secret))
         return ticket_, coovachilli.log_off(arrival.data), url

@@ -119,6 +119,7 @@ SshAddress = Annotated[str, text_as(_ssh_address)]
 Interface = Annotated[str, text_as(_interface)]
 """An access point's own IPv4 address with its prefix."""
 InterfaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,15}$")]
+Region = Annotated[str, Field(pattern=r"^\d\d(\.\d\d(\.\d\d(\.\d{4})?)?)?$")]
 CityRegion = Annotated[str, Field(pattern=r"^\d\d\.\d\d$")]
 VillageRegion = Annotated[str, Field(pattern=r"^\d\d\.\d\d\.\d\d\.\d{4}$")]
 

@@ -25,6 +25,7 @@ from .fields import (
     Name,
     Network,
     Origin,
+    Region,
     Seconds,
     Secret,
     SshAddress,
@@ -250,7 +251,7 @@ class Inventory(Entry):
     plans: Annotated[dict[Id, Plan], Field(min_length=1)]
     gateway: tuple[Gateway, ...] = ()
     site: tuple[Site, ...] = ()
-    regions: dict[Annotated[str, Field(pattern=r"^\d\d(\.\d\d(\.\d\d(\.\d{4})?)?)?$")], Name] = Field(default_factory=dict)
+    regions: dict[Region, Name] = Field(default_factory=dict)
     """Names of region codes (Kemendagri), for reports."""
 
     def find_gateway(self, gateway_id: str) -> Gateway | None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Self
 
 from .errors import ConfigError, Fault
+from .fields import split_endpoint
 from .identity import Keys
 from .inventory import dotted
-from .sites import Inventory, split_endpoint
+from .sites import Inventory
 from .toml_lines import Lines
 from .toml_lines import Path as TomlPath
 

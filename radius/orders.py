@@ -12,10 +12,11 @@ from typing import Final
 import structlog
 
 from hotspot.errors import ConfigError, HotspotError
+from hotspot.fields import split_endpoint
 from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.settings import Settings
-from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway, split_endpoint
+from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway
 from hotspot.store import Store, orders
 from hotspot.store.orders import Channel, Order, OrderState
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotspot.errors import ConfigError
+from hotspot.fields import split_endpoint
 from hotspot.inventory import check, dotted, load
-from hotspot.sites import split_endpoint
 from hotspot.toml_lines import Lines
 
 EXAMPLE = (Path(__file__).parents[2] / "sites.toml").read_text()

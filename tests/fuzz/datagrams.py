@@ -49,7 +49,8 @@ def _known() -> st.SearchStrategy[bytes]:
 
 
 def _unknown() -> st.SearchStrategy[bytes]:
-    return st.tuples(st.integers(0, 255), st.binary(max_size=60)).map(lambda one: _attribute(*one))
+    kinds = st.integers(1, 255).map(lambda kind: 0 if kind == SIGNATURE else kind)  # the others get past the framing
+    return st.tuples(kinds, st.binary(max_size=60)).map(lambda one: _attribute(*one))
 
 
 def _headed(code: int, identifier: int, body: bytes) -> bytes:
@@ -58,13 +59,14 @@ def _headed(code: int, identifier: int, body: bytes) -> bytes:
 
 def packets() -> st.SearchStrategy[bytes]:
     """Well-formed as to their framing; nothing else is promised."""
-    signature = st.sampled_from([b"", _attribute(SIGNATURE, bytes(16)), _attribute(SIGNATURE, bytes(15))])
+    right = _attribute(SIGNATURE, bytes(16))
+    signature = st.sampled_from([right, right, right, right, b"", _attribute(SIGNATURE, bytes(15)), right + right])
     attributes = st.lists(st.one_of(_known(), _known(), _unknown()), max_size=12).map(b"".join)
     bodies = st.one_of(
         st.tuples(signature, attributes).map(lambda parts: parts[0] + parts[1]),
         st.tuples(attributes, signature).map(lambda parts: parts[0] + parts[1]),
     )
-    codes = st.sampled_from([ACCESS, ACCESS, ACCOUNTING, ACCOUNTING, STATUS, 2, 40, 43, 0, 255])
+    codes = st.sampled_from([ACCESS] * 6 + [ACCOUNTING] * 6 + [STATUS, STATUS, 2, 40, 43, 0, 255])
     return st.builds(_headed, codes, st.integers(0, 255), bodies).filter(lambda data: len(data) < 2**16)
 
 

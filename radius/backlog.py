@@ -205,11 +205,12 @@ def remove(found: Found) -> None:
     sync_folder(found.path.parent)
 
 
-def put_aside(found: Found) -> Path:
-    """Keeps a file that could not be applied whole, under a name that nobody applies."""
+def keep(found: Found) -> Path:
+    """Gives a file that cannot be applied whole a second name, which nobody applies or removes."""
     kept = found.path.with_suffix(_ASIDE)
-    found.path.rename(kept)
-    sync_folder(found.path.parent)
+    with suppress(FileExistsError):
+        kept.hardlink_to(found.path)
+        sync_folder(kept.parent)
     return kept
 
 

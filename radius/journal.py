@@ -19,8 +19,8 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Self
 
 from cryptography.exceptions import InvalidTag
@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hotspot.session import Record, RecordKind
 
-from .accounting import Restart
+from .accounting import Heard, Restart
 
 _MAGIC: Final = b"NKJ1"
 _MARKER: Final = b"\xf7NKF"
@@ -45,12 +45,16 @@ _TAG: Final = 16
 
 
 @dataclass(frozen=True)
-class Heard:
+class Told:
     """A record of a device that is known by its MAC address: ids of devices are in the store, which is away."""
 
     mac: str
     record: Record
     """Its `device` is empty."""
+
+    def heard(self) -> Heard:
+        """As accounting heard it."""
+        return Heard(self.mac, self.record.ticket, lambda device: replace(self.record, device=device))
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,21 @@ class Batch:
     """What one batch of Accounting-Requests reported, at `at` (UTC seconds, our clock)."""
 
     at: int
-    heard: tuple[Heard, ...] = ()
+    told: tuple[Told, ...] = ()
     restarts: tuple[Restart, ...] = ()
+
+    @classmethod
+    def of(cls, at: int, heard: Iterable[Heard], restarts: Iterable[Restart]) -> Self:
+        return cls(at, tuple(Told(report.mac, report.record("")) for report in heard), tuple(restarts))
+
+    def followed_by(self, later: Self) -> Self:
+        """What both reported."""
+        return replace(later, told=self.told + later.told, restarts=self.restarts + later.restarts)
+
+    def parts(self) -> Iterator["Batch"]:
+        """Each record and each restart for itself."""
+        yield from (Batch(self.at, told=(told,)) for told in self.told)
+        yield from (Batch(self.at, restarts=(restart,)) for restart in self.restarts)
 
     def encode(self) -> bytes:
         """JSON by the names of the fields."""
@@ -67,13 +84,16 @@ class Batch:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """What `encode` made. ValueError, KeyError or TypeError for anything else."""
-        value = json.loads(data)
-        return cls(
-            value["at"],
-            tuple(Heard(heard["mac"], _record(heard["record"])) for heard in value["heard"]),
-            tuple(Restart(**restart) for restart in value["restarts"]),
-        )
+        """What `encode` made. ValueError for anything else."""
+        try:
+            value = json.loads(data)
+            return cls(
+                value["at"],
+                tuple(Told(told["mac"], _record(told["record"])) for told in value["told"]),
+                tuple(Restart(**restart) for restart in value["restarts"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no batch of this version: {error}") from error
 
 
 def _record(value: dict[str, Any]) -> Record:

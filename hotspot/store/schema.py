@@ -238,6 +238,14 @@ agent = Table(
     Column("seen_at", _Time, nullable=False),
 )
 
+journal_position = Table(
+    "journal_position",
+    core,
+    Column("file", _Id, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("applied_at", _Time, nullable=False),
+)
+
 # -- core: access points -----------------------------------------------------------------------------------------
 
 host_key = Table(

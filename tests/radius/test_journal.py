@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hotspot.session import Record, RecordKind
 from radius.accounting import Restart
-from radius.journal import Batch, Cipher, Damage, Frame, Heard, Torn
+from radius.journal import Batch, Cipher, Damage, Frame, Told, Torn
 
 KEY = bytes(range(32))
 PAYLOADS = [b"first", b"", b"the third \xf7NKF" * 9, os.urandom(300), b"last"]
@@ -32,7 +32,7 @@ records = st.builds(
 batches = st.builds(
     Batch,
     at=integers,
-    heard=st.lists(st.builds(Heard, mac=texts, record=records), max_size=4).map(tuple),
+    told=st.lists(st.builds(Told, mac=texts, record=records), max_size=4).map(tuple),
     restarts=st.lists(st.builds(Restart, gateway=texts, at=integers, cause=texts), max_size=2).map(tuple),
 )
 

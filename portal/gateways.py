@@ -47,7 +47,7 @@ def _settle(
     records = opennds_agent.session_records(post, gateway.id, site.id if site else "", devices, now)
     named = {(record.ticket, record.device) for record in records if record.ticket}
     starts = admission.starts(connection, gateway.id, named)
-    touched = sessions.apply(connection, [_since_its_grant(record, starts, now) for record in records])
+    touched = ledger.apply(connection, [_since_its_grant(record, starts, now) for record in records])
     if post.unread:
         log.warning("agent not understood", gateway=gateway.id, left_out=post.unread)
     for order_id, good in post.done:

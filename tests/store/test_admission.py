@@ -200,7 +200,7 @@ def test_usage_of_a_person_over_devices(store: Store, keys: Keys) -> None:
     assert use_of(store, one.person, NOW + 300).devices == frozenset()
     two = a_grant(store, keys, "02:00:00:00:00:02", person=one.person)
     with store.core.write() as connection:
-        sessions.apply(connection, [record(one), record(two, "2", down=7, kind=RecordKind.STOP, cause="Idle-Timeout")])
+        ledger.apply(connection, [record(one), record(two, "2", down=7, kind=RecordKind.STOP, cause="Idle-Timeout")])
     assert use_of(store, one.person) == Usage(seconds=200, bytes=27, devices=frozenset({one.device}))
 
 
@@ -208,7 +208,7 @@ def test_a_session_across_midnight_counts_in_proportion(store: Store, keys: Keys
     grant = a_grant(store, keys)
     midnight = 1_795_280_400 - (1_795_280_400 + 7 * 3600) % 86400
     with store.core.write() as connection:
-        sessions.apply(connection, [record(grant, at=midnight + 25, seconds=100, down=1000, up=0)])
+        ledger.apply(connection, [record(grant, at=midnight + 25, seconds=100, down=1000, up=0)])
     assert use_of(store, grant.person, midnight + 30).bytes == 250
     assert use_of(store, grant.person, midnight - 10).bytes == 750
 

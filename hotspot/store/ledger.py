@@ -1,0 +1,191 @@
+"""The ledger's hot path: accounting records entered into their sessions, a whole batch in a few statements.
+
+A session's id is made of what its records name it by, so a record needs no look-up: one upsert per session, whose
+maxima and minima are those of `hotspot.session.fold`. Only a gateway that sends no Class back leaves open whether an
+Acct-Session-Id is used again; for those the known incarnations are read first.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from ..session import Record, Session, belongs, fold
+from .portable import Statement, cursor, is_postgresql, listed, lock, number_array, text_array
+from .schema import session
+
+_TEXTS: Final = ("id", "gateway", "acct_session_id", "device_id", "ticket_id", "grant_id", "person_id", "site")
+_COUNTERS: Final = ("started_at", "last_at", "seconds", "down", "up")
+_COLUMNS: Final = (*_TEXTS, *_COUNTERS, "stopped_at", "stopped_cause", "ended_at")
+_NUMBERS: Final = {*_COUNTERS, "stopped_at", "ended_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose session it is: what the ticket, or the grant, that a record names stands for."""
+
+    grant: str
+    person: str
+    device: str
+    lookup: bytes
+    """The device's index (`Keys.device_index`), to tell whether it is the one the gateway sees."""
+    gateway: str
+    site: str
+
+
+_BY_TICKET: Final = Statement(
+    "SELECT t.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site"
+    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id JOIN device d ON d.id = g.device_id"
+    " WHERE t.id IN ({list})"
+)
+_BY_GRANT: Final = Statement(
+    "SELECT g.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site"
+    " FROM access_grant g JOIN device d ON d.id = g.device_id WHERE g.id IN ({list})"
+)
+
+_LATER: Final = (
+    "excluded.stopped_at IS NOT NULL AND (session.stopped_at IS NULL OR excluded.stopped_at > session.stopped_at"
+    " OR (excluded.stopped_at = session.stopped_at AND excluded.stopped_cause > session.stopped_cause {binary}))"
+)
+_STOPPED_AT: Final = f"CASE WHEN {_LATER} THEN excluded.stopped_at ELSE session.stopped_at END"
+_FOLD: Final = Statement(
+    " ON CONFLICT (id) DO UPDATE SET started_at = {least}(session.started_at, excluded.started_at), "
+    + ", ".join(f"{name} = {{greatest}}(session.{name}, excluded.{name})" for name in _COUNTERS if name != "started_at")
+    + f", stopped_at = {_STOPPED_AT}"
+    + f", stopped_cause = CASE WHEN {_LATER} THEN excluded.stopped_cause ELSE session.stopped_cause END"
+    + f", ended_at = COALESCE({_STOPPED_AT}, CASE WHEN session.presumed_at >="
+    + " {greatest}(session.last_at, excluded.last_at) THEN session.presumed_at END)"
+)
+"""What `hotspot.session.fold` does, on the row: a test holds the two together."""
+_INTO: Final = f"INSERT INTO session ({', '.join(_COLUMNS)}) "
+
+
+def origins(connection: Connection, names: set[str]) -> dict[str, Origin]:
+    """What each name stands for: a ticket's id, or a grant's where the session was admitted without a ticket."""
+    found: dict[str, Origin] = {}
+    on = cursor(connection)
+    for statement in (_BY_TICKET, _BY_GRANT):
+        missing = names - found.keys()
+        if missing:
+            on.execute(statement.of(connection), (listed(connection, missing),))
+            for name, grant, person, device, lookup, gateway, site in on.fetchall():
+                found[name] = Origin(grant, person, device, bytes(lookup), gateway, site)
+    return found
+
+
+def session_id(record: Record, incarnation: int) -> str:
+    """The id of a record's session. `incarnation` tells those without Class apart; it is 0 with it."""
+    parts = (record.gateway, record.acct_session_id, record.device, record.ticket or "", str(incarnation))
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def apply(
+    connection: Connection, records: Iterable[Record], known: Mapping[str, Origin] | None = None
+) -> dict[str, Origin | None]:
+    """Enters records; durable when the transaction ends. The sessions they belong to, with their origin.
+
+    `known` are `origins` that the caller has read already, of all the records' tickets.
+    """
+    records = list(records)
+    if known is None:
+        known = origins(connection, {record.ticket for record in records if record.ticket})
+    folded: dict[str, Session] = {}
+    classless: list[Record] = []
+    for record in records:
+        if record.ticket is None:
+            classless.append(record)
+        else:
+            name = session_id(record, 0)
+            folded[name] = fold(folded.get(name), record)
+    if classless:
+        folded |= _classless(connection, classless)
+    touched: dict[str, Origin | None] = {}
+    rows: list[tuple[Any, ...]] = []
+    for name in sorted(folded):  # every node locks rows in the same order
+        value = folded[name]
+        origin = known.get(value.ticket) if value.ticket else None
+        if origin is not None and (origin.gateway != value.gateway or origin.device != value.device):
+            origin = None  # one gateway cannot claim another's
+        touched[name] = origin
+        rows.append(_row(name, value, origin))
+    if rows:
+        _enter(connection, rows)
+    return touched
+
+
+def _classless(connection: Connection, records: list[Record]) -> dict[str, Session]:
+    """The sessions of records without Class: those that stand in the table are continued where they belong."""
+    by_key: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        by_key[record.gateway, record.acct_session_id, record.device].append(record)
+    lock(connection, {"|".join(key) for key in by_key})
+    statement = select(session).where(
+        session.c.ticket_id == "", session.c.device_id.in_({device for _, _, device in by_key})
+    )
+    kept: dict[tuple[str, str, str], dict[str, Session]] = defaultdict(dict)
+    for row in connection.execute(statement):
+        key = (row.gateway, row.acct_session_id, row.device_id)
+        if key in by_key:
+            kept[key][row.id] = session_of(row)
+    folded: dict[str, Session] = {}
+    for key, group in by_key.items():
+        for record in group:
+            # Also by the start that first told this incarnation from others: it may have moved since.
+            own = session_id(record, record.started_at)
+            name = own if own in kept[key] else next((n for n, s in kept[key].items() if belongs(s, record)), own)
+            kept[key][name] = folded[name] = fold(kept[key].get(name), record)
+    return folded
+
+
+def session_of(row: Any) -> Session:
+    return Session(
+        gateway=row.gateway,
+        acct_session_id=row.acct_session_id,
+        device=row.device_id,
+        ticket=row.ticket_id or None,
+        started_at=row.started_at,
+        last_at=row.last_at,
+        seconds=row.seconds,
+        down=row.down,
+        up=row.up,
+        stopped=None if row.stopped_at is None else (row.stopped_at, row.stopped_cause),
+        presumed=None if row.presumed_at is None else (row.presumed_at, row.presumed_cause),
+    )
+
+
+def _row(name: str, value: Session, origin: Origin | None) -> tuple[Any, ...]:
+    """The values of `_COLUMNS`."""
+    stopped = value.stopped or (None, None)
+    return (
+        name,
+        value.gateway,
+        value.acct_session_id,
+        value.device,
+        value.ticket or "",
+        origin.grant if origin else None,
+        origin.person if origin else None,
+        origin.site if origin else value.site,
+        value.started_at,
+        value.last_at,
+        value.seconds,
+        value.down,
+        value.up,
+        *stopped,
+        stopped[0],
+    )
+
+
+def _enter(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    on = cursor(connection)
+    if is_postgresql(connection):
+        numbers = [name in _NUMBERS for name in _COLUMNS]
+        arrays = ", ".join("%s::bigint[]" if number else "%s::text[]" for number in numbers)
+        columns = zip(numbers, zip(*rows, strict=True), strict=True)
+        values = [number_array(column) if number else text_array(column) for number, column in columns]
+        on.execute(f"{_INTO}SELECT * FROM unnest({arrays}){_FOLD.of(connection)}", values)
+    else:
+        marks = ", ".join("?" for _ in _COLUMNS)
+        on.executemany(f"{_INTO}VALUES ({marks}){_FOLD.of(connection)}", rows)

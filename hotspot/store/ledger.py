@@ -14,13 +14,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from ..session import Record, Session, belongs, fold
-from .portable import Statement, cursor, is_postgresql, listed, lock, number_array, text_array
+from .portable import Statement, cursor, is_postgresql, listed, lock, plain_array, text_array
 from .schema import session
 
 _TEXTS: Final = ("id", "gateway", "acct_session_id", "device_id", "ticket_id", "grant_id", "person_id", "site")
-_COUNTERS: Final = ("started_at", "last_at", "seconds", "down", "up")
-_COLUMNS: Final = (*_TEXTS, *_COUNTERS, "stopped_at", "stopped_cause", "ended_at")
-_NUMBERS: Final = {*_COUNTERS, "stopped_at", "ended_at"}
+_MAXIMA: Final = ("last_at", "seconds", "down", "up", "latest_start")
+_NUMBERS: Final = ("started_at", *_MAXIMA, "last_bytes", "heard", "stopped_at", "ended_at")
+_COLUMNS: Final = (*_TEXTS, *_NUMBERS, "stopped_cause", "start_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,11 @@ _LATER: Final = (
 _STOPPED_AT: Final = f"CASE WHEN {_LATER} THEN excluded.stopped_at ELSE session.stopped_at END"
 _FOLD: Final = Statement(
     " ON CONFLICT (id) DO UPDATE SET started_at = {least}(session.started_at, excluded.started_at), "
-    + ", ".join(f"{name} = {{greatest}}(session.{name}, excluded.{name})" for name in _COUNTERS if name != "started_at")
+    + ", ".join(f"{name} = {{greatest}}(session.{name}, excluded.{name})" for name in _MAXIMA)
+    + ", last_bytes = CASE WHEN excluded.last_at > session.last_at THEN excluded.last_bytes"
+    + " WHEN excluded.last_at < session.last_at THEN session.last_bytes"
+    + " ELSE {greatest}(session.last_bytes, excluded.last_bytes) END"
+    + ", heard = session.heard | excluded.heard, start_seen = session.start_seen OR excluded.start_seen"
     + f", stopped_at = {_STOPPED_AT}"
     + f", stopped_cause = CASE WHEN {_LATER} THEN excluded.stopped_cause ELSE session.stopped_cause END"
     + f", ended_at = COALESCE({_STOPPED_AT}, CASE WHEN session.presumed_at >="
@@ -153,12 +157,16 @@ def session_of(row: Any) -> Session:
         up=row.up,
         stopped=None if row.stopped_at is None else (row.stopped_at, row.stopped_cause),
         presumed=None if row.presumed_at is None else (row.presumed_at, row.presumed_cause),
+        start_seen=row.start_seen,
+        latest_start=row.latest_start,
+        last_bytes=row.last_bytes,
+        heard=row.heard,
     )
 
 
 def _row(name: str, value: Session, origin: Origin | None) -> tuple[Any, ...]:
     """The values of `_COLUMNS`."""
-    stopped = value.stopped or (None, None)
+    stopped_at, cause = value.stopped or (None, None)
     return (
         name,
         value.gateway,
@@ -173,18 +181,26 @@ def _row(name: str, value: Session, origin: Origin | None) -> tuple[Any, ...]:
         value.seconds,
         value.down,
         value.up,
-        *stopped,
-        stopped[0],
+        value.latest_start,
+        value.last_bytes,
+        value.heard,
+        stopped_at,
+        stopped_at,
+        cause,
+        value.start_seen,
     )
+
+
+_POSTGRESQL_TYPES: Final = {**dict.fromkeys(_NUMBERS, "bigint"), "start_seen": "boolean"}
 
 
 def _enter(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     on = cursor(connection)
     if is_postgresql(connection):
-        numbers = [name in _NUMBERS for name in _COLUMNS]
-        arrays = ", ".join("%s::bigint[]" if number else "%s::text[]" for number in numbers)
-        columns = zip(numbers, zip(*rows, strict=True), strict=True)
-        values = [number_array(column) if number else text_array(column) for number, column in columns]
+        types = [_POSTGRESQL_TYPES.get(name, "text") for name in _COLUMNS]
+        columns = zip(types, zip(*rows, strict=True), strict=True)
+        values = [text_array(column) if kind == "text" else plain_array(column) for kind, column in columns]
+        arrays = ", ".join(f"%s::{kind}[]" for kind in types)
         on.execute(f"{_INTO}SELECT * FROM unnest({arrays}){_FOLD.of(connection)}", values)
     else:
         marks = ", ".join("?" for _ in _COLUMNS)

@@ -61,8 +61,8 @@ def text_array(values: Iterable[str | None]) -> str:
     return "{" + ",".join("NULL" if value is None else _quoted(value) for value in values) + "}"
 
 
-def number_array(values: Iterable[int | None]) -> str:
-    """A PostgreSQL array literal of numbers."""
+def plain_array(values: Iterable[int | None]) -> str:
+    """A PostgreSQL array literal of numbers or truth values."""
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 

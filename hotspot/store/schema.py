@@ -197,6 +197,11 @@ session = Table(
     Column("presumed_at", _Time),
     Column("presumed_cause", _Name),
     Column("ended_at", _Time),
+    # What hotspot.gaps tells by (hotspot.session.Session): or, max, of the newest record, bitwise or.
+    Column("start_seen", Boolean, nullable=False),
+    Column("latest_start", _Time, nullable=False),
+    Column("last_bytes", BigInteger, nullable=False),
+    Column("heard", BigInteger, nullable=False),
     Index("ix_session_person_id", "person_id"),
     Index("ix_session_started_at", "started_at"),
     # An Interim-Update changes no indexed column, so that PostgreSQL can keep the row where it is (fillfactor).

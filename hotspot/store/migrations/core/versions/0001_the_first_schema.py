@@ -202,6 +202,10 @@ def upgrade() -> None:
         sa.Column("presumed_at", sa.BigInteger(), nullable=True),
         sa.Column("presumed_cause", sa.String(length=64), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("start_seen", sa.Boolean(), nullable=False),
+        sa.Column("latest_start", sa.BigInteger(), nullable=False),
+        sa.Column("last_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("heard", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
         postgresql_with={"fillfactor": 80},
     )

@@ -97,6 +97,7 @@ def apply(
     if known is None:
         known = origins(connection, {record.ticket for record in records if record.ticket})
     folded: dict[str, Session] = {}
+    sites: dict[str, str] = {}
     classless: list[Record] = []
     for record in records:
         if record.ticket is None:
@@ -104,8 +105,9 @@ def apply(
         else:
             name = session_id(record, 0)
             folded[name] = fold(folded.get(name), record)
+            sites[name] = record.site
     if classless:
-        folded |= _classless(connection, classless)
+        folded |= _classless(connection, classless, sites)
     touched: dict[str, Origin | None] = {}
     rows: list[tuple[Any, ...]] = []
     for name in sorted(folded):  # every node locks rows in the same order
@@ -114,13 +116,13 @@ def apply(
         if origin is not None and (origin.gateway != value.gateway or origin.device != value.device):
             origin = None  # one gateway cannot claim another's
         touched[name] = origin
-        rows.append(_row(name, value, origin))
+        rows.append(_row(name, value, origin, sites[name]))
     if rows:
         _enter(connection, rows)
     return touched
 
 
-def _classless(connection: Connection, records: list[Record]) -> dict[str, Session]:
+def _classless(connection: Connection, records: list[Record], sites: dict[str, str]) -> dict[str, Session]:
     """The sessions of records without Class: those that stand in the table are continued where they belong."""
     by_key: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
@@ -141,6 +143,7 @@ def _classless(connection: Connection, records: list[Record]) -> dict[str, Sessi
             own = session_id(record, record.started_at)
             name = own if own in kept[key] else next((n for n, s in kept[key].items() if belongs(s, record)), own)
             kept[key][name] = folded[name] = fold(kept[key].get(name), record)
+            sites[name] = record.site
     return folded
 
 
@@ -164,7 +167,7 @@ def session_of(row: Any) -> Session:
     )
 
 
-def _row(name: str, value: Session, origin: Origin | None) -> tuple[Any, ...]:
+def _row(name: str, value: Session, origin: Origin | None, site: str) -> tuple[Any, ...]:
     """The values of `_COLUMNS`."""
     stopped_at, cause = value.stopped or (None, None)
     return (
@@ -175,7 +178,7 @@ def _row(name: str, value: Session, origin: Origin | None) -> tuple[Any, ...]:
         value.ticket or "",
         origin.grant if origin else None,
         origin.person if origin else None,
-        origin.site if origin else value.site,
+        origin.site if origin else site,
         value.started_at,
         value.last_at,
         value.seconds,

@@ -51,8 +51,9 @@ def redeem(connection: Connection, claims: Sequence[Claim], now: int) -> list[Re
 
 
 _LOOK: Final = Statement(
-    f"SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, {_GRANT}"  # noqa: S608 - constants
-    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id IN ({{list}})".replace("{{list}}", "{list}")
+    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, "
+    + _GRANT
+    + " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id IN ({list})"
 )
 
 
@@ -88,12 +89,12 @@ def _judged(row: Any, claim: Claim, won: dict[str, tuple[int, bytes]], now: int)
 
 
 _REDEEM: Final = (
-    "UPDATE ticket t SET redeemed_at = COALESCE(t.redeemed_at, %s), request_authenticator = c.authenticator"  # noqa: S608
+    "UPDATE ticket t SET redeemed_at = COALESCE(t.redeemed_at, %s), request_authenticator = c.authenticator"
     " FROM (SELECT id, gateway, decode(hex, 'hex') AS authenticator"
     " FROM unnest(%s::text[], %s::text[], %s::text[]) AS u (id, gateway, hex)) c, access_grant g"
     " WHERE t.id = c.id AND t.gateway = c.gateway AND g.id = t.grant_id"
     " AND (t.request_authenticator = c.authenticator OR t.redeemed_at IS NULL AND t.expires_at >= %s AND g.ends_at > %s)"
-    f" RETURNING t.id, c.authenticator, t.redeemed_at, {_GRANT}"
+    " RETURNING t.id, c.authenticator, t.redeemed_at, " + _GRANT
 )
 
 

@@ -18,7 +18,7 @@ from hotspot.nas import opennds
 from hotspot.nas.arrival import Arrival, Stage
 from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings, secret_references
-from hotspot.store import Store, admission, people, sessions, vouchers
+from hotspot.store import Store, admission, ledger, people, sessions, vouchers
 from hotspot.store.revisions import Revision, activate
 from hotspot.ticket import Ticket
 from portal.admit import Admitted, Desk, admit, arrive

@@ -81,8 +81,8 @@ class Turn:
     """Whose turn it is to write to an SQLite file, among all processes of this machine. A context manager.
 
     SQLite's own waiting sleeps for up to a tenth of a second between looks, too long where thousands of short
-    transactions want in; here the next one is in within a fraction of a millisecond. Whoever ignores it, or waits longer
-    than `_BUSY_TIMEOUT`, meets SQLite's own lock.
+    transactions want in; here the next one is in within a fraction of a millisecond. Whoever ignores it, or waits
+    longer than `_BUSY_TIMEOUT`, meets SQLite's own lock.
     """
 
     def __init__(self, path: Path):
@@ -100,12 +100,8 @@ class Turn:
         if self._file is None or self._owner != os.getpid():  # a forked file would share its parent's lock
             self._file, self._owner = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), os.getpid()
         deadline = time.monotonic() + _BUSY_TIMEOUT
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                time.sleep(_LOOK)
+        while not _locked(self._file) and time.monotonic() < deadline:
+            time.sleep(_LOOK)
 
     def __exit__(self, *_error: object) -> None:
         self._depth -= 1
@@ -117,6 +113,14 @@ class Turn:
         if self._file is not None and self._owner == os.getpid():
             os.close(self._file)
         self._file = None
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -50,21 +50,30 @@ _LATER: Final = (
     "excluded.stopped_at IS NOT NULL AND (session.stopped_at IS NULL OR excluded.stopped_at > session.stopped_at"
     " OR (excluded.stopped_at = session.stopped_at AND excluded.stopped_cause > session.stopped_cause {binary}))"
 )
-_STOPPED_AT: Final = f"CASE WHEN {_LATER} THEN excluded.stopped_at ELSE session.stopped_at END"
-_FOLD: Final = Statement(
+_FOLD: Final = (
     " ON CONFLICT (id) DO UPDATE SET started_at = {least}(session.started_at, excluded.started_at), "
     + ", ".join(f"{name} = {{greatest}}(session.{name}, excluded.{name})" for name in _MAXIMA)
     + ", last_bytes = CASE WHEN excluded.last_at > session.last_at THEN excluded.last_bytes"
-    + " WHEN excluded.last_at < session.last_at THEN session.last_bytes"
-    + " ELSE {greatest}(session.last_bytes, excluded.last_bytes) END"
-    + ", heard = session.heard | excluded.heard, start_seen = session.start_seen OR excluded.start_seen"
-    + f", stopped_at = {_STOPPED_AT}"
-    + f", stopped_cause = CASE WHEN {_LATER} THEN excluded.stopped_cause ELSE session.stopped_cause END"
-    + f", ended_at = COALESCE({_STOPPED_AT}, CASE WHEN session.presumed_at >="
-    + " {greatest}(session.last_at, excluded.last_at) THEN session.presumed_at END)"
-)
+    " WHEN excluded.last_at < session.last_at THEN session.last_bytes"
+    " ELSE {greatest}(session.last_bytes, excluded.last_bytes) END,"
+    " heard = session.heard | excluded.heard, start_seen = session.start_seen OR excluded.start_seen,"
+    " stopped_at = CASE WHEN LATER THEN excluded.stopped_at ELSE session.stopped_at END,"
+    " stopped_cause = CASE WHEN LATER THEN excluded.stopped_cause ELSE session.stopped_cause END,"
+    " ended_at = COALESCE(CASE WHEN LATER THEN excluded.stopped_at ELSE session.stopped_at END,"
+    " CASE WHEN session.presumed_at >= {greatest}(session.last_at, excluded.last_at) THEN session.presumed_at END)"
+).replace("LATER", _LATER)
 """What `hotspot.session.fold` does, on the row: a test holds the two together."""
-_INTO: Final = f"INSERT INTO session ({', '.join(_COLUMNS)}) "
+_TYPES: Final = {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "bigint"), "start_seen": "boolean"}
+_MARKS: Final = ", ".join("?" for _ in _COLUMNS)
+_UNNESTED: Final = "unnest(" + ", ".join("?::" + _TYPES.get(name, "text") + "[]" for name in _COLUMNS) + ")"
+
+
+def _entering(rows: str) -> Statement:
+    return Statement("INSERT INTO session ({columns}) {rows}" + _FOLD, columns=", ".join(_COLUMNS), rows=rows)
+
+
+_ENTER_EACH: Final = _entering(f"VALUES ({_MARKS})")
+_ENTER_ALL: Final = _entering("SELECT * FROM " + _UNNESTED)
 
 
 def origins(connection: Connection, names: set[str]) -> dict[str, Origin]:
@@ -194,17 +203,11 @@ def _row(name: str, value: Session, origin: Origin | None, site: str) -> tuple[A
     )
 
 
-_POSTGRESQL_TYPES: Final = {**dict.fromkeys(_NUMBERS, "bigint"), "start_seen": "boolean"}
-
-
 def _enter(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     on = cursor(connection)
     if is_postgresql(connection):
-        types = [_POSTGRESQL_TYPES.get(name, "text") for name in _COLUMNS]
-        columns = zip(types, zip(*rows, strict=True), strict=True)
-        values = [text_array(column) if kind == "text" else plain_array(column) for kind, column in columns]
-        arrays = ", ".join(f"%s::{kind}[]" for kind in types)
-        on.execute(f"{_INTO}SELECT * FROM unnest({arrays}){_FOLD.of(connection)}", values)
+        columns = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
+        values = [text_array(c) if _TYPES.get(name, "text") == "text" else plain_array(c) for name, c in columns]
+        on.execute(_ENTER_ALL.of(connection), values)
     else:
-        marks = ", ".join("?" for _ in _COLUMNS)
-        on.executemany(f"{_INTO}VALUES ({marks}){_FOLD.of(connection)}", rows)
+        on.executemany(_ENTER_EACH.of(connection), rows)

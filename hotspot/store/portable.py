@@ -6,7 +6,7 @@ RADIUS answers thousands of requests in a second.
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -33,19 +33,34 @@ def cursor(connection: Connection) -> Any:
     return connection.connection.cursor()
 
 
+_SQLITE: Final = {
+    "list": "SELECT value FROM json_each(?)",
+    "pairs": "json_each(?) a",
+    "unhex": "unhex(a.value)",
+    "least": "min",
+    "greatest": "max",
+    "binary": "COLLATE BINARY",
+}
+_POSTGRESQL: Final = {
+    "list": "SELECT unnest(?::text[])",
+    "pairs": "(SELECT value, n - 1 AS key FROM unnest(?::text[]) WITH ORDINALITY AS u (value, n)) a",
+    "unhex": "decode(a.value, 'hex')",
+    "least": "LEAST",
+    "greatest": "GREATEST",
+    "binary": 'COLLATE "C"',
+}
+
+
 class Statement:
-    """One text for both engines: `?` is a parameter, `{list}` one that `listed` makes, as the rows of a subquery;
-    `{least}` and `{greatest}` are functions of numbers, `{binary}` the collation in which Python compares texts.
+    """One text for both engines. `?` is a parameter; `{list}`, the rows of a subquery, and `{pairs}`, a table `a` of
+    `key` (position) and `value`, take one that `listed` makes; `{unhex}` is a.value's bytes; `{least}` and `{greatest}`
+    are functions of numbers, `{binary}` the collation in which Python compares texts.
     """
 
-    def __init__(self, template: str):
-        self._sqlite = template.format(
-            list="SELECT value FROM json_each(?)", least="min", greatest="max", binary="COLLATE BINARY"
-        )
-        words = template.replace("%", "%%").replace("?", "%s")
-        self._postgresql = words.format(
-            list="SELECT unnest(%s::text[])", least="LEAST", greatest="GREATEST", binary='COLLATE "C"'
-        )
+    def __init__(self, template: str, **parts: str):
+        """`parts` are put into the text as they are: names of columns and the like."""
+        self._sqlite = template.format(**_SQLITE, **parts)
+        self._postgresql = template.format(**_POSTGRESQL, **parts).replace("?", "%s")
 
     def of(self, connection: Connection) -> str:
         return self._postgresql if is_postgresql(connection) else self._sqlite

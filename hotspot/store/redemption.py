@@ -51,9 +51,9 @@ def redeem(connection: Connection, claims: Sequence[Claim], now: int) -> list[Re
 
 
 _LOOK: Final = Statement(
-    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, "
-    + _GRANT
-    + " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id IN ({list})"
+    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, {grant}"
+    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id IN ({list})",
+    grant=_GRANT,
 )
 
 
@@ -88,13 +88,15 @@ def _judged(row: Any, claim: Claim, won: dict[str, tuple[int, bytes]], now: int)
     return Redeemed(_grant(row[5:]), redeemed_at)
 
 
-_REDEEM: Final = (
-    "UPDATE ticket t SET redeemed_at = COALESCE(t.redeemed_at, %s), request_authenticator = c.authenticator"
+_REDEEM: Final = Statement(
+    "UPDATE ticket t SET redeemed_at = COALESCE(t.redeemed_at, ?), request_authenticator = c.authenticator"
     " FROM (SELECT id, gateway, decode(hex, 'hex') AS authenticator"
-    " FROM unnest(%s::text[], %s::text[], %s::text[]) AS u (id, gateway, hex)) c, access_grant g"
+    " FROM unnest(?::text[], ?::text[], ?::text[]) AS u (id, gateway, hex)) c, access_grant g"
     " WHERE t.id = c.id AND t.gateway = c.gateway AND g.id = t.grant_id"
-    " AND (t.request_authenticator = c.authenticator OR t.redeemed_at IS NULL AND t.expires_at >= %s AND g.ends_at > %s)"
-    " RETURNING t.id, c.authenticator, t.redeemed_at, " + _GRANT
+    " AND (t.request_authenticator = c.authenticator"
+    " OR t.redeemed_at IS NULL AND t.expires_at >= ? AND g.ends_at > ?)"
+    " RETURNING t.id, c.authenticator, t.redeemed_at, {grant}",
+    grant=_GRANT,
 )
 
 
@@ -102,7 +104,7 @@ def _redeem_at_once(connection: Connection, claims: Sequence[Claim], now: int) -
     """PostgreSQL: one UPDATE for all; the row's lock decides between nodes."""
     on = cursor(connection)
     columns = zip(*((claim.ticket, claim.gateway, claim.authenticator.hex()) for claim in sorted(claims)), strict=True)
-    on.execute(_REDEEM, (now, *map(text_array, columns), now, now))
+    on.execute(_REDEEM.of(connection), (now, *map(text_array, columns), now, now))
     won = {(row[0], bytes(row[1])): Redeemed(_grant(row[3:]), row[2]) for row in on.fetchall()}
     lost = {claim.ticket for claim in claims if (claim.ticket, claim.authenticator) not in won}
     rows = {}
@@ -115,9 +117,40 @@ def _redeem_at_once(connection: Connection, claims: Sequence[Claim], now: int) -
     ]
 
 
-def _grant(row: Any) -> Grant:
+def _grant(row: Sequence[Any]) -> Grant:
     """A grant from the columns of `_GRANT`; the limits are those of its start."""
-    person_device_site = row[1:8]
-    starts_at, ends_at, idle, down, up, total, interim = row[8:15]
+    name, person, device, site, gateway, plan, method, language, starts_at, ends_at, idle, down, up, total, interim = (
+        row
+    )
     limits = Limits(ends_at - starts_at, idle, down, up, total, interim)
-    return Grant(row[0], *person_device_site, starts_at, ends_at, limits)
+    return Grant(name, person, device, site, gateway, plan, method, language, starts_at, ends_at, limits)
+
+
+# -- devices -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unexpired:
+    """A device's grant that has not ended; `used` are the bytes that its person has used since it began."""
+
+    grant: Grant
+    used: int
+
+
+_RESUME: Final = Statement(
+    "SELECT a.key, {grant}, (SELECT COALESCE(SUM(s.down + s.up), 0) FROM session s"
+    " WHERE s.person_id = g.person_id AND s.started_at >= g.starts_at)"
+    " FROM {pairs} JOIN device d ON d.lookup = {unhex} JOIN access_grant g ON g.device_id = d.id"
+    " WHERE g.ends_at > ? ORDER BY g.starts_at",
+    grant=_GRANT,
+)
+
+
+def unexpired(connection: Connection, lookups: Sequence[bytes], now: int) -> list[list[Unexpired]]:
+    """The grants that devices, by their index (`Keys.device_index`), hold now, oldest first. Reads only."""
+    found: list[list[Unexpired]] = [[] for _ in lookups]
+    on = cursor(connection)
+    on.execute(_RESUME.of(connection), (listed(connection, (lookup.hex() for lookup in lookups)), now))
+    for row in on.fetchall():
+        found[int(row[0])].append(Unexpired(_grant(row[1:16]), int(row[16])))
+    return found

@@ -13,7 +13,7 @@ from hotspot.grant import Grant, Limits, Usage
 from hotspot.identity import Keys, PersonKind, new_id
 from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, attempts, ledger, people, redemption, sessions, vouchers
+from hotspot.store import Store, admission, attempts, ledger, people, redemption, vouchers
 from hotspot.store.redemption import Claim, Redeemed, Spent
 from hotspot.store.schema import consent, identity
 from hotspot.ticket import Ticket

@@ -14,7 +14,7 @@ from typing import Final
 
 from hotspot.errors import ConfigError
 from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
-from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway
+from hotspot.sites import Inventory, RadiusGateway
 
 from .packet import (
     HEADER,
@@ -72,7 +72,7 @@ class Clients:
         self.unusable: list[tuple[str, str]] = []
         """(gateway, why) for those whose secret this node does not have."""
         for gateway in inventory.gateway:
-            if not isinstance(gateway, CoovaChilliGateway | MikrotikGateway):
+            if not isinstance(gateway, RadiusGateway):
                 continue
             radius = gateway.radius
             try:

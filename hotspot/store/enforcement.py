@@ -5,7 +5,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from ..grant import exhausted, local_day
-from ..sites import CoovaChilliGateway, Inventory, MikrotikGateway, OpenndsGateway, Plan
+from ..sites import Inventory, OpenndsGateway, Plan, RadiusGateway
 from . import orders
 from .admission import usage
 from .orders import Channel
@@ -18,7 +18,7 @@ def channel_of(inventory: Inventory, gateway_id: str) -> Channel | None:
     gateway = inventory.find_gateway(gateway_id)
     if isinstance(gateway, OpenndsGateway):
         return Channel.AGENT
-    if isinstance(gateway, CoovaChilliGateway | MikrotikGateway) and gateway.radius.coa:
+    if isinstance(gateway, RadiusGateway) and gateway.radius.coa:
         return Channel.COA
     return None
 

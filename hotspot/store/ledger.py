@@ -73,7 +73,7 @@ def _entering(rows: str) -> Statement:
 
 
 _ENTER_EACH: Final = _entering(f"VALUES ({_MARKS})")
-_ENTER_ALL: Final = _entering("SELECT * FROM " + _UNNESTED)
+_ENTER_ALL: Final = _entering(f"SELECT * FROM {_UNNESTED}")  # noqa: S608 - names of ours
 
 
 def origins(connection: Connection, names: set[str]) -> dict[str, Origin]:

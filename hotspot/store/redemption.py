@@ -139,7 +139,7 @@ class Unexpired:
 
 _RESUME: Final = Statement(
     "SELECT a.key, {grant}, (SELECT COALESCE(SUM(s.down + s.up), 0) FROM session s"
-    " WHERE s.person_id = g.person_id AND s.started_at >= g.starts_at)"
+    " WHERE s.person_id = g.person_id AND (s.grant_id = g.id OR s.started_at >= g.starts_at))"
     " FROM {pairs} JOIN device d ON d.lookup = {unhex} JOIN access_grant g ON g.device_id = d.id"
     " WHERE g.ends_at > ? ORDER BY g.starts_at",
     grant=_GRANT,

@@ -2,7 +2,8 @@
 
 Gateways repeat records, lose them and send them out of order. `fold` therefore takes only maxima and minima of what
 the records say, so that every order and every repetition of the same records ends in the same session. Counters are
-64-bit; down and up are the client's view.
+64-bit; down and up are the client's view. What maxima would hide (a lost Start, a silence, counters that restarted) is
+kept beside them, for `hotspot.gaps` to tell.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +16,11 @@ SAME_START: Final = 30
 
 LARGEST: Final = 2**63 - 1
 """What a counter can hold in a database."""
+
+HEARD: Final = 900
+"""Seconds of one bit of `Session.heard`."""
+HEARD_BITS: Final = 63
+"""How many there are: what a database's signed integer has. They tell of the last 15 hours and 45 minutes."""
 
 
 class RecordKind(StrEnum):
@@ -48,6 +54,15 @@ class Record:
     def started_at(self) -> int:
         return self.at - self.seconds
 
+    @property
+    def bytes(self) -> int:
+        return min(self.down + self.up, LARGEST)
+
+    @property
+    def heard(self) -> int:
+        """The bit of `Session.heard` that says that there was a record in its quarter of an hour."""
+        return 1 << self.at // HEARD % HEARD_BITS
+
 
 @dataclass(frozen=True)
 class Session:
@@ -66,6 +81,14 @@ class Session:
     """When and why, as its gateway's Stop said."""
     presumed: tuple[int, str] | None = None
     """When and why we presumed its end (Accounting-On, silence). Any later record takes it back."""
+    start_seen: bool = False
+    """Whether there was a Start among its records."""
+    latest_start: int = 0
+    """The latest start that a record implies. Far from `started_at`, its count of time did not go with the clock."""
+    last_bytes: int = 0
+    """Bytes, down and up, in the newest record. Less than `bytes`, its counters went backwards."""
+    heard: int = 0
+    """In which quarters of an hour there were records: bit `at // HEARD % HEARD_BITS`. A hole is a silence."""
 
     @property
     def end(self) -> tuple[int, str] | None:
@@ -78,7 +101,7 @@ class Session:
 
     @property
     def bytes(self) -> int:
-        return self.down + self.up
+        return min(self.down + self.up, LARGEST)
 
 
 def belongs(session: Session, record: Record) -> bool:
@@ -107,16 +130,25 @@ def fold(session: Session | None, record: Record) -> Session:
             down=record.down,
             up=record.up,
             stopped=stop,
+            start_seen=record.kind is RecordKind.START,
+            latest_start=record.started_at,
+            last_bytes=record.bytes,
+            heard=record.heard,
         )
+    newest = max((session.last_at, session.last_bytes), (record.at, record.bytes))
     stops = [value for value in (session.stopped, stop) if value is not None]
     return replace(
         session,
         started_at=min(session.started_at, record.started_at),
-        last_at=max(session.last_at, record.at),
+        last_at=newest[0],
         seconds=max(session.seconds, record.seconds),
         down=max(session.down, record.down),
         up=max(session.up, record.up),
         stopped=max(stops, default=None),
+        start_seen=session.start_seen or record.kind is RecordKind.START,
+        latest_start=max(session.latest_start, record.started_at),
+        last_bytes=newest[1],
+        heard=session.heard | record.heard,
     )
 
 

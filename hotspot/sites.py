@@ -4,129 +4,42 @@
 every key to admins. All sizes, rates and times are exact integers inside: bytes, bit/s, seconds, UTC.
 """
 
-import re
 from datetime import date, datetime, time
-from ipaddress import IPv4Interface, IPv6Address, ip_address, ip_network
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from .errors import RequestError
-from .identity import parse_mac
-from .units import parse_duration, parse_hours, parse_rate, parse_size
+from .fields import (
+    Address,
+    BitsPerSecond,
+    Bytes,
+    CityRegion,
+    Endpoint,
+    Entry,
+    Hours,
+    Id,
+    Interface,
+    InterfaceName,
+    Mac,
+    Name,
+    Network,
+    Origin,
+    Region,
+    Seconds,
+    Secret,
+    SshAddress,
+    Ssid,
+    Timezone,
+    VillageRegion,
+    split_endpoint,
+)
 
 AdmitMethod = Literal["click-through", "voucher", "member"]
 SiteKind = Literal["park", "school", "clinic"]
 
 INDONESIA = ((-11.0, 6.5), (94.5, 141.5))
 """Latitudes and longitudes between which every Indonesian site lies, degrees WGS 84."""
-
-
-def _text(parse: Any) -> BeforeValidator:
-    def convert(value: object) -> Any:
-        if not isinstance(value, str):
-            raise ValueError("must be a text in quotes")  # noqa: TRY004 - pydantic reports ValueErrors
-        return parse(value)
-
-    return BeforeValidator(convert)
-
-
-def _mac(text: str) -> str:
-    try:
-        return parse_mac(text)
-    except RequestError as error:
-        raise ValueError(f"{text!r} is no MAC address; write it as '02:00:5e:aa:bb:01'") from error
-
-
-def _timezone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f"{name!r} is no time zone; use Asia/Jakarta, Asia/Pontianak, Asia/Makassar or Asia/Jayapura")
-    return name
-
-
-def _network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no network; write it as '10.20.1.0/28' ({error})") from error
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no IP address") from error
-
-
-def _interface(text: str) -> str:
-    interface = IPv4Interface(text)
-    if not 16 <= interface.network.prefixlen <= 29 or interface.ip == interface.network.network_address:
-        raise ValueError(f"{text!r}: give the AP's own address and a prefix of /16 to /29, like '10.210.0.1/24'")
-    return str(interface)
-
-
-def split_endpoint(text: str, default_port: int | None = None) -> tuple[str, int]:
-    """('10.20.1.2', 3799) from '10.20.1.2:3799', '[2001:db8::1]:3799' or, with a default port, an address alone."""
-    match = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?|([^:]+)(?::(\d{1,5}))?", text)
-    if match is None and default_port is not None and text.count(":") > 1:
-        return str(IPv6Address(text)), default_port
-    host = (match[1] or match[3]) if match else ""
-    port = int((match[2] or match[4]) or default_port or 0) if match else 0
-    if not host or not 0 < port < 65536:
-        raise ValueError(f"{text!r} is no address with a port; write it as '10.20.1.2:3799'")
-    return str(ip_address(host)), port
-
-
-def _endpoint(text: str) -> str:
-    split_endpoint(text)
-    return text
-
-
-def _ssh_address(text: str) -> str:
-    split_endpoint(text, 22)
-    return text
-
-
-def _secret(text: str) -> str:
-    if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", text) is None:
-        raise ValueError('a secret is never written here; name where it is kept: "env:NAME" or "file:/PATH"')
-    return text
-
-
-def _url(text: str) -> str:
-    if re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", text) is None:
-        raise ValueError(f"{text!r} must be a scheme and a host without a path, like 'https://wifi.example.go.id'")
-    return text
-
-
-def _ssid(text: str) -> str:
-    if not 1 <= len(text.encode()) <= 32 or not text.isprintable():
-        raise ValueError("an SSID has 1 to 32 bytes of printable text")
-    return text
-
-
-Bytes = Annotated[int, _text(parse_size), Field(gt=0, le=10**15)]
-BitsPerSecond = Annotated[int, _text(parse_rate), Field(ge=1000, le=10**12)]
-Seconds = Annotated[int, _text(parse_duration), Field(gt=0, le=366 * 86400)]
-Hours = Annotated[tuple[int, int], _text(parse_hours)]
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
-Mac = Annotated[str, _text(_mac)]
-Secret = Annotated[str, _text(_secret)]
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Ssid = Annotated[str, AfterValidator(_ssid)]
-Network = Annotated[str, _text(_network)]
-Address = Annotated[str, _text(_address)]
-Endpoint = Annotated[str, _text(_endpoint)]
-InterfaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,15}$")]
-CityRegion = Annotated[str, Field(pattern=r"^\d\d\.\d\d$")]
-VillageRegion = Annotated[str, Field(pattern=r"^\d\d\.\d\d\.\d\d\.\d{4}$")]
-
-
-class Entry(BaseModel):
-    """Every table of sites.toml: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Span(Entry):
@@ -153,7 +66,7 @@ class Span(Entry):
 class City(Entry):
     name: Name
     region: CityRegion
-    timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Jakarta"
+    timezone: Timezone = "Asia/Jakarta"
     operator: Name
     sla: Annotated[float, Field(strict=True, ge=0, le=100)] = 95.0
 
@@ -163,7 +76,7 @@ class City(Entry):
 
 
 class PortalSection(Entry):
-    url: Annotated[str, _text(_url)]
+    url: Origin
     addresses: tuple[Address, ...] = ()
     """Its IPv4 addresses as guests reach them; an access point that runs openNDS lets these through before a login."""
     resolvers: tuple[Address, ...] = ()
@@ -227,9 +140,16 @@ class _Gateway(Span):
     name: Name | None = None
 
 
-class CoovaChilliGateway(_Gateway):
-    nas: Literal["coovachilli"]
+class RadiusGateway(_Gateway):
+    """A gateway that asks us over RADIUS whom to let in, and how far."""
+
     radius: RadiusClient
+    roles: dict[Id, Name] = Field(default_factory=dict)
+    """The gateway's own names for what the people of a plan may do, by the plan's id."""
+
+
+class CoovaChilliGateway(RadiusGateway):
+    nas: Literal["coovachilli", "uspot"]
     uam_secret: Secret
     uamserver: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
     """The URL exactly as the gateway has it, where it differs from `<portal.url>/g/<id>`."""
@@ -246,12 +166,40 @@ class OpenndsGateway(_Gateway):
     """The access point that runs it; the controller writes its configuration there."""
 
 
-class MikrotikGateway(_Gateway):
+class MikrotikGateway(RadiusGateway):
     nas: Literal["mikrotik"]
-    radius: RadiusClient
 
 
-Gateway = Annotated[CoovaChilliGateway | OpenndsGateway | MikrotikGateway, Field(discriminator="nas")]
+class ArubaGateway(RadiusGateway):
+    nas: Literal["aruba"]
+    login_role: Name | None = None
+    """Its role of devices that have not logged in, whose captive portal profile takes the URL from RADIUS."""
+
+
+class CiscoGateway(RadiusGateway):
+    nas: Literal["cisco"]
+    login_role: Name | None = None
+    """Its ACL that says which traffic of devices that have not logged in goes to the portal."""
+
+
+class RuckusGateway(RadiusGateway):
+    nas: Literal["ruckus"]
+
+
+class GenericGateway(RadiusGateway):
+    nas: Literal["generic"]
+
+
+Gateway = Annotated[
+    CoovaChilliGateway
+    | OpenndsGateway
+    | MikrotikGateway
+    | ArubaGateway
+    | CiscoGateway
+    | RuckusGateway
+    | GenericGateway,
+    Field(discriminator="nas"),
+]
 
 
 class Radio(Entry):
@@ -270,7 +218,7 @@ class DebianAccessPoint(Entry):
     bridge: Annotated[bool, Field(strict=True)] = False
     """Whether the uplink joins the guests' bridge: their gateway stands behind it, not on this access point."""
     radio: Radio | None = None
-    network: Annotated[str, _text(_interface)] = "10.210.0.1/22"
+    network: Interface = "10.210.0.1/22"
     """The guests' network with the AP's own address in it."""
 
     @model_validator(mode="after")
@@ -285,7 +233,7 @@ class DebianAccessPoint(Entry):
 class AccessPoint(Span):
     id: Id
     mac: Mac
-    address: Annotated[str, _text(_ssh_address)]
+    address: SshAddress
     kind: Literal["debian"]
     gateway: Id
     ssid: Ssid | None = None
@@ -315,7 +263,7 @@ class Site(Span):
     region: VillageRegion
     location: Annotated[tuple[float, float], AfterValidator(_location)]
     since: date
-    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+    timezone: Timezone | None = None
     plan: Id
     admit: Annotated[tuple[AdmitMethod, ...], Field(min_length=1)]
     sla: Annotated[float, Field(strict=True, ge=0, le=100)] | None = None
@@ -338,7 +286,7 @@ class Inventory(Entry):
     plans: Annotated[dict[Id, Plan], Field(min_length=1)]
     gateway: tuple[Gateway, ...] = ()
     site: tuple[Site, ...] = ()
-    regions: dict[Annotated[str, Field(pattern=r"^\d\d(\.\d\d(\.\d\d(\.\d{4})?)?)?$")], Name] = {}
+    regions: dict[Region, Name] = Field(default_factory=dict)
     """Names of region codes (Kemendagri), for reports."""
 
     def find_gateway(self, gateway_id: str) -> Gateway | None:

@@ -11,8 +11,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from hotspot.fields import Entry
 from hotspot.inventory import load
-from hotspot.sites import Entry, Inventory, Site
+from hotspot.sites import Inventory, Site
 
 from .period import Period
 from .spans import Window, clip, daily, intersect

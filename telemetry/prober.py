@@ -19,7 +19,8 @@ from typing import Final
 import structlog
 
 from hotspot.errors import ConfigError, PeerError
-from hotspot.sites import Inventory, ProbeSection, split_endpoint
+from hotspot.fields import split_endpoint
+from hotspot.sites import Inventory, ProbeSection
 from hotspot.store import Store, observed
 from hotspot.store.revisions import Following
 

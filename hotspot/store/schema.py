@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 _NAMES = {
@@ -193,6 +194,11 @@ session = Table(
     Column("presumed_at", _Time),
     Column("presumed_cause", _Name),
     Column("ended_at", _Time),
+    # What hotspot.gaps tells by (hotspot.session.Session): or, max, of the newest record, bitwise or.
+    Column("start_seen", Boolean, nullable=False, server_default=false()),
+    Column("latest_start", _Time, nullable=False, server_default="0"),
+    Column("last_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("heard", BigInteger, nullable=False, server_default="0"),
     # Without our Class (ticket_id ''), the derived start tells incarnations apart; with it, it is always 0.
     UniqueConstraint("gateway", "acct_session_id", "device_id", "ticket_id", "incarnation"),
     Index("ix_session_person_id_last_at", "person_id", "last_at"),

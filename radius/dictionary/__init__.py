@@ -1,5 +1,6 @@
 """The dictionary: attribute names to numbers and wire formats, read by pyrad from the files beside this one."""
 
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -9,6 +10,17 @@ from pyrad.dictionary import Dictionary
 
 _VENDOR_SPECIFIC: Final = 26
 _LONGEST: Final = 253
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """What the dictionary says of one attribute number."""
+
+    name: str
+    kind: str
+    """Its wire format in pyrad's words: string, octets, integer, date, ipaddr, ipv6addr, ipv6prefix."""
+    tagged: bool
+    """Whether its first byte may be a tag that ties it to others (RFC 2868 section 3)."""
 
 
 @cache
@@ -22,6 +34,23 @@ def number(name: str) -> tuple[int, int]:
     attribute = _dictionary()[name]
     vendor = _dictionary().vendors.GetForward(attribute.vendor) if attribute.vendor else 0
     return int(vendor), int(attribute.code)
+
+
+def attribute(vendor: int, code: int) -> Attribute | None:
+    """What stands for a number inside a packet; vendor 0 is the RFCs'. None for a number no file has."""
+    return _attributes().get((vendor, code))
+
+
+@cache
+def _attributes() -> dict[tuple[int, int], Attribute]:
+    found = _dictionary().attributes.items()
+    return {number(name): Attribute(name, str(entry.type), bool(entry.has_tag)) for name, entry in found}
+
+
+def vendor_name(vendor: int) -> str | None:
+    """The name of a vendor (IANA private enterprise number), None where no file has it."""
+    vendors = _dictionary().vendors
+    return str(vendors.GetBackward(vendor)) if vendors.HasBackward(vendor) else None
 
 
 @cache

@@ -1,0 +1,130 @@
+"""The kinds of values that stand in sites.toml, and what every table of it has in common.
+
+Sizes, rates and times are exact integers inside: bytes, bit/s, seconds. Every fault says how to write it instead.
+"""
+
+import re
+from ipaddress import IPv4Interface, IPv6Address, ip_address, ip_network
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from .errors import RequestError
+from .identity import parse_mac
+from .units import parse_duration, parse_hours, parse_rate, parse_size
+
+
+def text_as(parse: Any) -> BeforeValidator:
+    """Turns a text, and nothing else, into a value; `parse` raises ValueError."""
+
+    def convert(value: object) -> Any:
+        if not isinstance(value, str):
+            raise ValueError("must be a text in quotes")  # noqa: TRY004 - pydantic reports ValueErrors
+        return parse(value)
+
+    return BeforeValidator(convert)
+
+
+def _mac(text: str) -> str:
+    try:
+        return parse_mac(text)
+    except RequestError as error:
+        raise ValueError(f"{text!r} is no MAC address; write it as '02:00:5e:aa:bb:01'") from error
+
+
+def _timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is no time zone; use Asia/Jakarta, Asia/Pontianak, Asia/Makassar or Asia/Jayapura")
+    return name
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no network; write it as '10.20.1.0/28' ({error})") from error
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no IP address") from error
+
+
+def _interface(text: str) -> str:
+    interface = IPv4Interface(text)
+    if not 16 <= interface.network.prefixlen <= 29 or interface.ip == interface.network.network_address:
+        raise ValueError(f"{text!r}: give the AP's own address and a prefix of /16 to /29, like '10.210.0.1/24'")
+    return str(interface)
+
+
+def split_endpoint(text: str, default_port: int | None = None) -> tuple[str, int]:
+    """('10.20.1.2', 3799) from '10.20.1.2:3799', '[2001:db8::1]:3799' or, with a default port, an address alone."""
+    match = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?|([^:]+)(?::(\d{1,5}))?", text)
+    if match is None and default_port is not None and text.count(":") > 1:
+        return str(IPv6Address(text)), default_port
+    host = (match[1] or match[3]) if match else ""
+    port = int((match[2] or match[4]) or default_port or 0) if match else 0
+    if not host or not 0 < port < 65536:
+        raise ValueError(f"{text!r} is no address with a port; write it as '10.20.1.2:3799'")
+    return str(ip_address(host)), port
+
+
+def _endpoint(text: str) -> str:
+    split_endpoint(text)
+    return text
+
+
+def _ssh_address(text: str) -> str:
+    split_endpoint(text, 22)
+    return text
+
+
+def _secret(text: str) -> str:
+    if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", text) is None:
+        raise ValueError('a secret is never written here; name where it is kept: "env:NAME" or "file:/PATH"')
+    return text
+
+
+def _origin(text: str) -> str:
+    if re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", text) is None:
+        raise ValueError(f"{text!r} must be a scheme and a host without a path, like 'https://wifi.example.go.id'")
+    return text
+
+
+def _ssid(text: str) -> str:
+    if not 1 <= len(text.encode()) <= 32 or not text.isprintable():
+        raise ValueError("an SSID has 1 to 32 bytes of printable text")
+    return text
+
+
+Bytes = Annotated[int, text_as(parse_size), Field(gt=0, le=10**15)]
+BitsPerSecond = Annotated[int, text_as(parse_rate), Field(ge=1000, le=10**12)]
+Seconds = Annotated[int, text_as(parse_duration), Field(gt=0, le=366 * 86400)]
+Hours = Annotated[tuple[int, int], text_as(parse_hours)]
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Mac = Annotated[str, text_as(_mac)]
+Secret = Annotated[str, text_as(_secret)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Ssid = Annotated[str, AfterValidator(_ssid)]
+Timezone = Annotated[str, AfterValidator(_timezone)]
+Origin = Annotated[str, text_as(_origin)]
+"""A scheme and a host without a path."""
+Network = Annotated[str, text_as(_network)]
+Address = Annotated[str, text_as(_address)]
+Endpoint = Annotated[str, text_as(_endpoint)]
+SshAddress = Annotated[str, text_as(_ssh_address)]
+Interface = Annotated[str, text_as(_interface)]
+"""An access point's own IPv4 address with its prefix."""
+InterfaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,15}$")]
+Region = Annotated[str, Field(pattern=r"^\d\d(\.\d\d(\.\d\d(\.\d{4})?)?)?$")]
+CityRegion = Annotated[str, Field(pattern=r"^\d\d\.\d\d$")]
+VillageRegion = Annotated[str, Field(pattern=r"^\d\d\.\d\d\.\d\d\.\d{4}$")]
+
+
+class Entry(BaseModel):
+    """Every table of sites.toml: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

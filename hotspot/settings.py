@@ -19,6 +19,7 @@ from .inventory import dotted
 from .sites import Inventory, RadiusGateway
 from .toml_lines import Lines
 from .toml_lines import Path as TomlPath
+from .units import format_size, parse_size
 
 ENV_FILE = "hotspot.env"
 MASTER_KEY = "HOTSPOT_MASTER_KEY"
@@ -68,6 +69,8 @@ class Settings:
     radius_auth_listen: tuple[str, int]
     radius_acct_listen: tuple[str, int]
     radius_workers: int
+    radius_journal: int
+    """Bytes that the journal may grow to while the store is away."""
     telemetry_listen: tuple[str, int]
 
     @classmethod
@@ -89,6 +92,15 @@ class Settings:
                 raise ConfigError(f"{name}: {text!r} is not a number between 1 and 64")
             return int(text)
 
+        def size(name: str, default: str, least: int) -> int:
+            try:
+                value = parse_size(values.get(name) or default)
+            except ValueError as error:
+                raise ConfigError(f"{name}: {error}") from error
+            if value < least:
+                raise ConfigError(f"{name}: {format_size(value)} is too small; give it {format_size(least)} or more")
+            return value
+
         certificate, key = values.get("HOTSPOT_PORTAL_TLS_CERT"), values.get("HOTSPOT_PORTAL_TLS_KEY")
         if bool(certificate) != bool(key):
             raise ConfigError("HOTSPOT_PORTAL_TLS_CERT and HOTSPOT_PORTAL_TLS_KEY go together; set both or neither")
@@ -103,6 +115,7 @@ class Settings:
             radius_auth_listen=listen("HOTSPOT_RADIUS_AUTH_LISTEN", "0.0.0.0:1812"),
             radius_acct_listen=listen("HOTSPOT_RADIUS_ACCT_LISTEN", "0.0.0.0:1813"),
             radius_workers=number("HOTSPOT_RADIUS_WORKERS", min(len(os.sched_getaffinity(0)), 16)),
+            radius_journal=size("HOTSPOT_RADIUS_JOURNAL", "1 GB", 64 * 10**6),
             telemetry_listen=listen("HOTSPOT_TELEMETRY_LISTEN", "127.0.0.1:8090"),
         )
 
@@ -142,6 +155,11 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
             for key in ("uam_secret", "fas_key", "agent_key")
             if isinstance(value := getattr(gateway, key, None), str)
         ]
+    for i, network in enumerate(inventory.ssid):
+        if network.passphrase:
+            found.append((("ssid", i, "passphrase"), network.passphrase))
+        if network.radius:
+            found.append((("ssid", i, "radius", "secret"), network.radius.secret))
     if inventory.controller.key:
         found.append((("controller", "key"), inventory.controller.key))
     return found

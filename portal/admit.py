@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
-from hotspot.identity import Keys, new_id
+from hotspot.identity import Keys
 from hotspot.nas import coovachilli, opennds
 from hotspot.nas.arrival import Arrival
 from hotspot.settings import Settings
@@ -153,7 +153,7 @@ def _is_our_router(inventory: Inventory, gateway: OpenndsGateway, address: str) 
     placed = inventory.find_ap(gateway.ap) if gateway.ap else None
     if placed is None:
         return host.is_private  # configured by hand: we do not know its network
-    return str(host) == placed[1].debian.network.partition("/")[0]
+    return str(host) == inventory.wifi_of(*placed).network.partition("/")[0]
 
 
 def next_hops(inventory: Inventory, arrival: Arrival) -> list[str]:

@@ -22,6 +22,8 @@ from .journal import Cipher, Damage, Frame, Torn
 
 log = structlog.get_logger("radius")
 
+FOLDER: Final = "journal"
+"""In the state folder."""
 FILE_SIZE: Final = 4 * 2**20
 """Bytes after which a file is left to whoever applies it, and a new one begun."""
 _PAUSE: Final = 1.0

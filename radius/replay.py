@@ -21,12 +21,15 @@ from sqlalchemy import Connection
 from hotspot.errors import HotspotError, StoreError
 from hotspot.identity import Keys
 from hotspot.sites import Inventory
-from hotspot.store import Store, journal
+from hotspot.store import Store, journal, redemption
+from hotspot.store.redemption import Spent
 
 from . import backlog
+from .alone import is_fresh
 from .backlog import Found
 from .bookkeeping import enter
 from .journal import Batch, Frame
+from .memory import Redemptions
 
 log = structlog.get_logger("radius")
 
@@ -41,6 +44,8 @@ class Replay:
     def __init__(self, folder: Path, store: Store, keys: Keys, inventory: Callable[[], Inventory]):
         self._folder, self._store, self._keys, self._inventory = folder, store, keys, inventory
         self._key = keys.derive("journal")
+        self._redemptions = Redemptions(folder, self._key)
+        self._told: set[str] = set()
         self._said = ""
 
     def run(self, stop: threading.Event) -> None:
@@ -64,8 +69,26 @@ class Replay:
                     break
                 total += self._file(backlog.look(path, self._key), stop)
             if mine:
+                self._redeem()
                 backlog.tidy(self._folder, time.time())
         return total
+
+    def _redeem(self) -> None:
+        """Tells the store which tickets were redeemed without it, and when. It may find one spent: at another node.
+
+        A redemption is remembered until its ticket has expired: a worker may still believe that the store is away.
+        """
+        for found in self._redemptions.all():
+            if found.claim.ticket not in self._told:
+                with self._store.core.write() as connection:
+                    [result] = redemption.redeem(connection, [found.claim], found.at)
+                if isinstance(result, Spent):
+                    log.warning("redeemed while the store was away", gateway=found.claim.gateway, found=result.code)
+                self._told.add(found.claim.ticket)
+            if is_fresh(found.claim.ticket, int(time.time())):
+                continue
+            self._redemptions.forget(found.claim.ticket)
+            self._told.discard(found.claim.ticket)
 
     def _file(self, found: Found, stop: threading.Event) -> int:
         with self._store.core.read() as connection:

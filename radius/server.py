@@ -3,7 +3,7 @@
 One worker process for each core, on one port (SO_REUSEPORT): the kernel gives all that one source address and port
 sends to one worker, so that its memory of replies is whole. The parent opens the sockets and keeps them open: what is
 sent while a dead worker is replaced waits for the next one. It does nothing else: no thread and no connection of its
-own is there when it forks again. One more child carries the orders.
+own is there when it forks again. Two more children carry the orders and apply the journal.
 """
 
 import ctypes
@@ -22,12 +22,18 @@ from typing import Final
 import structlog
 
 from hotspot.errors import HotspotError, PeerError
+from hotspot.identity import Keys
 from hotspot.service import announce
 from hotspot.settings import Settings
+from hotspot.store import Store
 from hotspot.store.keyed import open_keyed
+from hotspot.store.revisions import Following, Revision
 
+from .backlog import FOLDER
+from .memory import recall
 from .orders import Sender
 from .packet import LONGEST
+from .replay import Replay
 from .service import Datagram, Service
 
 log = structlog.get_logger("radius")
@@ -95,6 +101,7 @@ def serve(service: Service, sockets: list[socket.socket], stop: threading.Event)
         for index, sock in enumerate(sockets):
             selector.register(sock, selectors.EVENT_READ, index)
         while not stop.is_set():
+            service.tend()
             for key, _ in selector.select(timeout=0.5):
                 batch = _drain(sockets[key.data], key.data)
                 if batch:
@@ -109,12 +116,26 @@ def _send(sockets: list[socket.socket], answers: list[Datagram]) -> None:
             log.warning("answer not sent", error=str(error))
 
 
+def _open(settings: Settings) -> tuple[Store, Keys, Revision | None]:
+    """The store and its keys; with the revision that this node knew last where the store is away."""
+    try:
+        return *open_keyed(settings), None
+    except PeerError as error:
+        keys = settings.keys()
+        last = recall(settings.state / FOLDER, keys.derive("journal"))
+        if last is None:
+            raise
+        log.error("store away", error=str(error), revision=last.number)
+        return Store.open(settings, migrate=False), keys, last
+
+
 def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Event) -> None:
     """A worker: authentication and accounting."""
     with ExitStack() as resources:
-        store, keys = open_keyed(settings)
+        store, keys, last = _open(settings)
         resources.callback(store.close)
-        service = Service(settings, store, keys)
+        service = Service(settings, store, keys, last)
+        resources.callback(service.close)
         service.clients()
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again and again
@@ -123,13 +144,29 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         log.info("stopped", dropped=dict(service.endpoint.dropped))
 
 
+def _when_there(settings: Settings, body: Callable[[Store, Keys], None], stop: threading.Event) -> None:
+    """Runs a body that is nothing without the store, once it is there."""
+    while not stop.is_set():
+        try:
+            store, keys = open_keyed(settings)
+        except PeerError:
+            stop.wait(1)
+            continue
+        try:
+            body(store, keys)
+        finally:
+            store.close()
+
+
 def _carry(settings: Settings, stop: threading.Event) -> None:
     """The carrier of orders."""
-    store, keys = open_keyed(settings)
-    try:
-        Sender(settings, store, keys, Service(settings, store, keys).inventory).run(stop)
-    finally:
-        store.close()
+    _when_there(settings, lambda store, keys: Sender(settings, store, keys, Following(store).inventory).run(stop), stop)
+
+
+def _replay(settings: Settings, stop: threading.Event) -> None:
+    """What applies the journal."""
+    folder = settings.state / FOLDER
+    _when_there(settings, lambda store, keys: Replay(folder, store, keys, Following(store).inventory).run(stop), stop)
 
 
 def _fork(body: Callable[[threading.Event], None], stop: threading.Event) -> int:
@@ -172,10 +209,12 @@ def _watch(bodies: list[Callable[[threading.Event], None]], stop: threading.Even
 
 def main(settings: Settings, stop: threading.Event) -> None:
     """The radius service: authentication, accounting, orders."""
-    store, keys = open_keyed(settings)
+    store, keys, last = _open(settings)
+    service = Service(settings, store, keys, last)
     try:
-        Service(settings, store, keys).clients()
+        service.clients()
     finally:
+        service.close()
         store.close()
     count = settings.radius_workers
     with ExitStack() as resources:
@@ -188,4 +227,4 @@ def main(settings: Settings, stop: threading.Event) -> None:
         ]
         ports = [f"{host}:{port}/udp" for host, port in (sock.getsockname()[:2] for sock in (auth[0], acct[0]))]
         announce("radius", f"{ports[0]} (authentication), {ports[1]} (accounting)")
-        _watch([*bodies, partial(_carry, settings)], stop)
+        _watch([*bodies, partial(_carry, settings), partial(_replay, settings)], stop)

@@ -7,25 +7,28 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection
 
 from hotspot.catalogue import Catalogue, load
 from hotspot.errors import PeerError, RequestError, StoreError
 from hotspot.identity import Keys
 from hotspot.settings import Settings
 from hotspot.sites import Inventory, Site
-from hotspot.store import Store, ledger, people, redemption, sessions
-from hotspot.store.enforcement import enforce
-from hotspot.store.ledger import Origin
+from hotspot.store import Store, people, redemption
 from hotspot.store.readmission import readmit
 from hotspot.store.redemption import Redeemed
 from hotspot.store.revisions import Following, Revision
 
-from . import access, accounting
+from . import access, accounting, alone
 from .access import Login, Refusal, Station
 from .accounting import Heard, Restart
+from .alone import Redemption
+from .backlog import FOLDER, Journal
+from .bookkeeping import enter
 from .endpoint import Clients, Endpoint, Request, Source
+from .journal import Batch
+from .memory import Redemptions, remember
 from .packet import Code
+from .presence import Presence
 
 log = structlog.get_logger("radius")
 
@@ -34,6 +37,8 @@ Datagram = tuple[bytes, Source, int]
 
 
 _ACCESS_REQUEST: Final = int(Code.ACCESS_REQUEST)
+_COMPLAIN: Final = 10.0
+"""Seconds between two lines of the log that say that nothing is acknowledged."""
 _LOOK_AGAIN: Final = 5.0
 """Seconds after which a missing secret is asked for again."""
 
@@ -68,15 +73,21 @@ class Places:
 class Service:
     """One process's RADIUS. `handle` is its whole interface."""
 
-    def __init__(self, settings: Settings, store: Store, keys: Keys):
+    def __init__(self, settings: Settings, store: Store, keys: Keys, last: Revision | None = None):
+        """`last` is the revision that this node knew last, where the store is away already."""
         self._settings = settings
         self._store = store
         self._keys = keys
         self._ticket_key = keys.derive("ticket")
-        self._following = Following(store)
+        self._folder, self._journal_key = settings.state / FOLDER, keys.derive("journal")
+        self._journal = Journal(self._folder, self._journal_key, settings.radius_journal)
+        self._redemptions = Redemptions(self._folder, self._journal_key)
+        self._presence = Presence(store, keys, there=last is None)
+        self._following = Following(store, last, lambda: self._presence.there)
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
         self._places = Places(())
+        self._complained_at = float("-inf")
         self.endpoint = Endpoint()
 
     def clients(self) -> Clients:
@@ -88,15 +99,31 @@ class Service:
         made = _Made(revision.number, Clients(revision.inventory, self._settings.secret), time.monotonic())
         if known is None or known.revision != made.revision or known.clients.unusable != made.clients.unusable:
             _report(revision, made.clients)
+            self._remember(revision)
         self._clients = made
         self._places = Places(revision.inventory.site)
         return made.clients
 
+    def _remember(self, revision: Revision) -> None:
+        try:
+            remember(self._folder, self._journal_key, revision)
+        except OSError as error:
+            log.error("the inventory cannot be kept for the time while the store is away", error=str(error))
+
     def inventory(self) -> Inventory:
         return self._following.inventory()
 
+    def tend(self) -> None:
+        """Between batches: once the store is there, the journal is left to whoever applies it."""
+        if self._presence.there:
+            self._journal.close()
+
+    def close(self) -> None:
+        self._presence.close()
+        self._journal.close()
+
     def handle(self, batch: Iterable[Datagram], now: int) -> list[Datagram]:
-        """The answers to a batch. What it acknowledges is durable; while the store is away nobody is answered."""
+        """The answers to a batch. What it acknowledges is durable: in the store, or in the journal while it is away."""
         clients = self.clients()
         endpoint = self.endpoint
         endpoint.forget(now)
@@ -129,7 +156,7 @@ class Service:
         try:
             return work(requests, now)
         except PeerError as error:
-            log.error("store away", error=str(error), unanswered=len(requests))
+            self._unanswered(len(requests), error)
             return {}
         except (StoreError, ValueError) as error:
             if len(requests) > 1:
@@ -139,8 +166,38 @@ class Service:
             log.error("unanswerable", gateway=requests[0].client.gateway, error=str(error))
             return {}
 
+    def _unanswered(self, count: int, error: PeerError) -> None:
+        self.endpoint.dropped["not-durable"] += count
+        if time.monotonic() - self._complained_at >= _COMPLAIN:
+            self._complained_at = time.monotonic()
+            log.error("not acknowledged", error=str(error), requests=self.endpoint.dropped["not-durable"])
+
     def _access(self, requests: list[Request], now: int) -> dict[int, bytes]:
         """Each request's reply, by its position."""
+        if self._presence.there:
+            try:
+                return self._asked(requests, now)
+            except PeerError as error:
+                self._presence.lost(error)
+        return {i: self._alone(request, now) for i, request in enumerate(requests)}
+
+    def _alone(self, request: Request, now: int) -> bytes:
+        """The reply that needs no store: a fresh ticket is worth something where the city wants it."""
+        match access.read(request, self._ticket_key):
+            case Login() as login:
+                found = self._redemptions.find(login.claim.ticket)
+                worth = alone.admit(login, self.inventory(), self._site_of(request), found.at if found else now)
+                if isinstance(worth, Refusal):
+                    return self._refused(worth)
+                if (found or self._redemptions.keep(Redemption(login.claim, now))).claim != login.claim:
+                    return self._refused(Refusal("ticket-spent", request))
+                return access.accept(login, worth)
+            case Refusal() as refusal:
+                return self._refused(refusal)
+            case _:
+                return self._refused(Refusal("store-away", request))
+
+    def _asked(self, requests: list[Request], now: int) -> dict[int, bytes]:
         replies: dict[int, bytes] = {}
         logins: list[tuple[int, Login]] = []
         stations: list[tuple[int, Station]] = []
@@ -225,21 +282,21 @@ class Service:
             elif isinstance(report, Restart):
                 restarts.append(report)
             replies[i] = request.reply(Code.ACCOUNTING_RESPONSE)
-        with self._store.core.write() as connection:
-            known = ledger.origins(connection, {report.ticket for report in heard if report.ticket})
-            records = [report.record(self._device(connection, report, known, now)) for report in heard]
-            touched = ledger.apply(connection, records, known)
-            for restart in restarts:
-                sessions.presume(connection, restart.gateway, restart.at, restart.cause)
-            enforce(connection, self.inventory(), {origin.person for origin in touched.values() if origin}, now)
+        self._keep(heard, restarts, now)
         return replies
 
-    def _device(self, connection: Connection, report: Heard, known: dict[str, Origin], now: int) -> str:
-        """The id of a record's device; that of its grant where the gateway sees the same address."""
-        origin = known.get(report.ticket or "")
-        if origin is not None and origin.lookup == self._keys.device_index(report.mac):
-            return origin.device
-        return people.see_device(connection, self._keys, report.mac, now)
+    def _keep(self, heard: list[Heard], restarts: list[Restart], now: int) -> None:
+        """Makes durable what was reported. PeerError where neither the store nor the journal takes it."""
+        if self._presence.there:
+            try:
+                with self._store.core.write() as connection:
+                    enter(connection, self._keys, self.inventory(), heard, restarts, now)
+            except PeerError as error:
+                self._presence.lost(error)
+            else:
+                return
+        if heard or restarts:
+            self._journal.append(Batch.of(now, heard, restarts).encode())
 
 
 def _report(revision: Revision, clients: Clients) -> None:

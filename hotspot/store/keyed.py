@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from ..errors import ConfigError, HotspotError
 from ..identity import Keys
 from ..settings import MASTER_KEY, Settings
-from .engine import Store
+from .engine import Store, migrate_database
 from .portable import upsert
 from .schema import meta
 
@@ -33,8 +33,8 @@ def open_keyed(settings: Settings) -> tuple[Store, Keys]:
 
 
 def confirm(store: Store, keys: Keys) -> None:
-    """That an open store, which was away, is of these keys and this version, and can be written. Errors as `open_keyed`."""
-    store.migrate()
+    """That a store which was away is of these keys and this version, and can be written. Errors as `open_keyed`."""
+    migrate_database(store.core)
     _check(store, keys)
     with store.core.write() as connection:
         row = {"name": _SEEN, "value": os.urandom(8)}  # a changed row, so that something is written for sure

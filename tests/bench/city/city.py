@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 from hotspot import ticket
 from hotspot.gaps import gaps
 from hotspot.identity import Keys, PersonKind, is_randomised, new_id
-from hotspot.store import Store, admission, schema, sessions
+from hotspot.store import Store, admission, ledger, schema, sessions
 from tests.node import Node
 
 from . import nas
@@ -109,8 +109,9 @@ class World:
     def _grant(self, visit: Visit, device: str, now: int) -> dict[str, Any]:
         return {
             "id": new_id(), "person_id": self.persons[visit.person], "device_id": device,
-            "site": f"site-{visit.gateway.site}", "gateway": visit.gateway.id, "plan": "umum", "method": "click-through",
-            "language": "id", "revision": 1, "starts_at": self.dawn + visit.start, "ends_at": now + DAY,
+            "site": f"site-{visit.gateway.site}", "gateway": visit.gateway.id, "plan": "umum",
+            "method": "click-through", "language": "id", "revision": 1,
+            "starts_at": self.dawn + visit.start, "ends_at": now + DAY,
             "idle": 900, "down": None, "up": None, "total": None, "interim": 900,
         }  # fmt: skip
 
@@ -138,14 +139,14 @@ class World:
             (gateway.back, -1 - gateway.index, None, None) for gateway in self.day.gateways if gateway.back is not None
         ]
         logins: dict[int, Message] = {}
-        for at, order, visit, report in sorted(timeline, key=lambda entry: entry[:2]):
-            if visit is None:
+        for at, order, whose, report in sorted(timeline, key=lambda entry: entry[:2]):
+            if whose is None:
                 yield self._restart(-1 - order, at, secrets)
             elif report is None:
-                logins[visit.index] = self._login(visit, secrets)
-                yield logins[visit.index]
+                logins[whose.index] = self._login(whose, secrets)
+                yield logins[whose.index]
             else:
-                yield self._accounting(visit, report, logins[visit.index], secrets)
+                yield self._accounting(whose, report, logins[whose.index], secrets)
 
     def _login(self, visit: Visit, secrets: dict[int, tuple[str, bytes]]) -> Message:
         name, secret = self.tickets[visit.index], secrets[visit.gateway.index][1]
@@ -238,7 +239,7 @@ class World:
             ).all()
         found = {
             (row.gateway, row.acct_session_id, macs[row.lookup], row.started_at - self.dawn): {
-                str(gap.kind) for gap in gaps(sessions.session_of(row), patience=3 * INTERIM)
+                str(gap.kind) for gap in gaps(ledger.session_of(row), patience=3 * INTERIM)
             }
             for row in rows
         }

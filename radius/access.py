@@ -1,11 +1,13 @@
 """Access-Request: what is asked, and the answers. Pure decisions; `radius.service` asks the store in between."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from hotspot import ticket
 from hotspot.errors import RequestError
-from hotspot.grant import SHORTEST_SESSION, Grant
+from hotspot.grant import SHORTEST_SESSION, Grant, Limits
 from hotspot.identity import parse_mac
+from hotspot.nas import RadiusDialect
 from hotspot.store.redemption import Claim, Redeemed
 
 from .accounting import station
@@ -87,9 +89,18 @@ def resume(request: Request, grant: Grant, used: int, now: int) -> bytes:
 
 
 def _accepted(request: Request, grant: Grant, at: int, total: int | None, name: str) -> bytes:
-    limits = replace(grant.limits, session=max(SHORTEST_SESSION, grant.ends_at - at), total=total)
-    body = b"".join([encode(name, value) for name, value in request.client.dialect.accept(limits)])
+    left, limits = max(SHORTEST_SESSION, grant.ends_at - at), grant.limits
+    body = _encoded(request.client.dialect, left, limits.idle, limits.down, limits.up, total, limits.interim)
     return request.reply(Code.ACCESS_ACCEPT, body + encode("Class", name.encode()))
+
+
+@lru_cache(maxsize=8192)
+def _encoded(
+    dialect: RadiusDialect, session: int, idle: int, down: int | None, up: int | None, total: int | None, interim: int
+) -> bytes:
+    """Limits as one kind of gateway understands them. People of one plan who come in at once share them."""
+    limits = Limits(session, idle, down, up, total, interim)
+    return b"".join([encode(name, value) for name, value in dialect.accept(limits)])
 
 
 def reject(request: Request, message: str) -> bytes:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import Any, Final
 
 from hotspot.errors import ConfigError
 from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
@@ -56,6 +56,8 @@ class Request:
     source: Source
     local: int
     """Which of our sockets it came to: an index that the shell chose."""
+    memory: list[Any] = field(default_factory=list, repr=False)
+    """Where the endpoint remembers its answer."""
 
     def reply(self, code: Code, body: bytes = b"") -> bytes:
         """Access replies are always signed; Accounting-Responses where the request was."""
@@ -103,7 +105,8 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
-        self._replies: dict[tuple[Source, bytes], tuple[int, bytes | None]] = {}
+        self._replies: dict[tuple[Source, bytes], list[Any]] = {}
+        """When each came and, once it is known, what it was answered."""
 
     def receive(self, data: bytes, source: Source, local: int, clients: Clients, now: int) -> Request | bytes | None:
         """A request to be answered; the bytes of an answer already given; or None for what is dropped."""
@@ -115,20 +118,20 @@ class Endpoint:
         key = (source, packet.raw[:HEADER])
         known = self._replies.get(key)
         if known is not None:
-            self.dropped["in-progress"] += known[1] is None
-            return known[1]
+            answer: bytes | None = known[1]
+            self.dropped["in-progress"] += answer is None
+            return answer
         if len(self._replies) >= MOST_REMEMBERED:
             del self._replies[next(iter(self._replies))]
-        self._replies[key] = (now, None)
-        return Request(client, packet, source, local)
+        memory = self._replies[key] = [now, None]
+        return Request(client, packet, source, local, memory)
 
     def answered(self, request: Request, reply: bytes | None) -> None:
         """Remembers a reply; None forgets the request, so that its retransmission is handled anew."""
-        key = (request.source, request.packet.raw[:HEADER])
         if reply is None:
-            self._replies.pop(key, None)
-        elif key in self._replies:
-            self._replies[key] = (self._replies[key][0], reply)
+            self._replies.pop((request.source, request.packet.raw[:HEADER]), None)
+        else:
+            request.memory[1] = reply
 
     def forget(self, now: int) -> None:
         """Lets go of replies that no gateway asks for again; once for each batch."""

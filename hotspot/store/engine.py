@@ -64,6 +64,14 @@ class Database:
             yield connection
 
     @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """For one statement that reads: by itself it sees one state of the database, and no transaction is needed."""
+        with _peer_errors(self.name), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable when the block has ended, and undone when it raises."""
         with _peer_errors(self.name), self._turn or nullcontext(), self._engine.connect() as connection:

@@ -67,6 +67,7 @@ class Settings:
     portal_workers: int
     radius_auth_listen: tuple[str, int]
     radius_acct_listen: tuple[str, int]
+    radius_workers: int
     telemetry_listen: tuple[str, int]
 
     @classmethod
@@ -101,6 +102,7 @@ class Settings:
             portal_workers=number("HOTSPOT_PORTAL_WORKERS", 1),
             radius_auth_listen=listen("HOTSPOT_RADIUS_AUTH_LISTEN", "0.0.0.0:1812"),
             radius_acct_listen=listen("HOTSPOT_RADIUS_ACCT_LISTEN", "0.0.0.0:1813"),
+            radius_workers=number("HOTSPOT_RADIUS_WORKERS", min(len(os.sched_getaffinity(0)), 16)),
             telemetry_listen=listen("HOTSPOT_TELEMETRY_LISTEN", "127.0.0.1:8090"),
         )
 

@@ -90,6 +90,16 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def fresh_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
     """Makes an empty database at every call and answers its URL; drops them all after the test."""
+    yield from _fresh(postgres_url)
+
+
+@pytest.fixture(scope="module")
+def module_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """The same for a whole module's tests."""
+    yield from _fresh(postgres_url)
+
+
+def _fresh(postgres_url: str) -> Iterator[Callable[[], str]]:
     made: list[str] = []
 
     def run(statement: str, name: str) -> None:

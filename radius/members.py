@@ -22,24 +22,13 @@ from hotspot.store.decision import decided
 from hotspot.store.portable import lock
 from hotspot.store.revisions import Revision
 
+from .access import Member
 from .endpoint import Request
 from .hashing import Hashing, Known
 
 _METHOD: Final = "member"
 FRESH: Final = 30
 """Seconds in which the same request gets its grant again; later it is somebody's recording."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Member:
-    """Somebody who says that they are a member, and where."""
-
-    name: str
-    """As `people.normal_name` has it."""
-    password: str
-    mac: str
-    site: str
-    request: Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +51,7 @@ class Hashed:
     """A member whose password goes to be hashed; `person` and `stored` are None for an unknown name."""
 
     member: Member
+    site: str
     person: str | None
     stored: str | None
 
@@ -91,14 +81,17 @@ class Members:
             self._hashing.close()
             self._hashing = None
 
-    def begin(self, members: Sequence[Member], revision: Revision, now: int) -> list[Answer | Later]:
-        """What each gets at once, or why not yet. An attempt counts before it is judged, and only if it will be."""
+    def begin(self, members: Sequence[tuple[Member, str]], revision: Revision, now: int) -> list[Answer | Later]:
+        """What each, at a site, gets at once, or why not yet.
+
+        An attempt counts before it is judged, and only if it will be.
+        """
         results: list[Answer | Later] = []
         checks: list[Hashed] = []
         room = self.hashing.room()
         with self._store.core.write() as connection:
-            for member in members:
-                result = self._begun(connection, member, revision, now, room > len(checks))
+            for member, site in members:
+                result = self._begun(connection, member, site, revision, now, room > len(checks))
                 if isinstance(result, Hashed):
                     checks.append(result)
                 results.append(Later.HASHING if isinstance(result, Hashed) else result)
@@ -107,9 +100,9 @@ class Members:
         return results
 
     def _begun(
-        self, connection: Connection, member: Member, revision: Revision, now: int, room: bool
+        self, connection: Connection, member: Member, site_id: str, revision: Revision, now: int, room: bool
     ) -> Answer | Later | Hashed:
-        site = revision.inventory.find_site(member.site)
+        site = revision.inventory.find_site(site_id)
         if site is None or _METHOD not in site.admit:
             return Refused("members-not-here")
         found = people.find_member(connection, self._keys, member.name)
@@ -121,10 +114,10 @@ class Members:
             if not attempts.take(connection, subject, now):
                 return Refused("too-many-attempts")
         if usable is None:
-            return Hashed(member, None, None)
+            return Hashed(member, site_id, None, None)
         if known:
-            return self._decided(connection, member, usable.person, revision, now)
-        return Hashed(member, usable.person, usable.password_hash)
+            return self._decided(connection, member, site_id, usable.person, revision, now)
+        return Hashed(member, site_id, usable.person, usable.password_hash)
 
     def finish(self, hashed: Sequence[tuple[Hashed, bool]], revision: Revision, now: int) -> list[Answer]:
         """What each whose password has been hashed gets."""
@@ -134,12 +127,14 @@ class Members:
                 member = check.member
                 if right and check.person is not None and check.stored is not None:
                     self._known.add(member.name, member.password, check.stored, now)
-                    results.append(self._decided(connection, member, check.person, revision, now))
+                    results.append(self._decided(connection, member, check.site, check.person, revision, now))
                 else:
                     results.append(Refused("member-wrong"))  # in no language of theirs: it would tell that they exist
         return results
 
-    def _decided(self, connection: Connection, member: Member, person: str, revision: Revision, now: int) -> Answer:
+    def _decided(
+        self, connection: Connection, member: Member, site_id: str, person: str, revision: Revision, now: int
+    ) -> Answer:
         """The grant, kept, of somebody whose password is right; the one there is for a request that came before."""
         for subject in attempts.of_member(self._keys, member.name, member.mac):
             attempts.forget(connection, subject)
@@ -151,7 +146,7 @@ class Members:
             same = (kept.person, kept.device) == (person, device) and now - kept.starts_at <= FRESH
             return kept if same else Refused("request-repeated", kept.language)
         language = admission.last_language(connection, person) or "id"
-        site = revision.inventory.find_site(member.site)
+        site = revision.inventory.find_site(site_id)
         gateway = member.request.client.gateway
         if site is None:
             return Refused("members-not-here", language)

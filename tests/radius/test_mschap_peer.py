@@ -1,13 +1,12 @@
-"""MS-CHAPv2 with peers that are not ours: FreeRADIUS computes the same keys, and asks our service on a supplicant's behalf.
+"""MS-CHAPv2 with peers that are not ours: FreeRADIUS finds the same keys, and asks our service for a supplicant.
 
-eapol_test (wpa_supplicant's code) does EAP-TTLS with MS-CHAPv2 inside; FreeRADIUS takes it apart and sends the MS-CHAPv2
-on as a gateway does. The supplicant accepts only a right MS-CHAP2-Success.
+eapol_test (wpa_supplicant's code) does EAP-TTLS with MS-CHAPv2 inside; FreeRADIUS takes it apart and sends that on
+as a gateway does. The supplicant accepts only a right MS-CHAP2-Success.
 """
 
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,9 +32,11 @@ def freeradius(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """FreeRADIUS on a port of its own, as long as the module's tests take."""
     assert shutil.which("freeradius"), "package freeradius is missing"
     folder, port = tmp_path_factory.mktemp("freeradius"), node.coa_port
-    certificate = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                   "-subj", "/CN=test", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"]  # fmt: skip
-    subprocess.run(certificate, check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=test", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
     values = {
         "folder": str(folder),
         "ours": str(node.auth_port),
@@ -61,7 +62,9 @@ def test_freeradius_answers_the_rfcs_example_with_our_success_and_our_keys(node:
         f'User-Name = "User"\nMS-CHAP-Challenge = 0x{CHALLENGE.hex()}\nMS-CHAP2-Response = 0x{RESPONSE.hex()}\n'
         "Message-Authenticator = 0x00\n"
     )
-    theirs = dict(re.findall(r"^\t(MS-\S+) = 0x([0-9a-f]+)$", shown(node, freeradius, request).split("Received")[1], re.M))
+    theirs = dict(
+        re.findall(r"^\t(MS-\S+) = 0x([0-9a-f]+)$", shown(node, freeradius, request).split("Received")[1], re.M)
+    )
     ours = verify(b"User", "clientPass", CHALLENGE, RESPONSE)
     assert ours is not None
     assert theirs == {
@@ -91,10 +94,8 @@ def test_a_supplicant_logs_in_with_a_ticket_once(node: Node, freeradius: int, tm
     with node.service("radius"):
         user, password = issue(node)
         printed = supplicant(node, tmp_path, freeradius, user, password)
-        assert "MSCHAPV2: Authentication succeeded" in printed or "TTLS/MSCHAPV2" in printed
         assert printed.rstrip().endswith("SUCCESS")
         assert printed.count("EAP-TTLS: Phase 2 MSCHAPV2 authentication succeeded") == 1
-        time.sleep(0)
         again = supplicant(node, tmp_path, freeradius, user, password)
         assert again.rstrip().endswith("FAILURE")
         other, _ = issue(node)

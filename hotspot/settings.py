@@ -79,6 +79,7 @@ class Settings:
     radius_auth_listen: tuple[str, int]
     radius_acct_listen: tuple[str, int]
     radsec: RadSec | None
+    radius_workers: int
     telemetry_listen: tuple[str, int]
 
     @classmethod
@@ -118,6 +119,7 @@ class Settings:
             radius_auth_listen=listen("HOTSPOT_RADIUS_AUTH_LISTEN", "0.0.0.0:1812"),
             radius_acct_listen=listen("HOTSPOT_RADIUS_ACCT_LISTEN", "0.0.0.0:1813"),
             radsec=RadSec(listen("HOTSPOT_RADSEC_LISTEN", "0.0.0.0:2083"), *files) if files else None,
+            radius_workers=number("HOTSPOT_RADIUS_WORKERS", min(len(os.sched_getaffinity(0)), 16)),
             telemetry_listen=listen("HOTSPOT_TELEMETRY_LISTEN", "127.0.0.1:8090"),
         )
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from hotspot.catalogue import Catalogue, load
 from hotspot.errors import PeerError, RequestError, StoreError
 from hotspot.identity import Keys
-from hotspot.settings import Settings
+from hotspot.settings import MINIMUM_SECRET, Settings
 from hotspot.sites import Inventory, Site
 from hotspot.store import Store, ledger, people, redemption, sessions
 from hotspot.store.enforcement import enforce
@@ -135,7 +135,7 @@ class Service:
             if len(requests) > 1:
                 alone = [self._worked([request], work, now) for request in requests]
                 return {position: replies[0] for position, replies in enumerate(alone) if replies}
-            self.endpoint.dropped["unanswerable"] += 1
+            self.endpoint.drops[requests[0].client.gateway, "unanswerable"] += 1
             log.error("unanswerable", gateway=requests[0].client.gateway, error=str(error))
             return {}
 
@@ -217,7 +217,7 @@ class Service:
             try:
                 report = accounting.read(request, self._places.site, now)
             except RequestError as error:
-                self.endpoint.dropped["accounting-unreadable"] += 1
+                self.endpoint.drops[request.client.gateway, "accounting-unreadable"] += 1
                 log.warning("accounting unreadable", gateway=request.client.gateway, error=str(error))
                 continue
             if isinstance(report, Heard):
@@ -246,3 +246,5 @@ def _report(revision: Revision, clients: Clients) -> None:
     log.info("revision", number=revision.number)
     for gateway, why in clients.unusable:
         log.error("gateway without secret", gateway=gateway, error=why)
+    for gateway in clients.guessable:
+        log.warning("secret too short", gateway=gateway, remedy=f"choose one of {MINIMUM_SECRET} characters or more")

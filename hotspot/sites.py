@@ -129,6 +129,8 @@ class RadiusClient(Entry):
     interim: Seconds = 300
     rate: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = DEFAULT_RATE
     """Requests a second that each of our processes takes from it; far above what a gateway needs."""
+    members: Annotated[bool, Field(strict=True)] = False
+    """Whether members may log in at the gateway's own page, with their passwords in Access-Requests (PAP)."""
 
 
 class _Gateway(Span):

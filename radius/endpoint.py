@@ -7,7 +7,7 @@ Authenticator, RFC 5080 section 2.2.2) gets the same bytes again and never runs 
 
 import hmac
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
@@ -38,6 +38,7 @@ _MOST_STRANGERS: Final = 16
 _BURST: Final = 2
 """Seconds' worth of requests that a gateway may make at once."""
 _ACCESS_REQUEST, _ACCOUNTING_REQUEST = int(Code.ACCESS_REQUEST), int(Code.ACCOUNTING_REQUEST)
+_STATUS_SERVER: Final = int(Code.STATUS_SERVER)
 _ZEROES: Final = bytes(16)
 
 
@@ -49,6 +50,11 @@ class Client:
     secret: bytes = field(repr=False)
     signed: bool
     dialect: RadiusDialect
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Its own names for what the people of a plan may do."""
+    login_role: str | None = None
+    members: bool = False
+    """Whether members may log in at its own page."""
     rate: int = DEFAULT_RATE
     """Requests a second that it may make."""
 
@@ -110,8 +116,16 @@ class Clients:
                 continue
             if len(shared) < MINIMUM_SECRET:
                 self.guessable.append(gateway.id)
-            dialect = RADIUS_DIALECTS[gateway.nas]
-            client = Client(gateway.id, shared, radius.message_authenticator, dialect, radius.rate)
+            client = Client(
+                gateway=gateway.id,
+                secret=shared,
+                signed=radius.message_authenticator,
+                dialect=RADIUS_DIALECTS[gateway.nas],
+                roles=gateway.roles,
+                login_role=getattr(gateway, "login_role", None),
+                members=radius.members,
+                rate=radius.rate,
+            )
             self._networks += [(ip_network(source), client) for source in radius.sources]
 
     def of(self, host: str) -> Client | None:
@@ -210,6 +224,10 @@ def _admit(data: bytes, client: Client) -> Packet:
         signed = is_signed(packet, secret, _ZEROES)
         if not hmac.compare_digest(packet.authenticator, request_authenticator(packet, secret)):
             raise Malformed("bad-authenticator")
+    elif packet.code == _STATUS_SERVER:
+        signed = is_signed(packet, secret, packet.authenticator)
+        if signed is None:  # RFC 5997 section 3: whoever could ask without it could make us talk to anybody
+            raise Malformed("no-message-authenticator")
     else:
         raise Malformed("code")
     if signed is False:

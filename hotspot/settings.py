@@ -142,6 +142,11 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
             for key in ("uam_secret", "fas_key", "agent_key")
             if isinstance(value := getattr(gateway, key, None), str)
         ]
+    for i, network in enumerate(inventory.ssid):
+        if network.passphrase:
+            found.append((("ssid", i, "passphrase"), network.passphrase))
+        if network.radius:
+            found.append((("ssid", i, "radius", "secret"), network.radius.secret))
     if inventory.controller.key:
         found.append((("controller", "key"), inventory.controller.key))
     return found

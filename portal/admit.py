@@ -153,7 +153,7 @@ def _is_our_router(inventory: Inventory, gateway: OpenndsGateway, address: str) 
     placed = inventory.find_ap(gateway.ap) if gateway.ap else None
     if placed is None:
         return host.is_private  # configured by hand: we do not know its network
-    return str(host) == placed[1].debian.network.partition("/")[0]
+    return str(host) == inventory.wifi_of(*placed).network.partition("/")[0]
 
 
 def next_hops(inventory: Inventory, arrival: Arrival) -> list[str]:

@@ -15,6 +15,8 @@ from .dictionary import number
 
 HEADER: Final = 20
 LONGEST: Final = 4096
+MOST_ATTRIBUTES: Final = 200
+"""More than any real packet has: the largest, with EAP and Proxy-States, have some forty."""
 _ZEROES: Final = bytes(16)
 MESSAGE_AUTHENTICATOR: Final = 80
 PROXY_STATE: Final = 33
@@ -117,7 +119,10 @@ def parse(data: bytes) -> Packet:
         raise Malformed("attribute-zero")
     if signed_at and len(first[MESSAGE_AUTHENTICATOR]) != 16:
         raise Malformed("message-authenticator")
-    return Packet(data, first, signed_at)
+    packet = Packet(data, first, signed_at)
+    if length > HEADER + 2 * MOST_ATTRIBUTES and len(packet.attributes) > MOST_ATTRIBUTES:
+        raise Malformed("too-many-attributes")
+    return packet
 
 
 def _walk(data: bytes, length: int) -> tuple[dict[int, bytes], int]:

@@ -172,7 +172,8 @@ def _engine(name: str, url: str, *, durable: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the begin event below starts every transaction
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+        room = ("cache_size=-32768", "mmap_size=1073741824")  # its own 2 MB hold the indexes of a village
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", *room):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

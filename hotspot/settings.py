@@ -16,7 +16,7 @@ from .errors import ConfigError, Fault
 from .fields import split_endpoint
 from .identity import Keys
 from .inventory import dotted
-from .sites import Inventory
+from .sites import Inventory, RadiusGateway
 from .toml_lines import Lines
 from .toml_lines import Path as TomlPath
 
@@ -67,6 +67,7 @@ class Settings:
     portal_workers: int
     radius_auth_listen: tuple[str, int]
     radius_acct_listen: tuple[str, int]
+    radius_workers: int
     telemetry_listen: tuple[str, int]
 
     @classmethod
@@ -101,6 +102,7 @@ class Settings:
             portal_workers=number("HOTSPOT_PORTAL_WORKERS", 1),
             radius_auth_listen=listen("HOTSPOT_RADIUS_AUTH_LISTEN", "0.0.0.0:1812"),
             radius_acct_listen=listen("HOTSPOT_RADIUS_ACCT_LISTEN", "0.0.0.0:1813"),
+            radius_workers=number("HOTSPOT_RADIUS_WORKERS", min(len(os.sched_getaffinity(0)), 16)),
             telemetry_listen=listen("HOTSPOT_TELEMETRY_LISTEN", "127.0.0.1:8090"),
         )
 
@@ -133,14 +135,18 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
     """Every (path, reference) of a city: ("gateway", 0, "radius", "secret"), `env:TK1_RADIUS`."""
     found: list[tuple[TomlPath, str]] = []
     for i, gateway in enumerate(inventory.gateway):
-        radius = getattr(gateway, "radius", None)
-        if radius is not None:
-            found.append((("gateway", i, "radius", "secret"), radius.secret))
+        if isinstance(gateway, RadiusGateway):
+            found.append((("gateway", i, "radius", "secret"), gateway.radius.secret))
         found += [
             (("gateway", i, key), value)
             for key in ("uam_secret", "fas_key", "agent_key")
             if isinstance(value := getattr(gateway, key, None), str)
         ]
+    for i, network in enumerate(inventory.ssid):
+        if network.passphrase:
+            found.append((("ssid", i, "passphrase"), network.passphrase))
+        if network.radius:
+            found.append((("ssid", i, "radius", "secret"), network.radius.secret))
     if inventory.controller.key:
         found.append((("controller", "key"), inventory.controller.key))
     return found

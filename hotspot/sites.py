@@ -19,8 +19,6 @@ from .fields import (
     Entry,
     Hours,
     Id,
-    Interface,
-    InterfaceName,
     Mac,
     Name,
     Network,
@@ -29,12 +27,12 @@ from .fields import (
     Seconds,
     Secret,
     SshAddress,
-    Ssid,
     Timezone,
     VillageRegion,
     split_endpoint,
 )
 from .look import LANGUAGES, Language, Look
+from .wifi import Wifi, WifiNetwork, joined
 
 AdmitMethod = Literal["click-through", "voucher", "member"]
 SiteKind = Literal["park", "school", "clinic"]
@@ -86,16 +84,9 @@ class PortalSection(Entry):
     url: Origin
     addresses: tuple[Address, ...] = ()
     """Its IPv4 addresses as guests reach them; an access point that runs openNDS lets these through before a login."""
-    resolvers: tuple[Address, ...] = ()
-    """Upstream DNS servers that the access points ask."""
     languages: Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(_each_once)] = LANGUAGES
     """The pages' languages in the order in which they are offered; the first where a browser asks for none of them."""
     look: Look = Look()
-
-
-class WifiSection(Entry):
-    ssid: Ssid = "WiFi Gratis"
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "ID"
 
 
 class ProbeSection(Entry):
@@ -152,9 +143,16 @@ class _Gateway(Span):
     name: Name | None = None
 
 
-class CoovaChilliGateway(_Gateway):
-    nas: Literal["coovachilli"]
+class RadiusGateway(_Gateway):
+    """A gateway that asks us over RADIUS whom to let in, and how far."""
+
     radius: RadiusClient
+    roles: dict[Id, Name] = Field(default_factory=dict)
+    """The gateway's own names for what the people of a plan may do, by the plan's id."""
+
+
+class CoovaChilliGateway(RadiusGateway):
+    nas: Literal["coovachilli", "uspot"]
     uam_secret: Secret
     uamserver: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
     """The URL exactly as the gateway has it, where it differs from `<portal.url>/g/<id>`."""
@@ -171,40 +169,40 @@ class OpenndsGateway(_Gateway):
     """The access point that runs it; the controller writes its configuration there."""
 
 
-class MikrotikGateway(_Gateway):
+class MikrotikGateway(RadiusGateway):
     nas: Literal["mikrotik"]
-    radius: RadiusClient
 
 
-Gateway = Annotated[CoovaChilliGateway | OpenndsGateway | MikrotikGateway, Field(discriminator="nas")]
+class ArubaGateway(RadiusGateway):
+    nas: Literal["aruba"]
+    login_role: Name | None = None
+    """Its role of devices that have not logged in, whose captive portal profile takes the URL from RADIUS."""
 
 
-class Radio(Entry):
-    interface: InterfaceName = "wlan0"
-    band: Literal["2.4", "5"] = "2.4"
-    channel: Annotated[int, Field(strict=True, ge=0, le=196)] = 0
-    """0 lets hostapd choose."""
+class CiscoGateway(RadiusGateway):
+    nas: Literal["cisco"]
+    login_role: Name | None = None
+    """Its ACL that says which traffic of devices that have not logged in goes to the portal."""
 
 
-class DebianAccessPoint(Entry):
-    """What the controller needs to write a Debian access point."""
+class RuckusGateway(RadiusGateway):
+    nas: Literal["ruckus"]
 
-    uplink: InterfaceName = "eth0"
-    ports: tuple[InterfaceName, ...] = ()
-    """Wired ports that guests are joined through, beside the radio."""
-    bridge: Annotated[bool, Field(strict=True)] = False
-    """Whether the uplink joins the guests' bridge: their gateway stands behind it, not on this access point."""
-    radio: Radio | None = None
-    network: Interface = "10.210.0.1/22"
-    """The guests' network with the AP's own address in it."""
 
-    @model_validator(mode="after")
-    def _interfaces_differ(self) -> "DebianAccessPoint":
-        names = [self.uplink, *self.ports, *([self.radio.interface] if self.radio else [])]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"{twice} cannot be more than one of uplink, ports and radio.interface")
-        return self
+class GenericGateway(RadiusGateway):
+    nas: Literal["generic"]
+
+
+Gateway = Annotated[
+    CoovaChilliGateway
+    | OpenndsGateway
+    | MikrotikGateway
+    | ArubaGateway
+    | CiscoGateway
+    | RuckusGateway
+    | GenericGateway,
+    Field(discriminator="nas"),
+]
 
 
 class AccessPoint(Span):
@@ -213,8 +211,8 @@ class AccessPoint(Span):
     address: SshAddress
     kind: Literal["debian"]
     gateway: Id
-    ssid: Ssid | None = None
-    debian: DebianAccessPoint = DebianAccessPoint()
+    wifi: Wifi | None = None
+    """What is particular to it (`hotspot.wifi`)."""
 
     @property
     def endpoint(self) -> tuple[str, int]:
@@ -251,6 +249,8 @@ class Site(Span):
     funding: Name
     backhaul: Name | None = None
     bandwidth: BitsPerSecond | None = None
+    wifi: Wifi | None = None
+    """What is particular to its access points (`hotspot.wifi`)."""
     ap: tuple[AccessPoint, ...] = ()
 
 
@@ -259,7 +259,8 @@ class Inventory(Entry):
 
     city: City
     portal: PortalSection
-    wifi: WifiSection = WifiSection()
+    wifi: Wifi = Wifi()
+    ssid: tuple[WifiNetwork, ...] = (WifiNetwork(id="wifi-gratis", name="WiFi Gratis"),)
     probe: ProbeSection = ProbeSection()
     controller: ControllerSection = ControllerSection()
     plans: Annotated[dict[Id, Plan], Field(min_length=1)]
@@ -294,6 +295,24 @@ class Inventory(Entry):
         sites = self.sites_of_gateway(gateway_id)
         named = [site for site in sites if any(ap.mac == ap_mac for ap in site.ap)]
         return next(iter(named or sites), None)
+
+    def wifi_of(self, site: Site, ap: AccessPoint) -> Wifi:
+        """How one access point is set up."""
+        wifi = joined(self.wifi, site.wifi, ap.wifi)
+        linked = (host for link in self.look(site).links for host in link.garden)
+        garden = tuple(dict.fromkeys((*wifi.walled_garden, *linked)))
+        return wifi.model_copy(update={"walled_garden": garden})
+
+    def networks_of(self, site: Site, ap: AccessPoint) -> tuple[WifiNetwork, ...]:
+        """The networks that an access point announces, in the order in which they are told."""
+        ids = self.wifi_of(site, ap).ssids
+        return self.ssid if ids is None else tuple(one for name in ids for one in self.ssid if one.id == name)
+
+    def resolvers(self, site: Site, ap: AccessPoint) -> tuple[str, ...]:
+        """The DNS servers that an access point asks for its guests; empty where none are named."""
+        wifi = self.wifi_of(site, ap)
+        family = site.kind == "school" if wifi.family_safe is None else wifi.family_safe
+        return wifi.family_resolvers if family else wifi.resolvers
 
     def zone(self, site: Site) -> ZoneInfo:
         return ZoneInfo(site.timezone or self.city.timezone)

@@ -21,10 +21,15 @@ class Outcome:
 
 
 def disconnect(order: Order, dialect: RadiusDialect, secret: bytes, identifier: int, now: int) -> bytes:
-    """The request that ends a session. Event-Timestamp lets the gateway refuse a replay (RFC 5176 section 3.3)."""
+    """The request that ends a session, signed, with an Event-Timestamp against replays (RFC 5176 section 3.3).
+
+    A kind that knows neither gets neither.
+    """
     named = dialect.disconnect(order.user_name, order.acct_session_id, order.mac)
-    body = b"".join(encode(name, value) for name, value in named if value) + encode("Event-Timestamp", now)
-    return build_request(Code.DISCONNECT_REQUEST, identifier, body, secret)
+    body = b"".join(encode(name, value) for name, value in named if value)
+    if dialect.BARE_ORDERS:
+        return build_request(Code.DISCONNECT_REQUEST, identifier, body, secret, sign=False)
+    return build_request(Code.DISCONNECT_REQUEST, identifier, body + encode("Event-Timestamp", now), secret)
 
 
 def read_answer(data: bytes, request: bytes, secret: bytes) -> Outcome | None:

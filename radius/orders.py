@@ -16,7 +16,7 @@ from hotspot.fields import split_endpoint
 from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.settings import Settings
-from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway
+from hotspot.sites import Inventory, RadiusGateway
 from hotspot.store import Store, orders
 from hotspot.store.orders import Channel, Order, OrderState
 
@@ -83,7 +83,7 @@ class Sender:
 
     def _prepared(self, order: Order, now: int) -> _Sent:
         gateway = self._inventory().find_gateway(order.gateway)
-        if not isinstance(gateway, CoovaChilliGateway | MikrotikGateway) or gateway.radius.coa is None:
+        if not isinstance(gateway, RadiusGateway) or gateway.radius.coa is None:
             raise ConfigError(f"gateway {order.gateway} has no radius.coa address in the active inventory")
         secret = self._settings.secret(gateway.radius.secret)
         request = disconnect(order, RADIUS_DIALECTS[gateway.nas], secret, secrets.randbelow(256), now)

@@ -146,4 +146,7 @@ def test_a_look_that_cannot_be_used_is_a_fault(look: str, fault: str) -> None:
 def test_the_hosts_of_links_are_those_of_the_gateways_sites() -> None:
     inventory = check(CITY).inventory
     assert inventory
-    assert inventory.garden("tk1-gw") == ["112.example.go.id", "layanan.example.go.id", "sso.example.go.id"]
+    hosts = ["112.example.go.id", "layanan.example.go.id", "sso.example.go.id"]
+    assert inventory.garden("tk1-gw") == hosts
+    for site, ap in inventory.access_points():
+        assert set(hosts) <= set(inventory.wifi_of(site, ap).walled_garden)

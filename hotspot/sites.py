@@ -127,6 +127,9 @@ class Plan(Entry):
     hours: Hours | None = None
 
 
+DEFAULT_RATE = 1000
+
+
 class RadiusClient(Entry):
     """How a gateway speaks RADIUS to us."""
 
@@ -136,6 +139,8 @@ class RadiusClient(Entry):
     message_authenticator: Annotated[bool, Field(strict=True)] = True
     """Whether Access-Requests must carry a valid Message-Authenticator (CVE-2024-3596)."""
     interim: Seconds = 300
+    rate: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = DEFAULT_RATE
+    """Requests a second that each of our processes takes from it; far above what a gateway needs."""
     members: Annotated[bool, Field(strict=True)] = False
     """Whether members may log in at the gateway's own page, with their passwords in Access-Requests (PAP)."""
 

@@ -30,6 +30,7 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following, Revision
 
 from .backlog import FOLDER
+from .counting import Counting
 from .memory import recall
 from .orders import Sender
 from .packet import LONGEST
@@ -100,9 +101,13 @@ def serve(service: Service, sockets: list[socket.socket], stop: threading.Event)
     with selectors.DefaultSelector() as selector:
         for index, sock in enumerate(sockets):
             selector.register(sock, selectors.EVENT_READ, index)
+        selector.register(service.hashing, selectors.EVENT_READ, None)
         while not stop.is_set():
             service.tend()
             for key, _ in selector.select(timeout=0.5):
+                if key.data is None:
+                    _send(sockets, service.finish(int(time.time())))
+                    continue
                 batch = _drain(sockets[key.data], key.data)
                 if batch:
                     _send(sockets, service.handle(batch, int(time.time())))
@@ -140,8 +145,8 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again and again
         gc.set_threshold(20_000, 50, 50)
+        resources.enter_context(Counting(store, service.endpoint))
         serve(service, sockets, stop)
-        log.info("stopped", dropped=dict(service.endpoint.dropped))
 
 
 def _when_there(settings: Settings, body: Callable[[Store, Keys], None], stop: threading.Event) -> None:

@@ -7,26 +7,28 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from sqlalchemy import select
 
 from hotspot.catalogue import Catalogue, load
 from hotspot.errors import PeerError, RequestError, StoreError
+from hotspot.grant import Grant
 from hotspot.identity import Keys
-from hotspot.settings import Settings
+from hotspot.settings import MINIMUM_SECRET, Settings
 from hotspot.sites import Inventory, Site
 from hotspot.store import Store, people, redemption
 from hotspot.store.readmission import readmit
 from hotspot.store.redemption import Redeemed
 from hotspot.store.revisions import Following, Revision
 
-from . import access, accounting, alone
-from .access import Login, Refusal, Station
+from . import access, accounting
+from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
-from .alone import Redemption
-from .backlog import FOLDER, Journal
 from .bookkeeping import enter
+from .dictionary import number
 from .endpoint import Clients, Endpoint, Request, Source
-from .journal import Batch
-from .memory import Redemptions, remember
+from .hashing import Hashing
+from .meanwhile import Meanwhile
+from .members import Hashed, Later, Members, Refused
 from .packet import Code
 from .presence import Presence
 
@@ -36,9 +38,15 @@ Datagram = tuple[bytes, Source, int]
 """Bytes, where they came from or go to, and the index of our socket."""
 
 
-_ACCESS_REQUEST: Final = int(Code.ACCESS_REQUEST)
 _COMPLAIN: Final = 10.0
 """Seconds between two lines of the log that say that nothing is acknowledged."""
+ACCOUNTING: Final = 1
+"""The index of the accounting socket."""
+_ACCESS_REQUEST, _STATUS_SERVER = int(Code.ACCESS_REQUEST), int(Code.STATUS_SERVER)
+_LATER: Final = b""
+"""Stands for a reply that is not there yet; the request stays in progress."""
+_CALLED: Final = number("Called-Station-Id")[1]
+_MOST_PLACES: Final = 20_000
 _LOOK_AGAIN: Final = 5.0
 """Seconds after which a missing secret is asked for again."""
 
@@ -60,18 +68,24 @@ class Places:
     def __init__(self, sites: Iterable[Site]):
         self._only: dict[str, str] = {}
         self._by_ap: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, bytes], str] = {}
         for site in sites:
             for ap in site.ap:
                 self._only.setdefault(ap.gateway, site.id)
                 self._by_ap.setdefault((ap.gateway, ap.mac), site.id)
 
-    def site(self, gateway: str, ap_mac: str | None) -> str:
-        """A site's id; empty for a gateway without access points."""
-        return self._by_ap.get((gateway, ap_mac or "")) or self._only.get(gateway, "")
+    def site(self, gateway: str, called: bytes) -> str:
+        """The id of the site by a gateway and its Called-Station-Id; empty for a gateway without access points."""
+        found = self._known.get((gateway, called))
+        if found is None:
+            found = self._by_ap.get((gateway, accounting.called(called) or "")) or self._only.get(gateway, "")
+            if len(self._known) < _MOST_PLACES:
+                self._known[gateway, called] = found
+        return found
 
 
 class Service:
-    """One process's RADIUS. `handle` is its whole interface."""
+    """One process's RADIUS: `handle` answers datagrams, `finish` those that had to wait for `hashing`."""
 
     def __init__(self, settings: Settings, store: Store, keys: Keys, last: Revision | None = None):
         """`last` is the revision that this node knew last, where the store is away already."""
@@ -79,14 +93,13 @@ class Service:
         self._store = store
         self._keys = keys
         self._ticket_key = keys.derive("ticket")
-        self._folder, self._journal_key = settings.state / FOLDER, keys.derive("journal")
-        self._journal = Journal(self._folder, self._journal_key, settings.radius_journal)
-        self._redemptions = Redemptions(self._folder, self._journal_key)
+        self._meanwhile = Meanwhile(settings, keys)
         self._presence = Presence(store, keys, there=last is None)
         self._following = Following(store, last, lambda: self._presence.there)
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
         self._places = Places(())
+        self._members = Members(store, keys)
         self._complained_at = float("-inf")
         self.endpoint = Endpoint()
 
@@ -99,28 +112,18 @@ class Service:
         made = _Made(revision.number, Clients(revision.inventory, self._settings.secret), time.monotonic())
         if known is None or known.revision != made.revision or known.clients.unusable != made.clients.unusable:
             _report(revision, made.clients)
-            self._remember(revision)
+            self._meanwhile.remember(revision)
         self._clients = made
         self._places = Places(revision.inventory.site)
         return made.clients
-
-    def _remember(self, revision: Revision) -> None:
-        try:
-            remember(self._folder, self._journal_key, revision)
-        except OSError as error:
-            log.error("the inventory cannot be kept for the time while the store is away", error=str(error))
 
     def inventory(self) -> Inventory:
         return self._following.inventory()
 
     def tend(self) -> None:
-        """Between batches: once the store is there, the journal is left to whoever applies it."""
+        """Between batches."""
         if self._presence.there:
-            self._journal.close()
-
-    def close(self) -> None:
-        self._presence.close()
-        self._journal.close()
+            self._meanwhile.rest()
 
     def handle(self, batch: Iterable[Datagram], now: int) -> list[Datagram]:
         """The answers to a batch. What it acknowledges is durable: in the store, or in the journal while it is away."""
@@ -130,24 +133,55 @@ class Service:
         answers: list[Datagram] = []
         logins: list[Request] = []
         reports: list[Request] = []
+        checks: list[Request] = []
         for data, source, local in batch:
             received = endpoint.receive(data, source, local, clients, now)
             if isinstance(received, Request):
-                (logins if received.packet.code == _ACCESS_REQUEST else reports).append(received)
+                code = received.packet.code
+                (logins if code == _ACCESS_REQUEST else checks if code == _STATUS_SERVER else reports).append(received)
             elif received is not None:
                 answers.append((received, source, local))
-        for requests, work in ((logins, self._access), (reports, self._accounting)):
+        for requests, work in ((logins, self._access), (reports, self._accounting), (checks, self._status)):
             if requests:
                 answers += self._answered(requests, work, now)
         return answers
+
+    @property
+    def hashing(self) -> Hashing[Hashed]:
+        """Readable when `finish` has something to do."""
+        return self._members.hashing
+
+    def finish(self, now: int) -> list[Datagram]:
+        """The answers to those whose passwords have been hashed."""
+        taken = {id(hashed.member.request): (hashed, right) for hashed, right in self.hashing.take()}
+        if not taken:
+            return []
+        revision = self._following.revision()
+
+        def decide(requests: list[Request], now: int) -> dict[int, bytes]:
+            results = self._members.finish([taken[id(request)] for request in requests], revision, now)
+            return {i: self._member_answer(requests[i], result) for i, result in enumerate(results)}
+
+        return self._answered([hashed.member.request for hashed, _ in taken.values()], decide, now)
+
+    def close(self) -> None:
+        self._members.close()
+        self._presence.close()
+        self._meanwhile.rest()
 
     def _answered(
         self, requests: list[Request], work: Callable[[list[Request], int], dict[int, bytes]], now: int
     ) -> list[Datagram]:
         replies = self._worked(requests, work, now)
         for position, request in enumerate(requests):
-            self.endpoint.answered(request, replies.get(position))
-        return [(reply, requests[position].source, requests[position].local) for position, reply in replies.items()]
+            reply = replies.get(position)
+            if reply != _LATER:
+                self.endpoint.answered(request, reply)
+        return [
+            (reply, requests[position].source, requests[position].local)
+            for position, reply in replies.items()
+            if reply != _LATER
+        ]
 
     def _worked(
         self, requests: list[Request], work: Callable[[list[Request], int], dict[int, bytes]], now: int
@@ -156,21 +190,22 @@ class Service:
         try:
             return work(requests, now)
         except PeerError as error:
-            self._unanswered(len(requests), error)
+            self._unanswered(requests, error)
             return {}
         except (StoreError, ValueError) as error:
             if len(requests) > 1:
                 alone = [self._worked([request], work, now) for request in requests]
                 return {position: replies[0] for position, replies in enumerate(alone) if replies}
-            self.endpoint.dropped["unanswerable"] += 1
+            self.endpoint.drops[requests[0].client.gateway, "unanswerable"] += 1
             log.error("unanswerable", gateway=requests[0].client.gateway, error=str(error))
             return {}
 
-    def _unanswered(self, count: int, error: PeerError) -> None:
-        self.endpoint.dropped["not-durable"] += count
+    def _unanswered(self, requests: list[Request], error: PeerError) -> None:
+        for request in requests:
+            self.endpoint.drops[request.client.gateway, "not-durable"] += 1
         if time.monotonic() - self._complained_at >= _COMPLAIN:
             self._complained_at = time.monotonic()
-            log.error("not acknowledged", error=str(error), requests=self.endpoint.dropped["not-durable"])
+            log.error("not acknowledged", error=str(error), requests=len(requests))
 
     def _access(self, requests: list[Request], now: int) -> dict[int, bytes]:
         """Each request's reply, by its position."""
@@ -185,13 +220,8 @@ class Service:
         """The reply that needs no store: a fresh ticket is worth something where the city wants it."""
         match access.read(request, self._ticket_key):
             case Login() as login:
-                found = self._redemptions.find(login.claim.ticket)
-                worth = alone.admit(login, self.inventory(), self._site_of(request), found.at if found else now)
-                if isinstance(worth, Refusal):
-                    return self._refused(worth)
-                if (found or self._redemptions.keep(Redemption(login.claim, now))).claim != login.claim:
-                    return self._refused(Refusal("ticket-spent", request))
-                return access.accept(login, worth)
+                worth = self._meanwhile.redeem(login, self.inventory(), self._site_of(request), now)
+                return access.accept(login, worth) if isinstance(worth, Redeemed) else self._refused(worth)
             case Refusal() as refusal:
                 return self._refused(refusal)
             case _:
@@ -201,19 +231,44 @@ class Service:
         replies: dict[int, bytes] = {}
         logins: list[tuple[int, Login]] = []
         stations: list[tuple[int, Station]] = []
+        members: list[tuple[int, Member]] = []
         for i, request in enumerate(requests):
             match access.read(request, self._ticket_key):
                 case Login() as login:
                     logins.append((i, login))
                 case Station() as station:
                     stations.append((i, station))
+                case Member() as member:
+                    members.append((i, member))
                 case refusal:
                     replies[i] = self._refused(refusal)
         if logins:
             replies |= self._redeemed(logins, now)
         if stations:
             replies |= self._resumed(stations, now)
+        if members:  # last: what has gone to be hashed must not be begun again
+            replies |= self._begun(members, now)
         return replies
+
+    def _begun(self, members: list[tuple[int, Member]], now: int) -> dict[int, bytes]:
+        """Members at their gateways' own pages: those who were right a moment ago at once, the others `_LATER`."""
+        asked = [(member, self._site_of(member.request)) for _, member in members]
+        replies: dict[int, bytes] = {}
+        for (i, member), result in zip(
+            members, self._members.begin(asked, self._following.revision(), now), strict=True
+        ):
+            if result is Later.NO_ROOM:
+                self.endpoint.drops[member.request.client.gateway, "members-busy"] += 1
+            elif isinstance(result, Later):
+                replies[i] = _LATER
+            else:
+                replies[i] = self._member_answer(member.request, result)
+        return replies
+
+    def _member_answer(self, request: Request, result: Grant | Refused) -> bytes:
+        if isinstance(result, Refused):
+            return self._refused(Refusal(result.code, request, result.language))
+        return access.admit(request, result)
 
     def _redeemed(self, logins: list[tuple[int, Login]], now: int) -> dict[int, bytes]:
         with self._store.core.write() as connection:
@@ -228,7 +283,7 @@ class Service:
     def _resumed(self, stations: list[tuple[int, Station]], now: int) -> dict[int, bytes]:
         """MAC authentication: a device goes on under its grant at this gateway, or where `readmit` may let it."""
         lookups = [self._keys.device_index(station.mac) for _, station in stations]
-        with self._store.core.read() as connection:
+        with self._store.core.glance() as connection:
             held = redemption.unexpired(connection, lookups, now)
         replies: dict[int, bytes] = {}
         others: list[tuple[int, Station]] = []
@@ -255,15 +310,32 @@ class Service:
                 grant = readmit(connection, revision, device, request.client.gateway, self._site_of(request), now)
             if grant is not None:
                 return access.resume(request, grant, 0, now)
-        return self._refused(Refusal("unknown-device", request))
+        url = self.inventory().uam_url(request.client.gateway)
+        log.info("redirected", gateway=request.client.gateway)
+        return access.redirect(station, url, self._texts.text("id", "unknown-device"))
 
     def _site_of(self, request: Request) -> str:
-        return self._places.site(request.client.gateway, accounting.called(request.packet))
+        return self._places.site(request.client.gateway, request.packet.first.get(_CALLED, b""))
 
     def _refused(self, refusal: access.Refusal) -> bytes:
         """A Reject, in the language of the person's login where that is known."""
         log.info("rejected", gateway=refusal.request.client.gateway, reason=refusal.code)
         return access.reject(refusal.request, self._texts.text(refusal.language, refusal.code))
+
+    def _status(self, requests: list[Request], _now: int) -> dict[int, bytes]:
+        """Status-Server (RFC 5997): alive is who reaches the store; accounting goes on without it."""
+        if self._presence.there:
+            try:
+                with self._store.core.glance() as connection:
+                    connection.execute(select(1))
+            except PeerError as error:
+                self._presence.lost(error)
+        there = self._presence.there
+        return {
+            i: request.reply(Code.ACCOUNTING_RESPONSE if request.local == ACCOUNTING else Code.ACCESS_ACCEPT)
+            for i, request in enumerate(requests)
+            if there or request.local == ACCOUNTING
+        }
 
     def _accounting(self, requests: list[Request], now: int) -> dict[int, bytes]:
         """Each acknowledged request's reply, by its position; the records are durable before this returns."""
@@ -274,7 +346,7 @@ class Service:
             try:
                 report = accounting.read(request, self._places.site, now)
             except RequestError as error:
-                self.endpoint.dropped["accounting-unreadable"] += 1
+                self.endpoint.drops[request.client.gateway, "accounting-unreadable"] += 1
                 log.warning("accounting unreadable", gateway=request.client.gateway, error=str(error))
                 continue
             if isinstance(report, Heard):
@@ -296,10 +368,12 @@ class Service:
             else:
                 return
         if heard or restarts:
-            self._journal.append(Batch.of(now, heard, restarts).encode())
+            self._meanwhile.note(heard, restarts, now)
 
 
 def _report(revision: Revision, clients: Clients) -> None:
     log.info("revision", number=revision.number)
     for gateway, why in clients.unusable:
         log.error("gateway without secret", gateway=gateway, error=why)
+    for gateway in clients.guessable:
+        log.warning("secret too short", gateway=gateway, remedy=f"choose one of {MINIMUM_SECRET} characters or more")

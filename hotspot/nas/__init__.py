@@ -1,6 +1,6 @@
 """The gateways' dialects, one file each: verify a phone's arrival, hand it back, speak RADIUS. All pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Final, Protocol
 
 from ..grant import Limits
@@ -8,7 +8,7 @@ from . import aruba, cisco, coovachilli, generic, mikrotik, ruckus, uspot
 from .attributes import Attributes, Redirect
 
 
-class RadiusDialect(Protocol):
+class RadiusDialect(Hashable, Protocol):
     """What RADIUS needs to know of a gateway kind; the dialects' modules are its implementations."""
 
     @property
@@ -20,10 +20,10 @@ class RadiusDialect(Protocol):
         """The limits as this kind understands them, and the gateway's own name for what these people may do."""
         ...
 
-    def redirect(self, url: str, login_role: str | None = None, /) -> Redirect | None:
+    def redirect(self, url: str, mac: str, login_role: str | None = None, /) -> Redirect | None:
         """What tells the gateway to send a device that is not known to the portal; None for a plain Reject.
 
-        `login_role` is the gateway's own name for what such a device may reach.
+        `url` has no query. `login_role` is the gateway's own name for what such a device may reach.
         """
         ...
 

@@ -23,7 +23,7 @@ log = structlog.get_logger("radius")
 
 
 class Meanwhile:
-    """One process's part of it. What its methods keep is durable when they return; PeerError where it cannot be kept."""
+    """One process's part of it. What a method keeps is durable when it returns; PeerError where it cannot be kept."""
 
     def __init__(self, settings: Settings, keys: Keys):
         self._folder, self._key = settings.state / FOLDER, keys.derive("journal")

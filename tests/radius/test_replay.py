@@ -210,7 +210,8 @@ def test_redemptions_are_told_to_the_store(folder: Path, settings: Settings, sto
     assert redeem(store, other, b"b" * 16) is not None, "another node has been asked too"
     replay(folder, store).round(NEVER)
     assert list(kept.all()) == [], "told, and long expired"
-    fresh = Redemption(Claim(ticket_.new_id(NOW), "gw", b"a" * 16), NOW)
+    now = int(time.time())
+    fresh = Redemption(Claim(ticket_.new_id(now), "gw", b"a" * 16), now)
     kept.keep(fresh)
     replay(folder, store).round(NEVER)
     assert list(kept.all()) == [fresh]

@@ -33,7 +33,7 @@ def sites_toml(day: Day) -> str:
     """The inventory: sites in a row, each gateway's access point at one of them."""
     parts = [
         '[city]\nname = "Kota Simulasi"\nregion = "36.74"\noperator = "Simulasi"\n',
-        '[portal]\nurl = "https://wifi.example.go.id"\naddresses = ["203.0.113.10"]\nresolvers = ["9.9.9.9"]\n',
+        '[portal]\nurl = "https://wifi.example.go.id"\naddresses = ["203.0.113.10"]\n',
         '[plans.umum]\nsession = "24h"\n',
     ]
     for gateway in day.gateways:

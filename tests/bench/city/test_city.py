@@ -11,7 +11,7 @@ from tests.node import Node
 from .city import World
 from .script import Scale, write
 
-SMALL = Scale(gateways=20, devices=500)
+SMALL = Scale(gateways=20, devices=500, seed=2)
 WHOLE = Scale(gateways=1000, devices=50_000)
 
 

@@ -124,7 +124,12 @@ do_observe() {
 do_fetch() {
 	cd "$root/" || exit 1
 	while read -r path; do [ -f ".$path" ] && echo ".$path"; done <"$stage/paths" >"$stage/there"
-	tar czf - -T "$stage/there"
+	if [ -s "$stage/there" ]; then
+		# shellcheck disable=SC2046 # no path has a space in it, and busybox's tar need not know -T
+		tar czf - $(cat "$stage/there")
+	else
+		tar czf - -C "$stage" there
+	fi
 	rm -rf "$stage"
 	exit 0
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from controller import payload
 from controller.desired import Desired
 from controller.plan import Observed, parse_observed
+from controller.push import unpacked
 
 NOT_ON_OPENWRT = [
     "base64",
@@ -105,6 +106,13 @@ class LocalAp:
     @property
     def is_openwrt(self) -> bool:
         return (self.root / "etc/openwrt_release").exists()
+
+    def fetch(self, *paths: str) -> dict[str, bytes]:
+        """The contents of those files that are there."""
+        command = self.command("fetch", new_tx())
+        stream = payload.pack_call(payload.helper(), paths)
+        done = subprocess.run(command, input=stream, capture_output=True, env=self.environment, timeout=60, check=True)
+        return {path: data for path, data in unpacked(done.stdout).items() if path in paths}
 
     def state(self, name: str) -> Path:
         return self.root / ("etc/nirkabel/state" if self.is_openwrt else "var/lib/nirkabel") / name

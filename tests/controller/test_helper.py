@@ -93,6 +93,12 @@ def test_what_is_in_sync_is_not_written(ap: LocalAp) -> None:
     assert before == after
 
 
+def test_the_files_that_are_there_are_fetched(ap: LocalAp) -> None:
+    ap.push(FIRST)
+    assert ap.fetch(A, C) == {A: b"one\n"}
+    assert ap.fetch(C) == {}
+
+
 def test_without_a_confirmation_it_reverts_by_itself(ap: LocalAp) -> None:
     ap.push(FIRST)
     tx, answer = ap.apply(SECOND, confirm=3)

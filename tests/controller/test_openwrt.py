@@ -63,8 +63,8 @@ def test_a_shell_reads_the_same_words(ap: str) -> None:
         found: list[tuple[str, str, list[tuple[str, str, str]]]] = []
         for line in file.data.decode().splitlines():
             match shlex.split(line, comments=True):
-                case ["config", kind, *name]:
-                    found.append((kind, "".join(name), []))
+                case ["config", kind, *names]:
+                    found.append((kind, "".join(names), []))
                 case [command, key, value]:
                     found[-1][2].append((command, key, value))
                 case words:

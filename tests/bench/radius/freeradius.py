@@ -36,7 +36,7 @@ _THREADS = {
     (Backend.FILES, Workload.LOOKUP): 2,
     (Backend.SQLITE, Workload.REDEEM): 2,
     (Backend.SQLITE, Workload.LOOKUP): 2,
-    (Backend.SQLITE, Workload.ACCT): 2,
+    (Backend.SQLITE, Workload.ACCT): 1,
     (Backend.POSTGRESQL, Workload.REDEEM): 16,
     (Backend.POSTGRESQL, Workload.LOOKUP): 4,
     (Backend.POSTGRESQL, Workload.ACCT): 16,

@@ -14,6 +14,8 @@ from .dictionary import number
 
 HEADER: Final = 20
 LONGEST: Final = 4096
+MOST_ATTRIBUTES: Final = 200
+"""More than any real packet has: the largest, with EAP and Proxy-States, have some forty."""
 _ZEROES: Final = bytes(16)
 MESSAGE_AUTHENTICATOR: Final = 80
 PROXY_STATE: Final = 33
@@ -122,6 +124,8 @@ def parse(data: bytes) -> Packet:
         if kind not in first:
             first[kind] = value
         position = end
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise Malformed("too-many-attributes")
     return Packet(data if length == len(data) else data[:length], attributes, first, signed_at)
 
 

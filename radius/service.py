@@ -13,7 +13,7 @@ from hotspot.catalogue import Catalogue, load
 from hotspot.errors import PeerError, RequestError, StoreError
 from hotspot.grant import Grant
 from hotspot.identity import Keys
-from hotspot.settings import Settings
+from hotspot.settings import MINIMUM_SECRET, Settings
 from hotspot.sites import Inventory, Site
 from hotspot.store import Store, ledger, people, redemption, sessions
 from hotspot.store.enforcement import enforce
@@ -172,7 +172,7 @@ class Service:
             if len(requests) > 1:
                 alone = [self._worked([request], work, now) for request in requests]
                 return {position: replies[0] for position, replies in enumerate(alone) if replies}
-            self.endpoint.dropped["unanswerable"] += 1
+            self.endpoint.drops[requests[0].client.gateway, "unanswerable"] += 1
             log.error("unanswerable", gateway=requests[0].client.gateway, error=str(error))
             return {}
 
@@ -208,7 +208,7 @@ class Service:
             members, self._members.begin(asked, self._following.revision(), now), strict=True
         ):
             if result is Later.NO_ROOM:
-                self.endpoint.dropped["members-busy"] += 1
+                self.endpoint.drops[member.request.client.gateway, "members-busy"] += 1
             elif isinstance(result, Later):
                 replies[i] = _LATER
             else:
@@ -290,7 +290,7 @@ class Service:
             try:
                 report = accounting.read(request, self._places.site, now)
             except RequestError as error:
-                self.endpoint.dropped["accounting-unreadable"] += 1
+                self.endpoint.drops[request.client.gateway, "accounting-unreadable"] += 1
                 log.warning("accounting unreadable", gateway=request.client.gateway, error=str(error))
                 continue
             if isinstance(report, Heard):
@@ -319,3 +319,5 @@ def _report(revision: Revision, clients: Clients) -> None:
     log.info("revision", number=revision.number)
     for gateway, why in clients.unusable:
         log.error("gateway without secret", gateway=gateway, error=why)
+    for gateway in clients.guessable:
+        log.warning("secret too short", gateway=gateway, remedy=f"choose one of {MINIMUM_SECRET} characters or more")

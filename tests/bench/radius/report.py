@@ -27,7 +27,8 @@ WORDS = {
     " answer; the same packets for all",
 }
 NOTES = """Every Response Authenticator and Message-Authenticator is checked and only right answers count. No request is
-ever sent twice: one without an answer is lost. CPU: us for each answer, of the server and of its PostgreSQL.
+ever sent twice: one without an answer is lost. Access-Accepts carry the same limits and a Class, whoever sends them.
+CPU: us for each answer, of the server and of its PostgreSQL.
 Others: the part of the cores that neither server nor load used; where it is large, the figures mean little."""
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import Any, Final
 
 from hotspot.errors import ConfigError
 from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
@@ -68,6 +68,8 @@ class Request:
     source: Source
     local: int
     """Which of our sockets it came to: an index that the shell chose."""
+    memory: list[Any] = field(default_factory=list, repr=False)
+    """Where the endpoint remembers its answer."""
 
     def reply(self, code: Code, body: bytes = b"") -> bytes:
         """Access replies are always signed. Accounting-Responses never: what over, no RFC says, and FreeRADIUS and
@@ -151,7 +153,8 @@ class Endpoint:
         """How often, by gateway and reason; the gateway is empty for unknown sources."""
         self.answers: Counter[tuple[str, int]] = Counter()
         """How often, by gateway and code."""
-        self._replies: dict[tuple[Source, bytes], tuple[int, bytes | None]] = {}
+        self._replies: dict[tuple[Source, bytes], list[Any]] = {}
+        """When each came and, once it is known, what it was answered."""
         self._buckets: dict[str, _Bucket] = {}
         self._strangers: set[str] = set()
 
@@ -176,9 +179,10 @@ class Endpoint:
         key = (source, packet.raw[:HEADER])
         known = self._replies.get(key)
         if known is not None:
-            if known[1] is None:
+            answer: bytes | None = known[1]
+            if answer is None:
                 self.drops[client.gateway, "in-progress"] += 1
-            return known[1]
+            return answer
         # Only authentic requests that cost work count: who forges a gateway's address cannot use up what is its own.
         bucket = self._buckets.get(client.gateway) or self._buckets.setdefault(
             client.gateway, _Bucket(_BURST * client.rate, now)
@@ -188,18 +192,16 @@ class Endpoint:
             return None
         if len(self._replies) >= MOST_REMEMBERED:
             del self._replies[next(iter(self._replies))]
-        self._replies[key] = (now, None)
-        return Request(client, packet, source, local)
+        memory = self._replies[key] = [now, None]
+        return Request(client, packet, source, local, memory)
 
     def answered(self, request: Request, reply: bytes | None) -> None:
         """Remembers a reply; None forgets the request, so that its retransmission is handled anew."""
-        key = (request.source, request.packet.raw[:HEADER])
         if reply is None:
-            self._replies.pop(key, None)
+            self._replies.pop((request.source, request.packet.raw[:HEADER]), None)
             return
         self.answers[request.client.gateway, reply[0]] += 1
-        if key in self._replies:
-            self._replies[key] = (self._replies[key][0], reply)
+        request.memory[1] = reply
 
     def forget(self, now: int) -> None:
         """Lets go of replies that no gateway asks for again; once for each batch."""

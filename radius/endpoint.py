@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import Any, Final
 
 from hotspot.errors import ConfigError
 from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
@@ -31,6 +31,10 @@ from .packet import (
 
 Source = tuple[str, int]
 
+TLS: Final = "tls:"
+"""What a source over TLS begins with, instead of an address; a gateway's id follows."""
+TLS_SECRET: Final = b"radsec"
+"""The secret that everybody has over TLS, where another protects the packets (RFC 6614 section 2.3)."""
 REMEMBER: Final = 30
 """Seconds for which replies are kept for retransmissions."""
 MOST_REMEMBERED: Final = 500_000
@@ -68,6 +72,8 @@ class Request:
     source: Source
     local: int
     """Which of our sockets it came to: an index that the shell chose."""
+    memory: list[Any] = field(default_factory=list, repr=False)
+    """Where the endpoint remembers its answer."""
 
     def reply(self, code: Code, body: bytes = b"") -> bytes:
         """Access replies are always signed. Accounting-Responses never: what over, no RFC says, and FreeRADIUS and
@@ -96,11 +102,12 @@ class _Bucket:
 
 
 class Clients:
-    """Who may speak: networks to clients, for one inventory."""
+    """Who may speak: networks and certificates to clients, for one inventory."""
 
     def __init__(self, inventory: Inventory, secret: Callable[[str], bytes]):
         self._networks: list[tuple[object, Client]] = []
         self._by_source: dict[str, Client | None] = {}
+        self._by_certificate: dict[str, Client] = {}
         self.unusable: list[tuple[str, str]] = []
         """(gateway, why) for those whose secret this node does not have."""
         self.guessable: list[str] = []
@@ -108,7 +115,11 @@ class Clients:
         for gateway in inventory.gateway:
             if not isinstance(gateway, RadiusGateway):
                 continue
-            radius = gateway.radius
+            radius, dialect = gateway.radius, RADIUS_DIALECTS[gateway.nas]
+            if radius.certificate:
+                self._by_certificate[radius.certificate] = _client(gateway, dialect, TLS_SECRET)
+            if radius.secret is None:
+                continue
             try:
                 shared = secret(radius.secret)
             except ConfigError as error:
@@ -116,20 +127,17 @@ class Clients:
                 continue
             if len(shared) < MINIMUM_SECRET:
                 self.guessable.append(gateway.id)
-            client = Client(
-                gateway=gateway.id,
-                secret=shared,
-                signed=radius.message_authenticator,
-                dialect=RADIUS_DIALECTS[gateway.nas],
-                roles=gateway.roles,
-                login_role=getattr(gateway, "login_role", None),
-                members=radius.members,
-                rate=radius.rate,
-            )
+            client = _client(gateway, dialect, shared)
             self._networks += [(ip_network(source), client) for source in radius.sources]
+        self._over_tls = {TLS + client.gateway: client for client in self._by_certificate.values()}
+
+    def named(self, names: frozenset[str]) -> Client | None:
+        """The client that a certificate's names belong to; None also where they belong to more than one."""
+        found = [client for name, client in self._by_certificate.items() if name in names]
+        return found[0] if len(found) == 1 else None
 
     def of(self, host: str) -> Client | None:
-        """The client that a source address belongs to."""
+        """The client that a source belongs to: an address, or over TLS `tls:` and the gateway's id."""
         if host not in self._by_source:
             if len(self._by_source) > 10_000:
                 self._by_source.clear()
@@ -137,10 +145,25 @@ class Clients:
         return self._by_source[host]
 
     def _find(self, host: str) -> Client | None:
+        if host.startswith(TLS):
+            return self._over_tls.get(host)
         address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         return next((client for network, client in self._networks if address in network), None)  # type: ignore[operator]
+
+
+def _client(gateway: RadiusGateway, dialect: RadiusDialect, secret: bytes) -> Client:
+    return Client(
+        gateway=gateway.id,
+        secret=secret,
+        signed=gateway.radius.message_authenticator,
+        dialect=dialect,
+        roles=gateway.roles,
+        login_role=getattr(gateway, "login_role", None),
+        members=gateway.radius.members,
+        rate=gateway.radius.rate,
+    )
 
 
 class Endpoint:
@@ -151,7 +174,8 @@ class Endpoint:
         """How often, by gateway and reason; the gateway is empty for unknown sources."""
         self.answers: Counter[tuple[str, int]] = Counter()
         """How often, by gateway and code."""
-        self._replies: dict[tuple[Source, bytes], tuple[int, bytes | None]] = {}
+        self._replies: dict[tuple[Source, bytes], list[Any]] = {}
+        """When each came and, once it is known, what it was answered."""
         self._buckets: dict[str, _Bucket] = {}
         self._strangers: set[str] = set()
 
@@ -176,9 +200,10 @@ class Endpoint:
         key = (source, packet.raw[:HEADER])
         known = self._replies.get(key)
         if known is not None:
-            if known[1] is None:
+            answer: bytes | None = known[1]
+            if answer is None:
                 self.drops[client.gateway, "in-progress"] += 1
-            return known[1]
+            return answer
         # Only authentic requests that cost work count: who forges a gateway's address cannot use up what is its own.
         bucket = self._buckets.get(client.gateway) or self._buckets.setdefault(
             client.gateway, _Bucket(_BURST * client.rate, now)
@@ -188,18 +213,16 @@ class Endpoint:
             return None
         if len(self._replies) >= MOST_REMEMBERED:
             del self._replies[next(iter(self._replies))]
-        self._replies[key] = (now, None)
-        return Request(client, packet, source, local)
+        memory = self._replies[key] = [now, None]
+        return Request(client, packet, source, local, memory)
 
     def answered(self, request: Request, reply: bytes | None) -> None:
         """Remembers a reply; None forgets the request, so that its retransmission is handled anew."""
-        key = (request.source, request.packet.raw[:HEADER])
         if reply is None:
-            self._replies.pop(key, None)
+            self._replies.pop((request.source, request.packet.raw[:HEADER]), None)
             return
         self.answers[request.client.gateway, reply[0]] += 1
-        if key in self._replies:
-            self._replies[key] = (self._replies[key][0], reply)
+        request.memory[1] = reply
 
     def forget(self, now: int) -> None:
         """Lets go of replies that no gateway asks for again; once for each batch."""

@@ -25,6 +25,7 @@ from hotspot.store.revisions import Following, Revision
 from . import access, accounting
 from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
+from .dictionary import number
 from .endpoint import Clients, Endpoint, Request, Source
 from .hashing import Hashing
 from .members import Hashed, Later, Members, Refused
@@ -41,6 +42,8 @@ ACCOUNTING: Final = 1
 _ACCESS_REQUEST, _STATUS_SERVER = int(Code.ACCESS_REQUEST), int(Code.STATUS_SERVER)
 _LATER: Final = b""
 """Stands for a reply that is not there yet; the request stays in progress."""
+_CALLED: Final = number("Called-Station-Id")[1]
+_MOST_PLACES: Final = 20_000
 _LOOK_AGAIN: Final = 5.0
 """Seconds after which a missing secret is asked for again."""
 
@@ -62,14 +65,20 @@ class Places:
     def __init__(self, sites: Iterable[Site]):
         self._only: dict[str, str] = {}
         self._by_ap: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, bytes], str] = {}
         for site in sites:
             for ap in site.ap:
                 self._only.setdefault(ap.gateway, site.id)
                 self._by_ap.setdefault((ap.gateway, ap.mac), site.id)
 
-    def site(self, gateway: str, ap_mac: str | None) -> str:
-        """A site's id; empty for a gateway without access points."""
-        return self._by_ap.get((gateway, ap_mac or "")) or self._only.get(gateway, "")
+    def site(self, gateway: str, called: bytes) -> str:
+        """The id of the site by a gateway and its Called-Station-Id; empty for a gateway without access points."""
+        found = self._known.get((gateway, called))
+        if found is None:
+            found = self._by_ap.get((gateway, accounting.called(called) or "")) or self._only.get(gateway, "")
+            if len(self._known) < _MOST_PLACES:
+                self._known[gateway, called] = found
+        return found
 
 
 class Service:
@@ -233,7 +242,7 @@ class Service:
     def _resumed(self, stations: list[tuple[int, Station]], now: int) -> dict[int, bytes]:
         """MAC authentication: a device goes on under its grant at this gateway, or where `readmit` may let it."""
         lookups = [self._keys.device_index(station.mac) for _, station in stations]
-        with self._store.core.read() as connection:
+        with self._store.core.glance() as connection:
             held = redemption.unexpired(connection, lookups, now)
         replies: dict[int, bytes] = {}
         others: list[tuple[int, Station]] = []
@@ -265,7 +274,7 @@ class Service:
         return access.redirect(station, url, self._texts.text("id", "unknown-device"))
 
     def _site_of(self, request: Request) -> str:
-        return self._places.site(request.client.gateway, accounting.called(request.packet))
+        return self._places.site(request.client.gateway, request.packet.first.get(_CALLED, b""))
 
     def _refused(self, refusal: access.Refusal) -> bytes:
         """A Reject, in the language of the person's login where that is known."""

@@ -14,7 +14,7 @@ from hotspot.store import admission, agents, ledger, orders, people, sessions
 from hotspot.store.enforcement import enforce
 from hotspot.store.orders import Channel, OrderState
 
-from .admit import Desk
+from .desk import Desk
 
 log = structlog.get_logger("portal")
 

@@ -14,6 +14,7 @@ from .fields import (
     Address,
     BitsPerSecond,
     Bytes,
+    CertificateName,
     CityRegion,
     Endpoint,
     Entry,
@@ -22,6 +23,7 @@ from .fields import (
     Mac,
     Name,
     Network,
+    Orders,
     Origin,
     Region,
     Seconds,
@@ -31,6 +33,7 @@ from .fields import (
     VillageRegion,
     WhenStoreIsAway,
     split_endpoint,
+    split_orders,
 )
 from .look import LANGUAGES, Language, Look
 from .wifi import Wifi, WifiNetwork, joined
@@ -134,9 +137,11 @@ DEFAULT_RATE = 1000
 class RadiusClient(Entry):
     """How a gateway speaks RADIUS to us."""
 
-    sources: Annotated[tuple[Network, ...], Field(min_length=1)]
-    secret: Secret
-    coa: Endpoint | None = None
+    sources: tuple[Network, ...] = ()
+    secret: Secret | None = None
+    certificate: CertificateName | None = None
+    """What its certificate calls it, over TLS (RFC 6614): a common name, or a DNS name, address or URI beside it."""
+    coa: Orders | None = None
     message_authenticator: Annotated[bool, Field(strict=True)] = True
     """Whether Access-Requests must carry a valid Message-Authenticator (CVE-2024-3596)."""
     interim: Seconds = 300
@@ -144,6 +149,17 @@ class RadiusClient(Entry):
     """Requests a second that each of our processes takes from it; far above what a gateway needs."""
     members: Annotated[bool, Field(strict=True)] = False
     """Whether members may log in at the gateway's own page, with their passwords in Access-Requests (PAP)."""
+
+    @model_validator(mode="after")
+    def _speaks(self) -> "RadiusClient":
+        if bool(self.sources) != (self.secret is not None):
+            raise ValueError("sources and secret go together: whoever sends from there must know it")
+        if not self.sources and self.certificate is None:
+            raise ValueError("give sources and secret, or certificate for a gateway that comes over TLS")
+        over_tls, _ = split_orders(self.coa or "tls")
+        if self.coa and (self.certificate if over_tls else self.secret) is None:
+            raise ValueError(f"coa {self.coa} needs {'certificate' if over_tls else 'sources and secret'}")
+        return self
 
 
 class _Gateway(Span):
@@ -179,6 +195,8 @@ class OpenndsGateway(_Gateway):
 
 class MikrotikGateway(RadiusGateway):
     nas: Literal["mikrotik"]
+    login: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?/login$")] | None = None
+    """Its Hotspot's login address as guests reach it; without it the portal does not serve this gateway's phones."""
 
 
 class ArubaGateway(RadiusGateway):
@@ -217,7 +235,7 @@ class AccessPoint(Span):
     id: Id
     mac: Mac
     address: SshAddress
-    kind: Literal["debian"]
+    kind: Literal["debian", "openwrt"]
     gateway: Id
     wifi: Wifi | None = None
     """What is particular to it (`hotspot.wifi`)."""

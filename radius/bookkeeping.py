@@ -28,7 +28,7 @@ def enter(
     touched = ledger.apply(connection, records, known)
     for restart in restarts:
         sessions.presume(connection, restart.gateway, restart.at, restart.cause)
-    enforce(connection, inventory, {origin.person for origin in touched.values() if origin}, now)
+    enforce(connection, inventory, touched.values(), now)
 
 
 def _device(connection: Connection, keys: Keys, report: Heard, known: dict[str, Origin], now: int) -> str:

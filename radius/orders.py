@@ -83,7 +83,7 @@ class Sender:
 
     def _prepared(self, order: Order, now: int) -> _Sent:
         gateway = self._inventory().find_gateway(order.gateway)
-        if not isinstance(gateway, RadiusGateway) or gateway.radius.coa is None:
+        if not isinstance(gateway, RadiusGateway) or not gateway.radius.coa or not gateway.radius.secret:
             raise ConfigError(f"gateway {order.gateway} has no radius.coa address in the active inventory")
         secret = self._settings.secret(gateway.radius.secret)
         request = disconnect(order, RADIUS_DIALECTS[gateway.nas], secret, secrets.randbelow(256), now)

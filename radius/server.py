@@ -24,7 +24,7 @@ import structlog
 from hotspot.errors import HotspotError, PeerError
 from hotspot.identity import Keys
 from hotspot.service import announce
-from hotspot.settings import Settings
+from hotspot.settings import RadSec, Settings
 from hotspot.store import Store
 from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following, Revision
@@ -34,6 +34,8 @@ from .counting import Counting
 from .memory import recall
 from .orders import Sender
 from .packet import LONGEST
+from .radsec import server as radsec
+from .radsec.certificates import Certificates
 from .replay import Replay
 from .service import Datagram, Service
 
@@ -149,6 +151,18 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         serve(service, sockets, stop)
 
 
+def _secure(settings: Settings, files: RadSec, listener: socket.socket, stop: threading.Event) -> None:
+    """RADIUS over TLS."""
+    with ExitStack() as resources:
+        store, keys, last = _open(settings)
+        resources.callback(store.close)
+        service = Service(settings, store, keys, last)
+        resources.callback(service.close)
+        service.clients()
+        resources.enter_context(Counting(store, service.endpoint))
+        radsec.Server(service, Certificates(files), listener).run(stop)
+
+
 def _when_there(settings: Settings, body: Callable[[Store, Keys], None], stop: threading.Event) -> None:
     """Runs a body that is nothing without the store, once it is there."""
     while not stop.is_set():
@@ -231,5 +245,11 @@ def main(settings: Settings, stop: threading.Event) -> None:
             partial(_work, settings, list(pair)) for pair in zip(auth, acct, strict=True)
         ]
         ports = [f"{host}:{port}/udp" for host, port in (sock.getsockname()[:2] for sock in (auth[0], acct[0]))]
-        announce("radius", f"{ports[0]} (authentication), {ports[1]} (accounting)")
+        where = f"{ports[0]} (authentication), {ports[1]} (accounting)"
+        if settings.radsec is not None:
+            Certificates(settings.radsec)  # a fault in them is told now
+            listener = resources.enter_context(radsec.listen("HOTSPOT_RADSEC_LISTEN", settings.radsec.listen))
+            bodies.append(partial(_secure, settings, settings.radsec, listener))
+            where += ", {}:{}/tcp (TLS)".format(*listener.getsockname()[:2])
+        announce("radius", where)
         _watch([*bodies, partial(_carry, settings), partial(_replay, settings)], stop)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,13 @@ def gateway(node: Node, server: Service) -> Iterator[CoovaChilliDouble]:
 
 
 def issue(
-    node: Node, *, mac: str = MAC, gateway: str = "tk1-gw", expires_in: int = 60, **limits: Any
+    node: Node,
+    *,
+    mac: str = MAC,
+    gateway: str = "tk1-gw",
+    expires_in: int = 60,
+    language: str = "id",
+    **limits: Any,
 ) -> tuple[str, str]:
     """A ticket as the portal makes it: its id and its password."""
     keys, store, now = node.settings.keys(), node.store(), int(time.time())
@@ -60,7 +67,7 @@ def issue(
             gateway,
             "umum",
             "voucher",
-            "id",
+            language,
             now,
             now + values.session,
             values,
@@ -72,11 +79,14 @@ def issue(
     return made.id, ticket.password(keys.derive("ticket"), made.id, gateway, mac)
 
 
-def radclient(node: Node, attributes: str, kind: str = "auth", *options: str, secret: str | None = None) -> str:
+def radclient(
+    node: Node, attributes: str, kind: str = "auth", *options: str, secret: str | None = None, host: str = "127.0.0.1"
+) -> str:
     """What radclient prints. It checks the reply's authenticators itself."""
     assert shutil.which("radclient"), "package freeradius-utils is missing"
     port = node.acct_port if kind == "acct" else node.auth_port
-    command = ["radclient", "-x", "-r", "1", "-t", "3", *options, f"127.0.0.1:{port}", kind]
+    family = "-6" if ":" in host else "-4"
+    command = ["radclient", "-x", family, "-r", "1", "-t", "3", *options, f"{host}:{port}", kind]
     done = subprocess.run(
         [*command, secret or node.secret("TK1_RADIUS").decode()],
         input=attributes, capture_output=True, text=True, check=False,
@@ -134,6 +144,18 @@ def test_expired_and_foreign_tickets_are_refused(node: Node) -> None:
     assert "Access-Reject" in radclient(node, request(user, password))
     user, password = issue(node, gateway="pamulang-gw")
     assert "Access-Reject" in radclient(node, request(user, password))
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("language", "spent", "expired"),
+    [("id", "sudah dipakai", "kedaluwarsa"), ("en", "already been used", "has expired")],
+)
+def test_a_refusal_is_in_the_language_of_the_login(node: Node, language: str, spent: str, expired: str) -> None:
+    user, password = issue(node, language=language)
+    assert "Access-Accept" in radclient(node, request(user, password))
+    assert spent in radclient(node, request(user, password))
+    assert expired in radclient(node, request(*issue(node, language=language, expires_in=-1)))
 
 
 @pytest.mark.usefixtures("server")
@@ -308,6 +330,25 @@ def test_what_was_answered_and_dropped_can_be_seen(tmp_path: Path) -> None:
     assert line["dropped"] == {"bad-message-authenticator": 1}
     assert abs(line["last_at"] - time.time()) < 60
     assert "never" in next(line for line in node.run("radius", "status").splitlines() if "smpn11-gw" in line)
+
+
+@pytest.mark.parametrize(
+    ("listen", "target", "source"), [("[::]", "127.0.0.1", "127.0.0.1"), ("[::1]", "[::1]", "::1")]
+)
+def test_gateways_over_ipv6_and_over_ipv4_on_the_same_socket(
+    tmp_path: Path, listen: str, target: str, source: str
+) -> None:
+    node = Node(tmp_path)
+    node.environment["HOTSPOT_RADIUS_AUTH_LISTEN"] = f"{listen}:{node.auth_port}"
+    node.environment["HOTSPOT_RADIUS_ACCT_LISTEN"] = f"{listen}:{node.acct_port}"
+    prefix = ip_network(source).supernet(new_prefix=120 if ":" in source else 31)
+    node.write({'"127.0.0.1/32"': f'"{prefix}"'}, node.sites.read_text())
+    node.activate()
+    with node.service("radius"):
+        user, password = issue(node)
+        assert "Received Access-Accept" in radclient(node, request(user, password), host=target)
+        start = accounting("Start", User_Name='"x"', Acct_Session_Id='"six"')
+        assert "Received Accounting-Response" in radclient(node, start, "acct", host=target)
 
 
 def test_a_secret_that_comes_later_is_found(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hotspot import ticket
 from hotspot.store import sessions
 from hotspot.store.schema import ticket as ticket_table
 from radius.backlog import waiting
-from tests.bench.city.nas import access_request, accounting_request, attribute, is_answer
+from tests.bench.city.nas import access_request, accounting_request, attribute, is_answer, status_server
 from tests.node import Node, Service
 from tests.postgres import Cluster
 
@@ -219,6 +219,10 @@ def test_a_site_that_refuses_says_so(tmp_path: Path, cluster: Cluster, node: Nod
         cluster.stop()
         reply = nas.answer(nas.login(user, password))
         assert (reply[0], b"terganggu" in attributes(reply)[18]) == (3, True)
+        status = status_server(1, node.secret("TK1_RADIUS"))
+        assert nas.ask(status, node.auth_port, tries=1) is None, "a gateway that asks goes to another node"
+        alive = nas.ask(status, node.acct_port)
+        assert (alive and alive[0]) == 5
 
 
 def test_a_node_that_starts_meanwhile_works_with_the_inventory_it_knew(node: Node, cluster: Cluster) -> None:

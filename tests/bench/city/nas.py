@@ -52,6 +52,12 @@ def accounting_request(identifier: int, secret: bytes, body: bytes) -> bytes:
     return head + hashlib.md5(head + bytes(16) + body + secret).digest() + body
 
 
+def status_server(identifier: int, secret: bytes) -> bytes:
+    """A Status-Server with its Message-Authenticator (RFC 5997 section 3)."""
+    head = struct.pack(">BBH", 12, identifier, 20 + 18) + os.urandom(16)
+    return head + attribute(80, hmac.digest(secret, head + attribute(80, bytes(16)), "md5"))
+
+
 def is_answer(reply: bytes, request: bytes, secret: bytes) -> bool:
     """Whether bytes are the authentic answer to a request."""
     if len(reply) < 20 or reply[1] != request[1]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from .tape import Tape
 
 HERE = Path(__file__).parent
-_SOURCES = [HERE / "load.c", HERE / "md5.h"]
+_SOURCES = [HERE / "load.c", HERE / "wire.h", HERE / "md5.h"]
 
 
 class BenchError(Exception):
@@ -36,6 +36,8 @@ class Run:
     p50_ms: float
     p99_ms: float
     worst_ms: float
+    answer_bytes: float
+    """The mean length of right answers."""
     generator_cpu: float
     """Seconds."""
     elapsed: float

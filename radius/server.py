@@ -45,6 +45,8 @@ _BATCH: Final = 256
 """Datagrams taken from each socket before they are answered; under load this many share one commit."""
 _BUFFER: Final = 4 * 2**20
 _PDEATHSIG: Final = 1
+Body = Callable[[threading.Event, Callable[[], None]], None]
+"""What a child does: until the event is set; calls the other when it is ready."""
 _SHORT_LIFE: Final = 5.0
 """Seconds; a child that lived no longer is not started again at once."""
 
@@ -136,7 +138,7 @@ def _open(settings: Settings) -> tuple[Store, Keys, Revision | None]:
         return Store.open(settings, migrate=False), keys, last
 
 
-def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Event) -> None:
+def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Event, ready: Callable[[], None]) -> None:
     """A worker: authentication and accounting."""
     with ExitStack() as resources:
         store, keys, last = _open(settings)
@@ -148,10 +150,13 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         gc.freeze()  # what lives as long as the process need not be looked through again and again
         gc.set_threshold(20_000, 50, 50)
         resources.enter_context(Counting(store, service.endpoint))
+        ready()
         serve(service, sockets, stop)
 
 
-def _secure(settings: Settings, files: RadSec, listener: socket.socket, stop: threading.Event) -> None:
+def _secure(
+    settings: Settings, files: RadSec, listener: socket.socket, stop: threading.Event, ready: Callable[[], None]
+) -> None:
     """RADIUS over TLS."""
     with ExitStack() as resources:
         store, keys, last = _open(settings)
@@ -160,11 +165,16 @@ def _secure(settings: Settings, files: RadSec, listener: socket.socket, stop: th
         resources.callback(service.close)
         service.clients()
         resources.enter_context(Counting(store, service.endpoint))
-        radsec.Server(service, Certificates(files), listener).run(stop)
+        server = radsec.Server(service, Certificates(files), listener)
+        ready()
+        server.run(stop)
 
 
-def _when_there(settings: Settings, body: Callable[[Store, Keys], None], stop: threading.Event) -> None:
-    """Runs a body that is nothing without the store, once it is there."""
+def _when_there(
+    settings: Settings, body: Callable[[Store, Keys], None], stop: threading.Event, ready: Callable[[], None]
+) -> None:
+    """Runs a body that is nothing without the store, once it is there; nobody waits for it."""
+    ready()
     while not stop.is_set():
         try:
             store, keys = open_keyed(settings)
@@ -177,18 +187,25 @@ def _when_there(settings: Settings, body: Callable[[Store, Keys], None], stop: t
             store.close()
 
 
-def _carry(settings: Settings, stop: threading.Event) -> None:
+def _carry(settings: Settings, stop: threading.Event, ready: Callable[[], None]) -> None:
     """The carrier of orders."""
-    _when_there(settings, lambda store, keys: Sender(settings, store, keys, Following(store).inventory).run(stop), stop)
+
+    def carry(store: Store, keys: Keys) -> None:
+        Sender(settings, store, keys, Following(store).inventory).run(stop)
+
+    _when_there(settings, carry, stop, ready)
 
 
-def _replay(settings: Settings, stop: threading.Event) -> None:
+def _replay(settings: Settings, stop: threading.Event, ready: Callable[[], None]) -> None:
     """What applies the journal."""
-    folder = settings.state / FOLDER
-    _when_there(settings, lambda store, keys: Replay(folder, store, keys, Following(store).inventory).run(stop), stop)
+
+    def replay(store: Store, keys: Keys) -> None:
+        Replay(settings.state / FOLDER, store, keys, Following(store).inventory).run(stop)
+
+    _when_there(settings, replay, stop, ready)
 
 
-def _fork(body: Callable[[threading.Event], None], stop: threading.Event) -> int:
+def _fork(body: Body, stop: threading.Event, ready: Callable[[], None]) -> int:
     """A child process that runs `body` and ends with its parent. Its process id."""
     parent = os.getpid()
     child = os.fork()
@@ -198,7 +215,7 @@ def _fork(body: Callable[[threading.Event], None], stop: threading.Event) -> int
     try:
         ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:
-            body(stop)
+            body(stop, ready)
             code = 0
     except HotspotError as error:
         log.error("ended", error=str(error))
@@ -208,22 +225,42 @@ def _fork(body: Callable[[threading.Event], None], stop: threading.Event) -> int
         os._exit(code)
 
 
-def _watch(bodies: list[Callable[[threading.Event], None]], stop: threading.Event) -> None:
-    """Keeps a child for each body until told to stop."""
-    living = {_fork(body, stop): (body, time.monotonic()) for body in bodies}
+def _watch(bodies: list[Body], stop: threading.Event, ready: Callable[[], None]) -> None:
+    """Keeps a child for each body until told to stop. Calls `ready` when all are for the first time."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+
+    def one_more() -> None:
+        os.write(writer, b".")
+
+    living = {_fork(body, stop, one_more): (body, time.monotonic()) for body in bodies}
+    missing = len(bodies)
     while not stop.is_set():
+        if missing and (missing := missing - _read(reader)) <= 0:
+            missing = 0
+            ready()
         for child in list(living):
             if os.waitpid(child, os.WNOHANG)[0]:
                 body, since = living.pop(child)
                 log.error("a child ended and is started again", process=child)
                 stop.wait(0 if time.monotonic() - since > _SHORT_LIFE else 1)
                 if not stop.is_set():
-                    living[_fork(body, stop)] = (body, time.monotonic())
-        stop.wait(0.1)
+                    living[_fork(body, stop, one_more)] = (body, time.monotonic())
+        stop.wait(0.02 if missing else 0.1)
     for child in living:
         os.kill(child, signal.SIGTERM)
     for child in living:
         os.waitpid(child, 0)
+    os.close(reader)
+    os.close(writer)
+
+
+def _read(pipe: int) -> int:
+    """How many bytes there were."""
+    try:
+        return len(os.read(pipe, 64))
+    except BlockingIOError:
+        return 0
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -241,9 +278,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         acct = listen("HOTSPOT_RADIUS_ACCT_LISTEN", settings.radius_acct_listen, count)
         for sock in (*auth, *acct):
             resources.enter_context(sock)
-        bodies: list[Callable[[threading.Event], None]] = [
-            partial(_work, settings, list(pair)) for pair in zip(auth, acct, strict=True)
-        ]
+        bodies: list[Body] = [partial(_work, settings, list(pair)) for pair in zip(auth, acct, strict=True)]
         ports = [f"{host}:{port}/udp" for host, port in (sock.getsockname()[:2] for sock in (auth[0], acct[0]))]
         where = f"{ports[0]} (authentication), {ports[1]} (accounting)"
         if settings.radsec is not None:
@@ -251,5 +286,6 @@ def main(settings: Settings, stop: threading.Event) -> None:
             listener = resources.enter_context(radsec.listen("HOTSPOT_RADSEC_LISTEN", settings.radsec.listen))
             bodies.append(partial(_secure, settings, settings.radsec, listener))
             where += ", {}:{}/tcp (TLS)".format(*listener.getsockname()[:2])
-        announce("radius", where)
-        _watch([*bodies, partial(_carry, settings), partial(_replay, settings)], stop)
+        _watch(
+            [*bodies, partial(_carry, settings), partial(_replay, settings)], stop, partial(announce, "radius", where)
+        )

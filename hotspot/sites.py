@@ -130,9 +130,17 @@ class RadiusClient(Entry):
     sources: Annotated[tuple[Network, ...], Field(min_length=1)]
     secret: Secret
     coa: Endpoint | None = None
+    coa_from: tuple[Address, ...] = ()
+    """The nodes' addresses that it takes orders from; any node's where there are none."""
     message_authenticator: Annotated[bool, Field(strict=True)] = True
     """Whether Access-Requests must carry a valid Message-Authenticator (CVE-2024-3596)."""
     interim: Seconds = 300
+
+    @model_validator(mode="after")
+    def _somewhere_to_send(self) -> "RadiusClient":
+        if self.coa_from and not self.coa:
+            raise ValueError("coa_from says who may send to coa; give coa, the address where it listens")
+        return self
 
 
 class _Gateway(Span):

@@ -97,7 +97,11 @@ def find_device(connection: Connection, keys: Keys, mac: str) -> str | None:
 
 def device_mac(connection: Connection, keys: Keys, device_id: str) -> str:
     """The MAC address of a device, for the gateway that must be told about it. StoreError under another master key."""
-    sealed = connection.execute(select(device.c.sealed).where(device.c.id == device_id)).scalar_one()
+    return open_mac(keys, connection.execute(select(device.c.sealed).where(device.c.id == device_id)).scalar_one())
+
+
+def open_mac(keys: Keys, sealed: bytes) -> str:
+    """The MAC address that `device.sealed` hides. StoreError under another master key."""
     try:
         return keys.open("mac", sealed)
     except InvalidTag as error:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 _NAMES = {
@@ -32,6 +33,7 @@ _Serial = BigInteger().with_variant(Integer, "sqlite")
 _Id = String(32)
 _Name = String(64)
 _Time = BigInteger
+_PENDING = text("state = 'pending'")
 
 # -- core: the city ----------------------------------------------------------------------------------------------
 
@@ -226,6 +228,8 @@ order = Table(
     Column("outcome", String(200)),
     Column("finished_at", _Time),
     Index("ix_session_order_state_channel_due_at", "state", "channel", "due_at"),
+    # A session is told one thing at a time.
+    Index("uq_session_order_pending", "session_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
 )
 
 agent = Table(

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .errors import ConfigError, Fault
-from .sites import AccessPoint, Inventory
+from .sites import AccessPoint, Inventory, RadiusGateway
 from .toml_lines import Lines, Path
 
 Placed = list[tuple[Path, dict[str, Any]]]
 """Raw tables with the paths they stand at."""
 
-_DIALECTS = ("coovachilli", "opennds", "mikrotik")
+_DIALECTS = ("coovachilli", "uspot", "opennds", "mikrotik", "aruba", "cisco", "ruckus", "generic")
 
 _SPELLING = str.maketrans("", "", ":-.")
 
@@ -187,6 +187,8 @@ def _references(
     checks += [((*path, "plan"), site.get("plan"), plan_ids, "[plans.…]") for path, site in sites]
     checks += [((*path, "gateway"), ap.get("gateway"), gateway_ids, "[[gateway]]") for path, ap in aps]
     checks += [((*path, "ap"), gateway.get("ap"), ap_ids, "[[site.ap]]") for path, gateway in gateways]
+    roles = [(path, gateway["roles"]) for path, gateway in gateways if isinstance(gateway.get("roles"), dict)]
+    checks += [((*path, "roles"), plan, plan_ids, "[plans.…]") for path, names in roles for plan in names]
     for path, value, known, where in checks:
         if isinstance(value, str) and value not in known:
             near = difflib.get_close_matches(value, [name for name in known if isinstance(name, str)], 1)
@@ -251,8 +253,7 @@ def _warnings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
             "phones send what people type in clear text over http; use https beyond a test",
         )
     for i, gateway in enumerate(inventory.gateway):
-        radius = getattr(gateway, "radius", None)
-        if radius is not None and not radius.message_authenticator:
+        if isinstance(gateway, RadiusGateway) and not gateway.radius.message_authenticator:
             yield (
                 ("gateway", i, "radius", "message_authenticator"),
                 "Access-Requests without Message-Authenticator are accepted (CVE-2024-3596); only for a gateway "

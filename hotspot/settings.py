@@ -18,7 +18,7 @@ from .errors import ConfigError, Fault
 from .fields import split_endpoint
 from .identity import Keys
 from .inventory import dotted
-from .sites import Inventory
+from .sites import Inventory, RadiusGateway
 from .toml_lines import Lines
 from .toml_lines import Path as TomlPath
 
@@ -158,9 +158,8 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
     """Every (path, reference) of a city: ("gateway", 0, "radius", "secret"), `env:TK1_RADIUS`."""
     found: list[tuple[TomlPath, str]] = []
     for i, gateway in enumerate(inventory.gateway):
-        radius = getattr(gateway, "radius", None)
-        if radius is not None:
-            found.append((("gateway", i, "radius", "secret"), radius.secret))
+        if isinstance(gateway, RadiusGateway):
+            found.append((("gateway", i, "radius", "secret"), gateway.radius.secret))
         found += [
             (("gateway", i, key), value)
             for key in ("uam_secret", "fas_key", "agent_key")

@@ -148,9 +148,16 @@ class _Gateway(Span):
     name: Name | None = None
 
 
-class CoovaChilliGateway(_Gateway):
-    nas: Literal["coovachilli"]
+class RadiusGateway(_Gateway):
+    """A gateway that asks us over RADIUS whom to let in, and how far."""
+
     radius: RadiusClient
+    roles: dict[Id, Name] = Field(default_factory=dict)
+    """The gateway's own names for what the people of a plan may do, by the plan's id."""
+
+
+class CoovaChilliGateway(RadiusGateway):
+    nas: Literal["coovachilli", "uspot"]
     uam_secret: Secret
     uamserver: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
     """The URL exactly as the gateway has it, where it differs from `<portal.url>/g/<id>`."""
@@ -167,12 +174,40 @@ class OpenndsGateway(_Gateway):
     """The access point that runs it; the controller writes its configuration there."""
 
 
-class MikrotikGateway(_Gateway):
+class MikrotikGateway(RadiusGateway):
     nas: Literal["mikrotik"]
-    radius: RadiusClient
 
 
-Gateway = Annotated[CoovaChilliGateway | OpenndsGateway | MikrotikGateway, Field(discriminator="nas")]
+class ArubaGateway(RadiusGateway):
+    nas: Literal["aruba"]
+    login_role: Name | None = None
+    """Its role of devices that have not logged in, whose captive portal profile takes the URL from RADIUS."""
+
+
+class CiscoGateway(RadiusGateway):
+    nas: Literal["cisco"]
+    login_role: Name | None = None
+    """Its ACL that says which traffic of devices that have not logged in goes to the portal."""
+
+
+class RuckusGateway(RadiusGateway):
+    nas: Literal["ruckus"]
+
+
+class GenericGateway(RadiusGateway):
+    nas: Literal["generic"]
+
+
+Gateway = Annotated[
+    CoovaChilliGateway
+    | OpenndsGateway
+    | MikrotikGateway
+    | ArubaGateway
+    | CiscoGateway
+    | RuckusGateway
+    | GenericGateway,
+    Field(discriminator="nas"),
+]
 
 
 class Radio(Entry):

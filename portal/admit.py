@@ -11,7 +11,7 @@ from hotspot.identity import Keys, new_id
 from hotspot.nas import coovachilli, opennds
 from hotspot.nas.arrival import Arrival
 from hotspot.settings import Settings
-from hotspot.sites import AdmitMethod, CoovaChilliGateway, Inventory, OpenndsGateway, Site
+from hotspot.sites import AdmitMethod, CoovaChilliGateway, Inventory, OpenndsGateway, RadiusGateway, Site
 from hotspot.store import Store, admission, people
 from hotspot.store.portable import lock
 from hotspot.store.revisions import Revision
@@ -118,8 +118,8 @@ def _decided(
 
 def _interim(inventory: Inventory, gateway_id: str) -> int:
     """Seconds between two reports about a session."""
-    radius = getattr(inventory.find_gateway(gateway_id), "radius", None)
-    return radius.interim if radius else Limits.interim
+    gateway = inventory.find_gateway(gateway_id)
+    return gateway.radius.interim if isinstance(gateway, RadiusGateway) else Limits.interim
 
 
 def _hand_back(

@@ -34,21 +34,23 @@ class Outcome:
     detail: str
 
 
-def request(order: Order, dialect: RadiusDialect, secret: bytes, identifier: int, now: int) -> bytes:
-    """The packet that tells an order. Event-Timestamp lets the gateway refuse a replay (RFC 5176 section 3.3).
+def request(
+    order: Order, dialect: RadiusDialect, secret: bytes, identifier: int, now: int, role: str | None = None
+) -> bytes:
+    """The packet that tells an order, signed, with an Event-Timestamp against replays (RFC 5176 section 3.3).
 
-    A change carries every limit that holds, because some kinds reset what is left out. ValueError where a value does
-    not fit into its attribute.
+    A kind that knows neither gets neither. A change carries every limit that holds, and the plan's `role`, because
+    some kinds reset what is left out. ValueError where a value does not fit into its attribute.
     """
-    attributes: list[tuple[str, int | str]] = [
-        (name, value)
-        for name, value in dialect.disconnect(order.user_name, order.acct_session_id, order.mac)
-        if value
-    ]
+    named = dialect.disconnect(order.user_name, order.acct_session_id, order.mac)
+    attributes: list[tuple[str, int | str]] = [(name, value) for name, value in named if value]
     if order.limits is not None:
-        attributes += dialect.accept(order.limits)
-    body = b"".join(encode(name, value) for name, value in attributes) + encode("Event-Timestamp", now)
-    return build_request(_REQUESTS[order.kind], identifier, body, secret)
+        attributes += dialect.change(order.limits, role)
+    body = b"".join(encode(name, value) for name, value in attributes)
+    code = _REQUESTS[order.kind]
+    if dialect.BARE_ORDERS:
+        return build_request(code, identifier, body, secret, sign=False)
+    return build_request(code, identifier, body + encode("Event-Timestamp", now), secret)
 
 
 def read_answer(data: bytes, sent: bytes, secret: bytes) -> Outcome | None:

@@ -19,7 +19,7 @@ from hotspot.fields import split_endpoint
 from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.settings import Settings
-from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway
+from hotspot.sites import Inventory, RadiusGateway
 from hotspot.store import Store, orders
 from hotspot.store.orders import Channel, Order, OrderState
 
@@ -153,7 +153,7 @@ class Sender:
 
     def _launch(self, order: Order, now: int) -> None:
         gateway = self._inventory().find_gateway(order.gateway)
-        if not isinstance(gateway, CoovaChilliGateway | MikrotikGateway) or gateway.radius.coa is None:
+        if not isinstance(gateway, RadiusGateway) or gateway.radius.coa is None:
             raise ConfigError(f"gateway {order.gateway} has no radius.coa address in the active inventory")
         secret = self._settings.secret(gateway.radius.secret)
         target = split_endpoint(gateway.radius.coa)
@@ -161,7 +161,8 @@ class Sender:
         identifier = line.flights.free(target)
         if identifier is None:
             raise ConfigError("the gateway has 256 requests to answer already")
-        packet = request(order, RADIUS_DIALECTS[gateway.nas], secret, identifier, now)
+        role = gateway.roles.get(order.plan or "")
+        packet = request(order, RADIUS_DIALECTS[gateway.nas], secret, identifier, now, role)
         line.flights.launch(order, target, packet, secret, time.monotonic())
         line.send(packet, target)
 
@@ -193,7 +194,7 @@ class _Reach:
             reached = {
                 gateway.id
                 for gateway in inventory.gateway
-                if isinstance(gateway, CoovaChilliGateway | MikrotikGateway)
+                if isinstance(gateway, RadiusGateway)
                 and gateway.radius.coa
                 and (not gateway.radius.coa_from or self._source(gateway.radius.coa) in gateway.radius.coa_from)
             }

@@ -4,27 +4,48 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from ..grant import Limits
-from . import coovachilli, mikrotik
-from .attributes import Attributes
+from . import aruba, cisco, coovachilli, generic, mikrotik, ruckus, uspot
+from .attributes import Attributes, Redirect
 
 
 class RadiusDialect(Protocol):
     """What RADIUS needs to know of a gateway kind; the dialects' modules are its implementations."""
 
-    def accept(self, limits: Limits) -> Attributes:
-        """The limits as this kind understands them."""
+    @property
+    def BARE_ORDERS(self) -> bool:  # noqa: N802 - a module's constant
+        """Whether an order may hold nothing but what names its session."""
+        ...
+
+    def accept(self, limits: Limits, role: str | None = None, /) -> Attributes:
+        """The limits as this kind understands them, and the gateway's own name for what these people may do."""
+        ...
+
+    def redirect(self, url: str, login_role: str | None = None, /) -> Redirect | None:
+        """What tells the gateway to send a device that is not known to the portal; None for a plain Reject.
+
+        `login_role` is the gateway's own name for what such a device may reach.
+        """
         ...
 
     def client_counters(self, view_point: int | None, received: int, sent: int, /) -> tuple[int, int]:
         """(down, up) of the client, from Acct-Input-Octets and Acct-Output-Octets."""
         ...
 
-    def disconnect(self, user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:
-        """The attributes by which it knows a session in a Disconnect-Request."""
+    def disconnect(self, user_name: str, acct_session_id: str, mac: str, /) -> Sequence[tuple[str, str]]:
+        """The attributes by which it knows a session in a Disconnect- or CoA-Request."""
+        ...
+
+    def change(self, limits: Limits, role: str | None = None, /) -> Attributes:
+        """All that holds for a running session, counted from its start, as a CoA-Request tells it."""
         ...
 
 
 RADIUS_DIALECTS: Final[Mapping[str, RadiusDialect]] = {
     coovachilli.NAME: coovachilli,
+    uspot.NAME: uspot,
     mikrotik.NAME: mikrotik,
+    aruba.NAME: aruba,
+    cisco.NAME: cisco,
+    ruckus.NAME: ruckus,
+    generic.NAME: generic,
 }

@@ -1,9 +1,11 @@
 """A grant's limits as RADIUS attributes, by their dictionary names. Pure.
 
-Rates are bit/s inside. WISPr takes bit/s, CoovaChilli kbit/s, MikroTik a text of upload/download; quotas are bytes
-split into 32 bits and gigawords. Down and up are the client's view everywhere.
+Rates are bit/s inside. WISPr takes bit/s, CoovaChilli and Cisco kbit/s, MikroTik a text of upload/download; quotas are
+bytes split into 32 bits and gigawords. Down and up are the client's view everywhere.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from ..grant import Limits
@@ -13,6 +15,20 @@ Attributes = list[tuple[str, int | str]]
 
 _WORD: Final = 2**32
 """Integers of RADIUS have 32 bits."""
+LONGEST_TEXT: Final = 247
+"""Bytes of a text in a vendor's attribute."""
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """What a gateway is told of a device that must log in first.
+
+    `accept` is whether it goes into an Access-Accept: some kinds let a device into a state of theirs in which all it
+    reaches is the portal. Everywhere else an Accept would let it in, and a Reject carries the attributes.
+    """
+
+    accept: bool
+    attributes: Attributes
 
 
 def common(limits: Limits) -> Attributes:
@@ -24,33 +40,51 @@ def common(limits: Limits) -> Attributes:
     ]
 
 
+def named(attribute: str, role: str | None) -> Attributes:
+    """The gateway's own name for what these people may do, where it has one."""
+    return [] if role is None else [(attribute, role)]
+
+
 def wispr(limits: Limits) -> Attributes:
     """The WISPr vendor's bandwidth limits, bit/s; the most it can say is 4.29 Gbit/s."""
     pairs = (("WISPr-Bandwidth-Max-Down", limits.down), ("WISPr-Bandwidth-Max-Up", limits.up))
     return [(name, min(rate, _WORD - 1)) for name, rate in pairs if rate is not None]
 
 
-def coovachilli(limits: Limits) -> Attributes:
-    """Data left in both directions, with the gigawords above 4 GiB (doc/dictionary.coovachilli)."""
+def wispr_redirect(url: str) -> Redirect | None:
+    """Where a gateway that speaks WISPr sends a device that it does not let in. None where the URL is too long."""
+    return Redirect(accept=False, attributes=[("WISPr-Redirection-URL", url)]) if len(url) <= LONGEST_TEXT else None
+
+
+def quota(limits: Limits, octets: str, gigawords: str) -> Attributes:
+    """Data left in both directions. The gigawords are sent also where they are 0: uspot reads no limit without them."""
     if limits.total is None:
         return []
+    return [(octets, limits.total % _WORD), (gigawords, limits.total // _WORD)]
+
+
+def kilo(rate: int) -> int:
+    """A rate in kbit/s, rounded up: to gateways 0 is no limit."""
+    return -(-rate // 1000)
+
+
+# -- what several kinds do alike ---------------------------------------------------------------------------------
+
+
+def seen_by_gateway(_view_point: int | None, received: int, sent: int, /) -> tuple[int, int]:
+    """(down, up) of the client by RFC 2866's view: Input is what the gateway received from the client."""
+    return sent, received
+
+
+def hyphens(mac: str) -> str:
+    """A MAC address as most gateways write it, from `parse_mac` form."""
+    return mac.replace(":", "-").upper()
+
+
+def session_names(user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:
+    """The attributes by which most gateways know a session in a Disconnect- or CoA-Request."""
     return [
-        ("CoovaChilli-Max-Total-Octets", limits.total % _WORD),
-        ("CoovaChilli-Max-Total-Gigawords", limits.total // _WORD),
+        ("User-Name", user_name),
+        ("Acct-Session-Id", acct_session_id),
+        ("Calling-Station-Id", hyphens(mac)),
     ]
-
-
-def mikrotik(limits: Limits) -> Attributes:
-    """Rate-Limit as `up/down` (rx is what the router receives) and the data left, with its gigawords."""
-    found: Attributes = []
-    if limits.down is not None or limits.up is not None:
-        found.append(("Mikrotik-Rate-Limit", f"{_k(limits.up)}/{_k(limits.down)}"))
-    if limits.total is not None:
-        found.append(("Mikrotik-Total-Limit", limits.total % _WORD))
-        found.append(("Mikrotik-Total-Limit-Gigawords", limits.total // _WORD))
-    return found
-
-
-def _k(rate: int | None) -> str:
-    """A rate in RouterOS's spelling; 0 is unlimited."""
-    return "0" if rate is None else f"{rate // 1000}k"

@@ -1,4 +1,4 @@
-"""CoovaChilli and what speaks like it (uspot, Cradlepoint): the UAM redirect, the logon call, RADIUS. Pure.
+"""CoovaChilli and what speaks like it (Cradlepoint, mostly uspot): the UAM redirect, the logon call, RADIUS. Pure.
 
 Source: coova-chilli src/redir.c (bstring_buildurl, redir_getreq), src/chilli.c (acct_req); vectors in tests/nas.
 """
@@ -6,7 +6,7 @@ Source: coova-chilli src/redir.c (bstring_buildurl, redir_getreq), src/chilli.c 
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -103,13 +103,25 @@ def _gateway(arrival: Arrival) -> str:
     return f"http://{arrival.data['uamip']}:{arrival.data['uamport']}"
 
 
-def accept(limits: Limits) -> attributes.Attributes:
-    """The limits of an Access-Accept. Intervals below a minute make CoovaChilli send none, so they are raised to 60."""
+def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
+    """The limits of an Access-Accept. Intervals below a minute make CoovaChilli send none, so they are raised to 60.
+
+    Its own rate attributes are kbit/s and stronger than WISPr's, which the builds without them read. Its scripts are
+    given the Filter-Id.
+    """
     kept = [
         (name, max(60, value) if name == "Acct-Interim-Interval" and isinstance(value, int) else value)
         for name, value in attributes.common(limits)
     ]
-    return [*kept, *attributes.wispr(limits), *attributes.coovachilli(limits)]
+    rates = (("CoovaChilli-Bandwidth-Max-Down", limits.down), ("CoovaChilli-Bandwidth-Max-Up", limits.up))
+    own = [(name, attributes.kilo(rate)) for name, rate in rates if rate is not None]
+    data = attributes.quota(limits, "CoovaChilli-Max-Total-Octets", "CoovaChilli-Max-Total-Gigawords")
+    return [*kept, *attributes.named("Filter-Id", role), *attributes.wispr(limits), *own, *data]
+
+
+def redirect(url: str, _login_role: str | None = None) -> attributes.Redirect | None:
+    """In a Reject: an Accept with WISPr-Redirection-URL would let the device in after one redirect."""
+    return attributes.wispr_redirect(url)
 
 
 def client_counters(view_point: int | None, received: int, sent: int) -> tuple[int, int]:
@@ -121,10 +133,8 @@ def client_counters(view_point: int | None, received: int, sent: int) -> tuple[i
     return (sent, received) if view_point == 1 else (received, sent)
 
 
-def disconnect(user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:
-    """The attributes by which it knows a session: without User-Name it stays silent."""
-    return [
-        ("User-Name", user_name),
-        ("Acct-Session-Id", acct_session_id),
-        ("Calling-Station-Id", mac.replace(":", "-").upper()),
-    ]
+BARE_ORDERS: Final = False
+change = accept
+"""A limit that is left out falls back to none (src/chilli.c, config_radius_session)."""
+disconnect = attributes.session_names
+"""Without User-Name it stays silent."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hotspot.errors import ConfigError
 from hotspot.fields import split_endpoint
 from hotspot.inventory import check, dotted, load
+from hotspot.sites import RadiusGateway
 from hotspot.toml_lines import Lines
 
 EXAMPLE = (Path(__file__).parents[2] / "sites.toml").read_text()
@@ -77,6 +78,11 @@ def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
         (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.1.4/32"]'), "overlaps 10.20.1.0/28"),
         (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.6.1/28"]'), "host bits"),
         (('nas = "mikrotik"', 'nas = "mikrotic"'), "nas must be one of"),
+        (
+            ('nas = "mikrotik"', 'nas = "mikrotik"\nroles = { umun = "x" }'),
+            "gateway[3].roles: 'umun' is in no [plans.…]; did",
+        ),
+        (('nas = "mikrotik"', 'nas = "mikrotik"\nlogin_role = "x"'), "gateway[3].login_role: unknown key"),
         (('ap = "sman2-ap1"', 'ap = "tk2-ap1"'), "a gateway on the access point 'tk2-ap1' stands already"),
         (("devices = 2", 'devices = "2"'), "whole number"),
         (("sla = 95.0", "sla = true"), "must be a number"),
@@ -98,6 +104,15 @@ def test_rules(pair: tuple[str, str], words: str) -> None:
 def test_the_same_mac_twice_is_found_in_any_spelling() -> None:
     found = faults(changed(('mac = "02:00:5e:aa:bb:02"', 'mac = "02:00:5E:AA:BB:01"')))
     assert ["the MAC address" in fault for fault in found] == [True]
+
+
+@pytest.mark.parametrize("nas", ["uspot", "mikrotik", "aruba", "cisco", "ruckus", "generic"])
+def test_every_kind_that_speaks_radius_is_a_radius_gateway(nas: str) -> None:
+    uam = '\nuam_secret = "env:OTHER"' if nas == "uspot" else ""
+    city = load(changed(('nas = "mikrotik"', f'nas = "{nas}"\nroles = {{ sekolah = "pupils" }}{uam}')))
+    gateway = city.find_gateway("smpn11-gw")
+    assert isinstance(gateway, RadiusGateway)
+    assert gateway.roles == {"sekolah": "pupils"}
 
 
 def test_exceptions_to_safety_are_shown() -> None:

@@ -5,7 +5,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from hotspot.errors import RequestError
-from hotspot.grant import Limits
 from hotspot.nas import coovachilli
 from hotspot.nas.arrival import Arrival, Stage
 
@@ -53,26 +52,6 @@ def test_hand_back_and_log_off() -> None:
     assert url == "http://10.1.0.1:3990/logon?username=alice&response=a0bba22da26525f773ef13b61f65c6ac"
     assert coovachilli.log_off(arrival.data) == "http://10.1.0.1:3990/logoff"
     assert coovachilli.prelogin(arrival) == "http://10.1.0.1:3990/prelogin"
-
-
-def test_limits_above_four_gigabytes_use_gigawords() -> None:
-    limits = Limits(session=600, idle=900, down=5_000_000, up=2_000_000, total=5 * 2**30, interim=30)
-    attributes = dict(coovachilli.accept(limits))
-    assert attributes == {
-        "Session-Timeout": 600,
-        "Idle-Timeout": 900,
-        "Acct-Interim-Interval": 60,
-        "WISPr-Bandwidth-Max-Down": 5_000_000,
-        "WISPr-Bandwidth-Max-Up": 2_000_000,
-        "CoovaChilli-Max-Total-Octets": 2**30,
-        "CoovaChilli-Max-Total-Gigawords": 1,
-    }
-
-
-def test_no_limit_is_no_attribute() -> None:
-    assert [name for name, _ in coovachilli.accept(Limits(session=600, idle=900))] == [
-        "Session-Timeout", "Idle-Timeout", "Acct-Interim-Interval",
-    ]  # fmt: skip
 
 
 def test_counters_by_view_point() -> None:

@@ -182,7 +182,7 @@ def test_tags_prefixes_and_values_of_another_length() -> None:
         (4, b"\1"),
         (25, b"0123456789abcdef"),
         (255, b"\0"),
-        (26, (9).to_bytes(4, "big") + b"\1\4ab"),
+        (26, (32473).to_bytes(4, "big") + b"\1\4ab"),
         (26, b"\0"),
     ]
     shown = show(build_request(Code.ACCOUNTING_REQUEST, 1, join(attributes), SECRET, sign=False))
@@ -196,7 +196,7 @@ def test_tags_prefixes_and_values_of_another_length() -> None:
         ("NAS-IP-Address", "0x01 (no ipaddr)"),
         ("Class", '"0123456789abcdef"'),
         ("255", "0x00"),
-        ("vendor 9 1", '"ab"'),
+        ("vendor 32473 1", '"ab"'),
         ("Vendor-Specific (vendor 0)", "0x00"),
     ]
 

@@ -141,7 +141,7 @@ class Settings:
 
 
 def _sources(text: str, listening: str) -> tuple[str, ...]:
-    """The addresses of a list with commas; without one the address that RADIUS listens on, if it is one in particular."""
+    """The addresses of a list with commas; without one the address that RADIUS listens on."""
     if not text:
         address = ip_address(listening)
         return () if address.is_unspecified or address.is_loopback else (listening,)

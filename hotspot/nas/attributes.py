@@ -5,7 +5,7 @@ bytes split into 32 bits and gigawords. Down and up are the client's view everyw
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..grant import Limits
@@ -74,6 +74,12 @@ def kilo(rate: int) -> int:
 def seen_by_gateway(_view_point: int | None, received: int, sent: int, /) -> tuple[int, int]:
     """(down, up) of the client by RFC 2866's view: Input is what the gateway received from the client."""
     return sent, received
+
+
+def explicit(limits: Limits) -> Limits:
+    """Limits for a kind that keeps what a CoA-Request leaves out (RFC 5176 section 3.6, note 3): a rate without a limit
+    is the highest that WISPr can say."""
+    return replace(limits, down=limits.down or _WORD - 1, up=limits.up or _WORD - 1)
 
 
 def hyphens(mac: str) -> str:

@@ -167,9 +167,7 @@ def claim(
 
     `again` also gives those that `who` has claimed already: an agent that asks once more has not heard the answer.
     """
-    statement = select(order.c.id).where(
-        _claimable(channel, now, who if again else ""), order.c.gateway.in_(gateways)
-    )
+    statement = select(order.c.id).where(_claimable(channel, now, who if again else ""), order.c.gateway.in_(gateways))
     statement = statement.order_by(order.c.attempts, order.c.due_at, order.c.id).limit(limit)
     chosen = connection.execute(statement.with_for_update(skip_locked=True, of=order)).scalars().all()
     if not chosen:
@@ -277,7 +275,12 @@ def get(connection: Connection, order_id: str) -> Row[Any]:
 
 
 def listed(
-    connection: Connection, *, pending: bool = False, gateway: str | None = None, session_id: str = "", limit: int = 1000
+    connection: Connection,
+    *,
+    pending: bool = False,
+    gateway: str | None = None,
+    session_id: str = "",
+    limit: int = 1000,
 ) -> list[Row[Any]]:
     """Orders with their session's site, newest first."""
     statement = select(order, session.c.site).outerjoin(session, session.c.id == order.c.session_id)

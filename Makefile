@@ -1,9 +1,10 @@
-.PHONY: help demo test test-long lint venv clean
+.PHONY: help demo test test-long bench-radius lint venv clean
 
 help:
 	@echo "make demo       a phone gets online through a real captive gateway, on this machine, in a network of its own"
 	@echo "make test       lint, then every test; real peers run in a network of their own"
 	@echo "make test-long  soaks and full matrices"
+	@echo "make bench-radius  how fast RADIUS is, beside FreeRADIUS and pyrad (ten minutes; RADIUS=--quick: one)"
 	@echo "make lint       ruff, mypy and import-linter alone"
 	@echo "make clean      removes build/ and caches"
 
@@ -18,6 +19,10 @@ test: venv
 test-long: venv
 	@tools/peers.sh test
 	@tools/bed.sh build/venv/bin/python -m pytest -m long
+
+bench-radius: venv
+	@tools/peers.sh bench
+	@tools/bench.sh radius $(RADIUS)
 
 lint: venv
 	@build/venv/bin/ruff check .

@@ -4,7 +4,7 @@ Sizes, rates and times are exact integers inside: bytes, bit/s, seconds. Every f
 """
 
 import re
-from ipaddress import IPv4Interface, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address, ip_network
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -60,6 +60,14 @@ def _interface(text: str) -> str:
     return str(interface)
 
 
+def _host_interface(text: str) -> str:
+    interface = IPv4Interface(text)
+    network = interface.network
+    if not 8 <= network.prefixlen <= 30 or interface.ip in (network.network_address, network.broadcast_address):
+        raise ValueError(f"{text!r}: give an address with its prefix, like '10.20.1.2/24'")
+    return str(interface)
+
+
 def split_endpoint(text: str, default_port: int | None = None) -> tuple[str, int]:
     """('10.20.1.2', 3799) from '10.20.1.2:3799', '[2001:db8::1]:3799' or, with a default port, an address alone."""
     match = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?|([^:]+)(?::(\d{1,5}))?", text)
@@ -100,6 +108,19 @@ def _ssid(text: str) -> str:
     return text
 
 
+def _destination(text: str) -> str:
+    """A network, or a name in lower case with everything below it."""
+    if re.fullmatch(r"[0-9./]+|.*:.*", text):
+        try:
+            return str(IPv4Network(text))
+        except ValueError as error:
+            raise ValueError(f"{text!r} is no IPv4 network; write it as '203.0.113.0/24' ({error})") from error
+    label = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    if len(text) > 253 or re.fullmatch(rf"(?:{label}\.)+{label}", text.lower()) is None:
+        raise ValueError(f"{text!r} is neither a host nor a network; write 'layanan.example.go.id' or '203.0.113.0/24'")
+    return text.lower()
+
+
 Bytes = Annotated[int, text_as(parse_size), Field(gt=0, le=10**15)]
 BitsPerSecond = Annotated[int, text_as(parse_rate), Field(ge=1000, le=10**12)]
 Seconds = Annotated[int, text_as(parse_duration), Field(gt=0, le=366 * 86400)]
@@ -118,6 +139,12 @@ Endpoint = Annotated[str, text_as(_endpoint)]
 SshAddress = Annotated[str, text_as(_ssh_address)]
 Interface = Annotated[str, text_as(_interface)]
 """An access point's own IPv4 address with its prefix."""
+HostInterface = Annotated[str, text_as(_host_interface)]
+"""The same in any network that has room for a neighbour."""
+Destination = Annotated[str, text_as(_destination)]
+Url = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+(/[!-&(-~]*)?$", max_length=250)]
+Device = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/+@,-]{1,120}$")]
+"""A radio: the name of its interface (Debian, RouterOS), or its phy or its path in /sys (OpenWrt)."""
 InterfaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,15}$")]
 Region = Annotated[str, Field(pattern=r"^\d\d(\.\d\d(\.\d\d(\.\d{4})?)?)?$")]
 CityRegion = Annotated[str, Field(pattern=r"^\d\d\.\d\d$")]

@@ -48,7 +48,7 @@ def parse_mac(text: str) -> str:
     digits = text.translate(_SEPARATORS).lower()
     if _MAC.fullmatch(digits) is None:
         raise RequestError("bad-mac", f"{len(text)} characters")  # which may be somebody's address
-    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    return f"{digits[:2]}:{digits[2:4]}:{digits[4:6]}:{digits[6:8]}:{digits[8:10]}:{digits[10:]}"
 
 
 def is_randomised(mac: str) -> bool:

@@ -4,15 +4,16 @@ import difflib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Interface, ip_address, ip_network
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .errors import ConfigError, Fault
-from .sites import AccessPoint, Inventory, RadiusGateway
+from .sites import AccessPoint, Inventory, RadiusGateway, Site
 from .toml_lines import Lines, Path
+from .wifi import INDONESIAN_CHANNELS, MOST_NETWORKS
 
 Placed = list[tuple[Path, dict[str, Any]]]
 """Raw tables with the paths they stand at."""
@@ -81,6 +82,8 @@ def check(text: str) -> Checked:
     except ValidationError as error:
         found += [_described(detail) for detail in error.errors(include_url=False)]
     found += _cross_checks(raw)
+    if inventory is not None:
+        found += _settings(inventory)
     faults = tuple(sorted({Fault(lines.of(path), dotted(path), message) for path, message in found}))
     if faults or inventory is None:
         return Checked(None, faults, ())
@@ -147,6 +150,14 @@ def _aps(raw: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield ("site", i, "ap", j), ap
 
 
+def _wifi_tables(raw: dict[str, Any]) -> Placed:
+    """The `wifi` tables of the city, its sites and its access points."""
+    sites: Placed = [(("site", i), site) for i, site in _tables(raw, "site")]
+    holders: Placed = [((), raw), *sites, *_aps(raw)]
+    found = [((*path, "wifi"), holder.get("wifi")) for path, holder in holders]
+    return [(path, table) for path, table in found if isinstance(table, dict)]
+
+
 def _repeated(entries: list[tuple[Path, object]], what: str, *, spelled: bool = False) -> Iterator[tuple[Path, str]]:
     seen: dict[str, Path] = {}
     for path, value in entries:
@@ -162,14 +173,15 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     sites: Placed = [(("site", i), site) for i, site in _tables(raw, "site")]
     gateways: Placed = [(("gateway", i), gateway) for i, gateway in _tables(raw, "gateway")]
     aps: Placed = list(_aps(raw))
-    for name, entries in (("site", sites), ("gateway", gateways), ("access point", aps)):
+    ssids: Placed = [(("ssid", i), ssid) for i, ssid in _tables(raw, "ssid")]
+    for name, entries in (("site", sites), ("gateway", gateways), ("access point", aps), ("network", ssids)):
         yield from _repeated([((*path, "id"), entry.get("id")) for path, entry in entries], f"the {name} id")
     routers = [((*path, "ap"), entry.get("ap")) for path, entry in gateways]
     yield from _repeated(routers, "a gateway on the access point")
     yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address", spelled=True)
     yield from _references(raw, sites, gateways, aps)
     yield from _regions(raw, sites)
-    yield from _secrets(raw, gateways)
+    yield from _secrets(raw, gateways, ssids)
     yield from _sources(gateways)
 
 
@@ -187,6 +199,11 @@ def _references(
     checks += [((*path, "plan"), site.get("plan"), plan_ids, "[plans.…]") for path, site in sites]
     checks += [((*path, "gateway"), ap.get("gateway"), gateway_ids, "[[gateway]]") for path, ap in aps]
     checks += [((*path, "ap"), gateway.get("ap"), ap_ids, "[[site.ap]]") for path, gateway in gateways]
+    ssid_ids = [ssid.get("id") for _, ssid in _tables(raw, "ssid")]
+    for path, table in _wifi_tables(raw):
+        named = table.get("ssids")
+        named = named if isinstance(named, list) else []
+        checks += [((*path, "ssids", i), name, ssid_ids, "[[ssid]]") for i, name in enumerate(named)]
     roles = [(path, gateway["roles"]) for path, gateway in gateways if isinstance(gateway.get("roles"), dict)]
     checks += [((*path, "roles"), plan, plan_ids, "[plans.…]") for path, names in roles for plan in names]
     for path, value, known, where in checks:
@@ -209,14 +226,14 @@ def _regions(raw: dict[str, Any], sites: Placed) -> Iterator[tuple[Path, str]]:
             yield (*path, "region"), f"{region!r} has no name in [regions]; add it or correct the code"
 
 
-def _secrets(raw: dict[str, Any], gateways: Placed) -> Iterator[tuple[Path, str]]:
-    """No key serves two protocols, nor two gateways."""
+def _secrets(raw: dict[str, Any], gateways: Placed, ssids: Placed) -> Iterator[tuple[Path, str]]:
+    """No key serves two protocols, nor two gateways or networks."""
     found: list[tuple[Path, object]] = []
-    for path, gateway in gateways:
-        radius = gateway.get("radius")
+    for path, entry in (*gateways, *ssids):
+        radius = entry.get("radius")
         if isinstance(radius, dict):
             found.append(((*path, "radius", "secret"), radius.get("secret")))
-        found += [((*path, key), gateway.get(key)) for key in ("uam_secret", "fas_key", "agent_key")]
+        found += [((*path, key), entry.get(key)) for key in ("uam_secret", "fas_key", "agent_key", "passphrase")]
     controller = raw.get("controller")
     if isinstance(controller, dict):
         found.append((("controller", "key"), controller.get("key")))
@@ -231,14 +248,57 @@ def _sources(gateways: Placed) -> Iterator[tuple[Path, str]]:
         sources = radius.get("sources") if isinstance(radius, dict) else None
         for i, text in enumerate(sources if isinstance(sources, list) else []):
             try:
-                network = ip_network(text)
-            except (ValueError, TypeError):
+                network = ip_network(text if isinstance(text, str) else "")
+            except ValueError:
                 continue  # the type's own check reports it
             at = (*path, "radius", "sources", i)
             for other, where in seen:
                 if where[:2] != path and network.version == other.version and network.overlaps(other):
                     yield at, f"{text} overlaps {other} of {dotted(where)}; a source must name one gateway"
             seen.append((network, at))
+
+
+def _placed_aps(inventory: Inventory) -> Iterator[tuple[Path, Site, AccessPoint]]:
+    for i, site in enumerate(inventory.site):
+        for j, ap in enumerate(site.ap):
+            yield ("site", i, "ap", j), site, ap
+
+
+def _settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
+    """What an access point's settings must keep together, from wherever they come."""
+    managed = [(ap, ip_address(ap.endpoint[0])) for _, _, ap in _placed_aps(inventory)]
+    gardens: set[str] = set()
+    for path, site, ap in _placed_aps(inventory):
+        wifi = inventory.wifi_of(site, ap)
+        yield from (((*path, "wifi", key), message) for key, message in wifi.faults())
+        announced = inventory.networks_of(site, ap)
+        if len(announced) > MOST_NETWORKS:
+            yield (
+                (*path, "wifi", "ssids"),
+                f"{len(announced)} networks; an access point announces {MOST_NETWORKS} at most",
+            )
+        for one in announced:
+            same = next(other for other in announced if other.name == one.name)
+            if same.id != one.id and (not same.bands or not one.bands or set(same.bands) & set(one.bands)):
+                yield (*path, "wifi", "ssids"), f"{same.id} and {one.id} both announce the name {one.name!r}"
+        for name in set(wifi.garden_networks) - gardens:
+            gardens.add(name)
+            inside = [other.id for other, address in managed if address in ip_network(name)]
+            if inside:
+                yield (
+                    (*path, "wifi", "walled_garden"),
+                    f"{name} would open the management of {', '.join(inside)} to guests",
+                )
+
+
+def _doubtful_settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
+    for path, site, ap in _placed_aps(inventory):
+        wifi = inventory.wifi_of(site, ap)
+        if not wifi.bridge and ip_address(ap.endpoint[0]) in IPv4Interface(wifi.network).network:
+            yield (*path, "wifi", "network"), f"the guests' network {wifi.network} holds {ap.id}'s own SSH address"
+        for radio in wifi.radios:
+            if wifi.country == "ID" and radio.channel and radio.channel not in INDONESIAN_CHANNELS:
+                yield (*path, "wifi", "radios"), f"channel {radio.channel} is not open to everybody in Indonesia"
 
 
 def _life_outside(site_ap: AccessPoint, since: Any, until: Any) -> bool:
@@ -268,6 +328,7 @@ def _warnings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
         if ap.until is None
     ]
     yield from _repeated(placed, "the SSH address")
+    yield from _doubtful_settings(inventory)
     for i, site in enumerate(inventory.site):
         if not site.ap:
             yield ("site", i), f"{site.id} has no access point; its uptime cannot be told"

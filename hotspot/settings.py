@@ -71,6 +71,7 @@ class Settings:
     radius_acct_listen: tuple[str, int]
     radius_coa_source: tuple[str, ...]
     """Addresses from which orders are sent to gateways, at most one of each family."""
+    radius_workers: int
     telemetry_listen: tuple[str, int]
 
     @classmethod
@@ -107,6 +108,7 @@ class Settings:
             radius_auth_listen=auth_listen,
             radius_acct_listen=listen("HOTSPOT_RADIUS_ACCT_LISTEN", "0.0.0.0:1813"),
             radius_coa_source=_sources(values.get("HOTSPOT_RADIUS_COA_SOURCE", ""), auth_listen[0]),
+            radius_workers=number("HOTSPOT_RADIUS_WORKERS", min(len(os.sched_getaffinity(0)), 16)),
             telemetry_listen=listen("HOTSPOT_TELEMETRY_LISTEN", "127.0.0.1:8090"),
         )
 
@@ -165,6 +167,11 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
             for key in ("uam_secret", "fas_key", "agent_key")
             if isinstance(value := getattr(gateway, key, None), str)
         ]
+    for i, network in enumerate(inventory.ssid):
+        if network.passphrase:
+            found.append((("ssid", i, "passphrase"), network.passphrase))
+        if network.radius:
+            found.append((("ssid", i, "radius", "secret"), network.radius.secret))
     if inventory.controller.key:
         found.append((("controller", "key"), inventory.controller.key))
     return found

@@ -19,8 +19,6 @@ from .fields import (
     Entry,
     Hours,
     Id,
-    Interface,
-    InterfaceName,
     Mac,
     Name,
     Network,
@@ -29,11 +27,11 @@ from .fields import (
     Seconds,
     Secret,
     SshAddress,
-    Ssid,
     Timezone,
     VillageRegion,
     split_endpoint,
 )
+from .wifi import Wifi, WifiNetwork, joined
 
 AdmitMethod = Literal["click-through", "voucher", "member"]
 SiteKind = Literal["park", "school", "clinic"]
@@ -79,13 +77,6 @@ class PortalSection(Entry):
     url: Origin
     addresses: tuple[Address, ...] = ()
     """Its IPv4 addresses as guests reach them; an access point that runs openNDS lets these through before a login."""
-    resolvers: tuple[Address, ...] = ()
-    """Upstream DNS servers that the access points ask."""
-
-
-class WifiSection(Entry):
-    ssid: Ssid = "WiFi Gratis"
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "ID"
 
 
 class ProbeSection(Entry):
@@ -210,42 +201,14 @@ Gateway = Annotated[
 ]
 
 
-class Radio(Entry):
-    interface: InterfaceName = "wlan0"
-    band: Literal["2.4", "5"] = "2.4"
-    channel: Annotated[int, Field(strict=True, ge=0, le=196)] = 0
-    """0 lets hostapd choose."""
-
-
-class DebianAccessPoint(Entry):
-    """What the controller needs to write a Debian access point."""
-
-    uplink: InterfaceName = "eth0"
-    ports: tuple[InterfaceName, ...] = ()
-    """Wired ports that guests are joined through, beside the radio."""
-    bridge: Annotated[bool, Field(strict=True)] = False
-    """Whether the uplink joins the guests' bridge: their gateway stands behind it, not on this access point."""
-    radio: Radio | None = None
-    network: Interface = "10.210.0.1/22"
-    """The guests' network with the AP's own address in it."""
-
-    @model_validator(mode="after")
-    def _interfaces_differ(self) -> "DebianAccessPoint":
-        names = [self.uplink, *self.ports, *([self.radio.interface] if self.radio else [])]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"{twice} cannot be more than one of uplink, ports and radio.interface")
-        return self
-
-
 class AccessPoint(Span):
     id: Id
     mac: Mac
     address: SshAddress
     kind: Literal["debian"]
     gateway: Id
-    ssid: Ssid | None = None
-    debian: DebianAccessPoint = DebianAccessPoint()
+    wifi: Wifi | None = None
+    """What is particular to it (`hotspot.wifi`)."""
 
     @property
     def endpoint(self) -> tuple[str, int]:
@@ -280,6 +243,8 @@ class Site(Span):
     funding: Name
     backhaul: Name | None = None
     bandwidth: BitsPerSecond | None = None
+    wifi: Wifi | None = None
+    """What is particular to its access points (`hotspot.wifi`)."""
     ap: tuple[AccessPoint, ...] = ()
 
 
@@ -288,7 +253,8 @@ class Inventory(Entry):
 
     city: City
     portal: PortalSection
-    wifi: WifiSection = WifiSection()
+    wifi: Wifi = Wifi()
+    ssid: tuple[WifiNetwork, ...] = (WifiNetwork(id="wifi-gratis", name="WiFi Gratis"),)
     probe: ProbeSection = ProbeSection()
     controller: ControllerSection = ControllerSection()
     plans: Annotated[dict[Id, Plan], Field(min_length=1)]
@@ -323,6 +289,21 @@ class Inventory(Entry):
         sites = self.sites_of_gateway(gateway_id)
         named = [site for site in sites if any(ap.mac == ap_mac for ap in site.ap)]
         return next(iter(named or sites), None)
+
+    def wifi_of(self, site: Site, ap: AccessPoint) -> Wifi:
+        """How one access point is set up."""
+        return joined(self.wifi, site.wifi, ap.wifi)
+
+    def networks_of(self, site: Site, ap: AccessPoint) -> tuple[WifiNetwork, ...]:
+        """The networks that an access point announces, in the order in which they are told."""
+        ids = self.wifi_of(site, ap).ssids
+        return self.ssid if ids is None else tuple(one for name in ids for one in self.ssid if one.id == name)
+
+    def resolvers(self, site: Site, ap: AccessPoint) -> tuple[str, ...]:
+        """The DNS servers that an access point asks for its guests; empty where none are named."""
+        wifi = self.wifi_of(site, ap)
+        family = site.kind == "school" if wifi.family_safe is None else wifi.family_safe
+        return wifi.family_resolvers if family else wifi.resolvers
 
     def zone(self, site: Site) -> ZoneInfo:
         return ZoneInfo(site.timezone or self.city.timezone)

@@ -1,19 +1,19 @@
 """From a form to a grant, and from a grant to the URL that hands the phone back to its gateway."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from hotspot import ticket
 from hotspot.errors import RequestError
-from hotspot.grant import Applicant, Denial, Grant, Limits, decide
+from hotspot.grant import Applicant, Denial, Grant
 from hotspot.identity import Keys, new_id
 from hotspot.nas import coovachilli, opennds
 from hotspot.nas.arrival import Arrival
 from hotspot.settings import Settings
-from hotspot.sites import AdmitMethod, CoovaChilliGateway, Inventory, OpenndsGateway, RadiusGateway, Site
+from hotspot.sites import AdmitMethod, CoovaChilliGateway, Inventory, OpenndsGateway, Site
 from hotspot.store import Store, admission, people
-from hotspot.store.portable import lock
+from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
 from hotspot.ticket import Ticket
 
@@ -87,18 +87,11 @@ def _decided(
     inventory = revision.inventory
     with desk.store.core.write() as connection:
         proof = prove(connection)
-        lock(connection, {f"person {proof.person}"})  # whose devices are counted one login at a time
-        plan = inventory.plans.get(proof.plan)
-        if plan is None:
-            raise RequestError("no-plan", proof.plan)
         device = people.see_device(connection, desk.keys, arrival.mac, now)
         applicant = Applicant(proof.person, device, method, terms.language, proof.plan, proof.until)
-        zone = inventory.zone(site)
-        usage = admission.usage(connection, proof.person, now, zone)
-        decision = decide(new_id(), applicant, site, arrival.gateway, plan, usage, now, zone)
+        decision = decided(connection, inventory, applicant, site, arrival.gateway, now)
         if isinstance(decision, Denial):
             raise _Refused(decision)
-        decision = replace(decision, limits=replace(decision.limits, interim=_interim(inventory, arrival.gateway)))
         people.record_consent(
             connection,
             proof.person,
@@ -114,12 +107,6 @@ def _decided(
         if ticket_ is not None:
             admission.add_ticket(connection, ticket_)
     return Admitted(decision, url)
-
-
-def _interim(inventory: Inventory, gateway_id: str) -> int:
-    """Seconds between two reports about a session."""
-    gateway = inventory.find_gateway(gateway_id)
-    return gateway.radius.interim if isinstance(gateway, RadiusGateway) else Limits.interim
 
 
 def _hand_back(
@@ -166,7 +153,7 @@ def _is_our_router(inventory: Inventory, gateway: OpenndsGateway, address: str) 
     placed = inventory.find_ap(gateway.ap) if gateway.ap else None
     if placed is None:
         return host.is_private  # configured by hand: we do not know its network
-    return str(host) == placed[1].debian.network.partition("/")[0]
+    return str(host) == inventory.wifi_of(*placed).network.partition("/")[0]
 
 
 def next_hops(inventory: Inventory, arrival: Arrival) -> list[str]:

@@ -6,13 +6,12 @@ from datetime import datetime, time, timedelta
 import click
 
 from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
+from hotspot.password import HASHER, LONGEST_PASSWORD
 from hotspot.store import people, vouchers
 from hotspot.store.audit import record
 from hotspot.terminal import Group, Node, pass_node
 from hotspot.units import format_duration, parse_duration
 from hotspot.voucher import format_code
-
-from .methods import HASHER, LONGEST_PASSWORD
 
 _SHORTEST_PASSWORD = 8
 _LAST_YEAR = 2999

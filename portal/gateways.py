@@ -10,7 +10,7 @@ from hotspot.nas import opennds, opennds_agent
 from hotspot.nas.opennds_agent import Post
 from hotspot.session import Record
 from hotspot.sites import Inventory, OpenndsGateway
-from hotspot.store import admission, agents, orders, people, sessions
+from hotspot.store import admission, agents, ledger, orders, people, sessions
 from hotspot.store.enforcement import enforce
 from hotspot.store.orders import Channel, OrderState
 
@@ -47,7 +47,7 @@ def _settle(
     records = opennds_agent.session_records(post, gateway.id, site.id if site else "", devices, now)
     named = {(record.ticket, record.device) for record in records if record.ticket}
     starts = admission.starts(connection, gateway.id, named)
-    touched = sessions.apply(connection, [_since_its_grant(record, starts, now) for record in records])
+    touched = ledger.apply(connection, [_since_its_grant(record, starts, now) for record in records])
     if post.unread:
         log.warning("agent not understood", gateway=gateway.id, left_out=post.unread)
     for order_id, good in post.done:
@@ -55,12 +55,12 @@ def _settle(
         orders.finish(connection, order_id, state, "put out" if good else "the router refused", now)
     if post.clients is None:
         return []
-    sessions.presume(connection, gateway.id, now, "Lost-Service", running=touched)
+    sessions.presume(connection, gateway.id, now, "Lost-Service", running=set(touched))
     shown = {client: opennds.pass_grant(client.custom) for client in post.clients if client.authenticated}
     pairs = {(grant, devices[client.mac]) for client, grant in shown.items() if grant}
     live = admission.live_grants(connection, gateway.id, pairs, now)
     admission.confirm(connection, {grant for grant, _ in live}, now)
-    enforce(connection, inventory, touched, now)
+    enforce(connection, inventory, {origin.person for origin in touched.values() if origin}, now)
     who = f"agent of {gateway.id}"
     claimed = orders.claim(connection, desk.keys, Channel.AGENT, who, now, gateways=[gateway.id], again=True)
     lines = [f"deauth {order.id} {order.mac} {order.user_name or '-'}" for order in claimed]

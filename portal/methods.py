@@ -6,21 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import Connection
 
 from hotspot.errors import RequestError
 from hotspot.identity import Keys, PersonKind
+from hotspot.password import LONGEST_PASSWORD, matches
 from hotspot.sites import AdmitMethod, Inventory, Site
 from hotspot.store import Store, attempts, people, vouchers
 from hotspot.voucher import parse_code
-
-HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-"""argon2id as OWASP recommends it: 19 MiB, two passes; about 30 ms on one core."""
-_NOBODY: Final = HASHER.hash("nobody's password")
-"""Verified for unknown names, so that the answer takes as long as for known ones."""
-LONGEST_PASSWORD: Final = 128
 
 
 @dataclass(frozen=True)
@@ -61,11 +54,12 @@ def click_through(_store: Store, keys: Keys, door: Door, _form: Mapping[str, str
 def voucher(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
     """Whoever has a printed code of this site."""
     code = parse_code(form.get("code", "")[:40])
-    _spend_attempt(store, _subject(keys, "device", door.mac), door.now)
+    subject = attempts.subject(keys, "device", door.mac)
+    _spend_attempt(store, subject, door.now)
 
     def prove(connection: Connection) -> Proof:
         entitlement = vouchers.use(connection, keys, code, door.site.id, door.now)
-        attempts.forget(connection, _subject(keys, "device", door.mac))
+        attempts.forget(connection, subject)
         return Proof(entitlement.person, entitlement.plan, entitlement.until)
 
     return prove
@@ -73,21 +67,17 @@ def voucher(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Pr
 
 def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
     """Whoever knows a member's name and password."""
-    name, password = form.get("name", ""), form.get("password", "")
-    if not name.strip() or not password:
+    name, typed = form.get("name", ""), form.get("password", "")
+    if not name.strip() or not typed:
         raise RequestError("member-incomplete")
-    if len(password) > LONGEST_PASSWORD:
+    if len(typed) > LONGEST_PASSWORD:
         raise RequestError("member-wrong")
-    subjects = [_subject(keys, "device", door.mac), _subject(keys, "member", people.normal_name(name))]
+    subjects = attempts.of_member(keys, people.normal_name(name), door.mac)
     for subject in subjects:
         _spend_attempt(store, subject, door.now)
     with store.core.read() as connection:
         found = people.find_member(connection, keys, name)
-    try:
-        HASHER.verify(found.password_hash if found else _NOBODY, password)
-    except (VerifyMismatchError, InvalidHashError) as error:
-        raise RequestError("member-wrong") from error
-    if found is None or found.disabled:
+    if not matches(found.password_hash if found else None, typed) or found is None or found.disabled:
         raise RequestError("member-wrong")
     person = found.person
 
@@ -97,10 +87,6 @@ def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Pro
         return Proof(person, door.site.plan)
 
     return prove
-
-
-def _subject(keys: Keys, kind: str, value: str) -> bytes:
-    return keys.index(f"attempt by {kind}", value)
 
 
 def _spend_attempt(store: Store, subject: bytes, now: int) -> None:

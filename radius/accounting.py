@@ -21,11 +21,12 @@ _NEWEST: Final = 120
 """How far an Event-Timestamp may lie from our clock, seconds, before the gateway's clock is not believed."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Heard:
     """A record that still wants its device's id."""
 
     mac: str
+    ticket: str | None
     record: Callable[[str], Record]
 
 
@@ -59,6 +60,7 @@ def read(request: Request, site: Callable[[str, str | None], str], now: int) -> 
     sent = _octets(packet, "Output")
     down, up = request.client.dialect.client_counters(packet.integer("CoovaChilli-Acct-View-Point"), received, sent)
     cause = packet.integer("Acct-Terminate-Cause") or 0
+    name = _ticket(packet)
 
     def record(device: str) -> Record:
         return Record(
@@ -66,8 +68,8 @@ def read(request: Request, site: Callable[[str, str | None], str], now: int) -> 
             gateway=gateway,
             acct_session_id=session_id,
             device=device,
-            ticket=_ticket(packet),
-            site=site(gateway, _called(packet)),
+            ticket=name,
+            site=site(gateway, called(packet)),
             at=at,
             seconds=packet.integer("Acct-Session-Time") or 0,
             down=down,
@@ -75,7 +77,7 @@ def read(request: Request, site: Callable[[str, str | None], str], now: int) -> 
             cause=value_name("Acct-Terminate-Cause", cause) or f"cause-{cause}" if kind is RecordKind.STOP else None,
         )
 
-    return Heard(mac, record)
+    return Heard(mac, name, record)
 
 
 def _event_time(packet: Packet, now: int) -> int:
@@ -105,7 +107,7 @@ def station(packet: Packet) -> str:
     return parse_mac((packet.text("Calling-Station-Id") or "")[:17])
 
 
-def _called(packet: Packet) -> str | None:
+def called(packet: Packet) -> str | None:
     """The access point's MAC in Called-Station-Id (`MAC` or `MAC:SSID`)."""
     text = packet.text("Called-Station-Id") or ""
     try:

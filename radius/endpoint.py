@@ -6,7 +6,7 @@ same bytes again and never runs a handler twice.
 """
 
 import hmac
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -14,18 +14,30 @@ from typing import Final
 
 from hotspot.errors import ConfigError
 from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
-from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway
+from hotspot.sites import Inventory, RadiusGateway
 
-from .packet import Code, Malformed, Packet, build_reply, is_signed, parse, request_authenticator
+from .packet import (
+    HEADER,
+    PROXY_STATE,
+    Code,
+    Malformed,
+    Packet,
+    build_reply,
+    is_signed,
+    parse,
+    request_authenticator,
+)
 
 Source = tuple[str, int]
 
 REMEMBER: Final = 30
 """Seconds for which replies are kept for retransmissions."""
-MOST_REMEMBERED: Final = 50_000
+MOST_REMEMBERED: Final = 500_000
+_ACCESS_REQUEST, _ACCOUNTING_REQUEST = int(Code.ACCESS_REQUEST), int(Code.ACCOUNTING_REQUEST)
+_ZEROES: Final = bytes(16)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Client:
     """A gateway as RADIUS knows it."""
 
@@ -35,7 +47,7 @@ class Client:
     dialect: RadiusDialect
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Request:
     """A verified request of a known client, waiting for its answer."""
 
@@ -47,7 +59,7 @@ class Request:
 
     def reply(self, code: Code, body: bytes = b"") -> bytes:
         """Access replies are always signed; Accounting-Responses where the request was."""
-        sign = code is not Code.ACCOUNTING_RESPONSE or self.packet.get("Message-Authenticator") is not None
+        sign = code is not Code.ACCOUNTING_RESPONSE or self.packet.signed_at != 0
         return build_reply(code, self.packet, body, self.client.secret, sign=sign)
 
 
@@ -60,7 +72,7 @@ class Clients:
         self.unusable: list[tuple[str, str]] = []
         """(gateway, why) for those whose secret this node does not have."""
         for gateway in inventory.gateway:
-            if not isinstance(gateway, CoovaChilliGateway | MikrotikGateway):
+            if not isinstance(gateway, RadiusGateway):
                 continue
             radius = gateway.radius
             try:
@@ -91,7 +103,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
-        self._replies: OrderedDict[tuple[Source, int, int, bytes], tuple[int, bytes | None]] = OrderedDict()
+        self._replies: dict[tuple[Source, bytes], tuple[int, bytes | None]] = {}
 
     def receive(self, data: bytes, source: Source, local: int, clients: Clients, now: int) -> Request | bytes | None:
         """A request to be answered; the bytes of an answer already given; or None for what is dropped."""
@@ -100,28 +112,30 @@ class Endpoint:
         except Malformed as error:
             self.dropped[str(error)] += 1
             return None
-        self._forget(now)
-        key = (source, packet.code, packet.identifier, packet.authenticator)
-        if key in self._replies:
-            answer = self._replies[key][1]
-            self.dropped["in-progress"] += answer is None
-            return answer
+        key = (source, packet.raw[:HEADER])
+        known = self._replies.get(key)
+        if known is not None:
+            self.dropped["in-progress"] += known[1] is None
+            return known[1]
+        if len(self._replies) >= MOST_REMEMBERED:
+            del self._replies[next(iter(self._replies))]
         self._replies[key] = (now, None)
         return Request(client, packet, source, local)
 
     def answered(self, request: Request, reply: bytes | None) -> None:
         """Remembers a reply; None forgets the request, so that its retransmission is handled anew."""
-        packet = request.packet
-        key = (request.source, packet.code, packet.identifier, packet.authenticator)
+        key = (request.source, request.packet.raw[:HEADER])
         if reply is None:
             self._replies.pop(key, None)
         elif key in self._replies:
             self._replies[key] = (self._replies[key][0], reply)
 
-    def _forget(self, now: int) -> None:
+    def forget(self, now: int) -> None:
+        """Lets go of replies that no gateway asks for again; once for each batch."""
+        old = now - REMEMBER
         while self._replies:
-            key, (since, _) = next(iter(self._replies.items()))
-            if since > now - REMEMBER and len(self._replies) < MOST_REMEMBERED:
+            key = next(iter(self._replies))
+            if self._replies[key][0] > old:
                 return
             del self._replies[key]
 
@@ -131,14 +145,15 @@ def _admit(data: bytes, client: Client | None) -> tuple[Client, Packet]:
     if client is None:
         raise Malformed("unknown-source")
     packet = parse(data)
-    if packet.code == Code.ACCESS_REQUEST:
-        signed = is_signed(packet, client.secret, packet.authenticator)
+    secret = client.secret
+    if packet.code == _ACCESS_REQUEST:
+        signed = is_signed(packet, secret, packet.authenticator)
         # Without the attribute, a Proxy-State is the room that the forgery of CVE-2024-3596 needs.
-        if signed is None and (client.signed or packet.get("Proxy-State") is not None):
+        if signed is None and (client.signed or PROXY_STATE in packet.first):
             raise Malformed("no-message-authenticator")
-    elif packet.code == Code.ACCOUNTING_REQUEST:
-        signed = is_signed(packet, client.secret, bytes(16))
-        if not hmac.compare_digest(packet.authenticator, request_authenticator(packet, client.secret)):
+    elif packet.code == _ACCOUNTING_REQUEST:
+        signed = is_signed(packet, secret, _ZEROES)
+        if not hmac.compare_digest(packet.authenticator, request_authenticator(packet, secret)):
             raise Malformed("bad-authenticator")
     else:
         raise Malformed("code")

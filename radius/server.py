@@ -1,15 +1,27 @@
-"""The sockets: drain what has come, let the service decide for the batch, answer all. And the thread for orders."""
+"""The sockets, and the processes that share them: drain what has come, let the service decide for all, answer all.
 
+One worker process for each core, on one port (SO_REUSEPORT): the kernel gives all that one source address and port
+sends to one worker, so that its memory of replies is whole. The parent opens the sockets and keeps them open: what is
+sent while a dead worker is replaced waits for the next one. It does nothing else: no thread and no connection of its
+own is there when it forks again. One more child carries the orders.
+"""
+
+import ctypes
+import gc
+import os
 import selectors
+import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 import structlog
 
-from hotspot.errors import PeerError
+from hotspot.errors import HotspotError, PeerError
 from hotspot.service import announce
 from hotspot.settings import Settings
 from hotspot.store.keyed import open_keyed
@@ -23,33 +35,57 @@ log = structlog.get_logger("radius")
 _BATCH: Final = 256
 """Datagrams taken from each socket before they are answered; under load this many share one commit."""
 _BUFFER: Final = 4 * 2**20
+_PDEATHSIG: Final = 1
+_SHORT_LIFE: Final = 5.0
+"""Seconds; a child that lived no longer is not started again at once."""
 
 
-def listen(setting: str, address: tuple[str, int]) -> socket.socket:
-    """A UDP socket; an IPv6 address serves IPv4 too. PeerError names the setting whose address cannot be had."""
+def listen(setting: str, address: tuple[str, int], count: int) -> list[socket.socket]:
+    """UDP sockets that share a port; an IPv6 address serves IPv4 too.
+
+    PeerError names the setting whose address cannot be had, also where another program has it.
+    """
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    opened: list[socket.socket] = []
+    try:
+        alone = _bound(family, address, shared=False)
+        address = alone.getsockname()[:2]
+        alone.close()
+        for _ in range(count):
+            opened.append(_bound(family, address, shared=True))
+    except OSError as error:
+        for sock in opened:
+            sock.close()
+        raise PeerError(f"{setting} {address[0]}:{address[1]}: {error.strerror}") from error
+    return opened
+
+
+def _bound(family: socket.AddressFamily, address: tuple[str, int], *, shared: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         sock.bind(address)
-    except OSError as error:
+        sock.setblocking(False)
+    except OSError:
         sock.close()
-        raise PeerError(f"{setting} {address[0]}:{address[1]}: {error.strerror}") from error
-    sock.setblocking(False)
+        raise
     return sock
 
 
 def _drain(sock: socket.socket, index: int) -> list[Datagram]:
     """What has come to one socket, so that a flood of one leaves the others their turn."""
     batch: list[Datagram] = []
-    while len(batch) < _BATCH:
-        try:
-            data, source = sock.recvfrom(LONGEST + 1)
-        except BlockingIOError:
-            break
-        batch.append((data, source[:2], index))
+    receive = sock.recvfrom
+    try:
+        for _ in range(_BATCH):
+            data, source = receive(LONGEST + 1)
+            batch.append((data, source[:2], index))
+    except BlockingIOError:
+        pass
     return batch
 
 
@@ -59,10 +95,10 @@ def serve(service: Service, sockets: list[socket.socket], stop: threading.Event)
         for index, sock in enumerate(sockets):
             selector.register(sock, selectors.EVENT_READ, index)
         while not stop.is_set():
-            ready = selector.select(timeout=0.5)
-            batch = [datagram for key, _ in ready for datagram in _drain(sockets[key.data], key.data)]
-            if batch:
-                _send(sockets, service.handle(batch, int(time.time())))
+            for key, _ in selector.select(timeout=0.5):
+                batch = _drain(sockets[key.data], key.data)
+                if batch:
+                    _send(sockets, service.handle(batch, int(time.time())))
 
 
 def _send(sockets: list[socket.socket], answers: list[Datagram]) -> None:
@@ -73,31 +109,83 @@ def _send(sockets: list[socket.socket], answers: list[Datagram]) -> None:
             log.warning("answer not sent", error=str(error))
 
 
-def _until_it_ends(sender: Sender, stop: threading.Event) -> None:
-    """A service that carries no orders any more must not look alive."""
-    try:
-        sender.run(stop)
-    finally:
-        stop.set()
-
-
-def main(settings: Settings, stop: threading.Event) -> None:
-    """The radius service: authentication, accounting, orders."""
+def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Event) -> None:
+    """A worker: authentication and accounting."""
     with ExitStack() as resources:
         store, keys = open_keyed(settings)
         resources.callback(store.close)
         service = Service(settings, store, keys)
         service.clients()
-        sockets = [
-            resources.enter_context(listen("HOTSPOT_RADIUS_AUTH_LISTEN", settings.radius_auth_listen)),
-            resources.enter_context(listen("HOTSPOT_RADIUS_ACCT_LISTEN", settings.radius_acct_listen)),
-        ]
-        sender = Sender(settings, store, keys, service.inventory)
-        orders = threading.Thread(target=_until_it_ends, args=(sender, stop), name="orders")
-        orders.start()
-        resources.callback(orders.join)
-        resources.callback(stop.set)
-        ports = [f"{host}:{port}/udp" for host, port in (sock.getsockname()[:2] for sock in sockets)]
-        announce("radius", f"{ports[0]} (authentication), {ports[1]} (accounting)")
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked through again and again
+        gc.set_threshold(20_000, 50, 50)
         serve(service, sockets, stop)
         log.info("stopped", dropped=dict(service.endpoint.dropped))
+
+
+def _carry(settings: Settings, stop: threading.Event) -> None:
+    """The carrier of orders."""
+    store, keys = open_keyed(settings)
+    try:
+        Sender(settings, store, keys, Service(settings, store, keys).inventory).run(stop)
+    finally:
+        store.close()
+
+
+def _fork(body: Callable[[threading.Event], None], stop: threading.Event) -> int:
+    """A child process that runs `body` and ends with its parent. Its process id."""
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == parent:
+            body(stop)
+            code = 0
+    except HotspotError as error:
+        log.error("ended", error=str(error))
+    except BaseException:
+        log.exception("ended")
+    finally:
+        os._exit(code)
+
+
+def _watch(bodies: list[Callable[[threading.Event], None]], stop: threading.Event) -> None:
+    """Keeps a child for each body until told to stop."""
+    living = {_fork(body, stop): (body, time.monotonic()) for body in bodies}
+    while not stop.is_set():
+        for child in list(living):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                body, since = living.pop(child)
+                log.error("a child ended and is started again", process=child)
+                stop.wait(0 if time.monotonic() - since > _SHORT_LIFE else 1)
+                if not stop.is_set():
+                    living[_fork(body, stop)] = (body, time.monotonic())
+        stop.wait(0.1)
+    for child in living:
+        os.kill(child, signal.SIGTERM)
+    for child in living:
+        os.waitpid(child, 0)
+
+
+def main(settings: Settings, stop: threading.Event) -> None:
+    """The radius service: authentication, accounting, orders."""
+    store, keys = open_keyed(settings)
+    try:
+        Service(settings, store, keys).clients()
+    finally:
+        store.close()
+    count = settings.radius_workers
+    with ExitStack() as resources:
+        auth = listen("HOTSPOT_RADIUS_AUTH_LISTEN", settings.radius_auth_listen, count)
+        acct = listen("HOTSPOT_RADIUS_ACCT_LISTEN", settings.radius_acct_listen, count)
+        for sock in (*auth, *acct):
+            resources.enter_context(sock)
+        bodies: list[Callable[[threading.Event], None]] = [
+            partial(_work, settings, list(pair)) for pair in zip(auth, acct, strict=True)
+        ]
+        ports = [f"{host}:{port}/udp" for host, port in (sock.getsockname()[:2] for sock in (auth[0], acct[0]))]
+        announce("radius", f"{ports[0]} (authentication), {ports[1]} (accounting)")
+        _watch([*bodies, partial(_carry, settings)], stop)

@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from hotspot.catalogue import Catalogue, load
 from hotspot.errors import PeerError, RequestError, StoreError
 from hotspot.identity import Keys
 from hotspot.settings import Settings
-from hotspot.sites import Inventory
-from hotspot.store import Store, admission, people, sessions
+from hotspot.sites import Inventory, Site
+from hotspot.store import Store, ledger, people, redemption, sessions
 from hotspot.store.enforcement import enforce
+from hotspot.store.ledger import Origin
+from hotspot.store.readmission import readmit
+from hotspot.store.redemption import Redeemed
 from hotspot.store.revisions import Following, Revision
 
 from . import access, accounting
+from .access import Login, Refusal, Station
+from .accounting import Heard, Restart
 from .endpoint import Clients, Endpoint, Request, Source
 from .packet import Code
 
@@ -27,6 +33,7 @@ Datagram = tuple[bytes, Source, int]
 """Bytes, where they came from or go to, and the index of our socket."""
 
 
+_ACCESS_REQUEST: Final = int(Code.ACCESS_REQUEST)
 _LOOK_AGAIN: Final = 5.0
 """Seconds after which a missing secret is asked for again."""
 
@@ -42,6 +49,22 @@ class _Made:
         return bool(self.clients.unusable) and time.monotonic() - self.made_at >= _LOOK_AGAIN
 
 
+class Places:
+    """Where a gateway's requests come from, found at once: `Inventory.site_of` for many requests."""
+
+    def __init__(self, sites: Iterable[Site]):
+        self._only: dict[str, str] = {}
+        self._by_ap: dict[tuple[str, str], str] = {}
+        for site in sites:
+            for ap in site.ap:
+                self._only.setdefault(ap.gateway, site.id)
+                self._by_ap.setdefault((ap.gateway, ap.mac), site.id)
+
+    def site(self, gateway: str, ap_mac: str | None) -> str:
+        """A site's id; empty for a gateway without access points."""
+        return self._by_ap.get((gateway, ap_mac or "")) or self._only.get(gateway, "")
+
+
 class Service:
     """One process's RADIUS. `handle` is its whole interface."""
 
@@ -53,6 +76,7 @@ class Service:
         self._following = Following(store)
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
+        self._places = Places(())
         self.endpoint = Endpoint()
 
     def clients(self) -> Clients:
@@ -65,6 +89,7 @@ class Service:
         if known is None or known.revision != made.revision or known.clients.unusable != made.clients.unusable:
             _report(revision, made.clients)
         self._clients = made
+        self._places = Places(revision.inventory.site)
         return made.clients
 
     def inventory(self) -> Inventory:
@@ -73,18 +98,20 @@ class Service:
     def handle(self, batch: Iterable[Datagram], now: int) -> list[Datagram]:
         """The answers to a batch. What it acknowledges is durable; while the store is away nobody is answered."""
         clients = self.clients()
+        endpoint = self.endpoint
+        endpoint.forget(now)
         answers: list[Datagram] = []
-        requests: list[Request] = []
+        logins: list[Request] = []
+        reports: list[Request] = []
         for data, source, local in batch:
-            received = self.endpoint.receive(data, source, local, clients, now)
+            received = endpoint.receive(data, source, local, clients, now)
             if isinstance(received, Request):
-                requests.append(received)
+                (logins if received.packet.code == _ACCESS_REQUEST else reports).append(received)
             elif received is not None:
                 answers.append((received, source, local))
-        of_code = {code: [r for r in requests if r.packet.code == code] for code in Code}
-        for code, work in ((Code.ACCESS_REQUEST, self._access), (Code.ACCOUNTING_REQUEST, self._accounting)):
-            if of_code[code]:
-                answers += self._answered(of_code[code], work, now)
+        for requests, work in ((logins, self._access), (reports, self._accounting)):
+            if requests:
+                answers += self._answered(requests, work, now)
         return answers
 
     def _answered(
@@ -115,58 +142,104 @@ class Service:
     def _access(self, requests: list[Request], now: int) -> dict[int, bytes]:
         """Each request's reply, by its position."""
         replies: dict[int, bytes] = {}
-        read = [access.read(request, self._ticket_key) for request in requests]
-        logins = [(i, login) for i, login in enumerate(read) if isinstance(login, access.Login)]
+        logins: list[tuple[int, Login]] = []
+        stations: list[tuple[int, Station]] = []
+        for i, request in enumerate(requests):
+            match access.read(request, self._ticket_key):
+                case Login() as login:
+                    logins.append((i, login))
+                case Station() as station:
+                    stations.append((i, station))
+                case refusal:
+                    replies[i] = self._refused(refusal)
         if logins:
-            with self._store.core.write() as connection:
-                for i, login in logins:
-                    packet, gateway = login.request.packet, login.request.client.gateway
-                    redeemed = admission.redeem(connection, login.ticket, gateway, packet.authenticator, now)
-                    spent = access.Refusal("ticket-spent", login.request)
-                    replies[i] = self._refused(spent) if redeemed is None else access.accept(login, redeemed)
-        for i, refusal in enumerate(read):
-            if isinstance(refusal, access.Refusal):
-                replies[i] = self._refused(refusal)
+            replies |= self._redeemed(logins, now)
+        if stations:
+            replies |= self._resumed(stations, now)
         return replies
 
+    def _redeemed(self, logins: list[tuple[int, Login]], now: int) -> dict[int, bytes]:
+        with self._store.core.write() as connection:
+            results = redemption.redeem(connection, [login.claim for _, login in logins], now)
+        return {
+            i: access.accept(login, result)
+            if isinstance(result, Redeemed)
+            else self._refused(Refusal(result.code, login.request, result.language))
+            for (i, login), result in zip(logins, results, strict=True)
+        }
+
+    def _resumed(self, stations: list[tuple[int, Station]], now: int) -> dict[int, bytes]:
+        """MAC authentication: a device goes on under its grant at this gateway, or where `readmit` may let it."""
+        lookups = [self._keys.device_index(station.mac) for _, station in stations]
+        with self._store.core.read() as connection:
+            held = redemption.unexpired(connection, lookups, now)
+        replies: dict[int, bytes] = {}
+        others: list[tuple[int, Station]] = []
+        for (i, station), grants in zip(stations, held, strict=True):
+            gateway, site = station.request.client.gateway, self._site_of(station.request)
+            own = next(
+                (one for one in reversed(grants) if one.grant.gateway == gateway and one.grant.site == site), None
+            )
+            if own is None:
+                others.append((i, station))
+            else:
+                replies[i] = access.resume(station.request, own.grant, own.used, now)
+        for i, station in others:
+            replies[i] = self._readmitted(station, now)
+        return replies
+
+    def _readmitted(self, station: Station, now: int) -> bytes:
+        request = station.request
+        with self._store.core.read() as connection:  # most devices are unknown: they take no writer's turn
+            device = people.find_device(connection, self._keys, station.mac)
+        if device is not None:
+            revision = self._following.revision()
+            with self._store.core.write() as connection:
+                grant = readmit(connection, revision, device, request.client.gateway, self._site_of(request), now)
+            if grant is not None:
+                return access.resume(request, grant, 0, now)
+        return self._refused(Refusal("unknown-device", request))
+
+    def _site_of(self, request: Request) -> str:
+        return self._places.site(request.client.gateway, accounting.called(request.packet))
+
     def _refused(self, refusal: access.Refusal) -> bytes:
-        """A Reject, in Indonesian: whose phone it is, is not known here."""
+        """A Reject, in the language of the person's login where that is known."""
         log.info("rejected", gateway=refusal.request.client.gateway, reason=refusal.code)
-        return access.reject(refusal.request, self._texts.text("id", refusal.code))
+        return access.reject(refusal.request, self._texts.text(refusal.language, refusal.code))
 
     def _accounting(self, requests: list[Request], now: int) -> dict[int, bytes]:
         """Each acknowledged request's reply, by its position; the records are durable before this returns."""
-        inventory = self.inventory()
-
-        def site(gateway: str, ap_mac: str | None) -> str:
-            found = inventory.site_of(gateway, ap_mac)
-            return found.id if found else ""
-
         replies: dict[int, bytes] = {}
-        heard: list[accounting.Heard] = []
-        restarts: list[accounting.Restart] = []
+        heard: list[Heard] = []
+        restarts: list[Restart] = []
         for i, request in enumerate(requests):
             try:
-                report = accounting.read(request, site, now)
+                report = accounting.read(request, self._places.site, now)
             except RequestError as error:
                 self.endpoint.dropped["accounting-unreadable"] += 1
                 log.warning("accounting unreadable", gateway=request.client.gateway, error=str(error))
                 continue
-            if isinstance(report, accounting.Heard):
+            if isinstance(report, Heard):
                 heard.append(report)
-            elif isinstance(report, accounting.Restart):
+            elif isinstance(report, Restart):
                 restarts.append(report)
             replies[i] = request.reply(Code.ACCOUNTING_RESPONSE)
         with self._store.core.write() as connection:
-            devices = {
-                mac: people.see_device(connection, self._keys, mac, now)
-                for mac in sorted({report.mac for report in heard})
-            }
-            touched = sessions.apply(connection, [report.record(devices[report.mac]) for report in heard])
+            known = ledger.origins(connection, {report.ticket for report in heard if report.ticket})
+            records = [report.record(self._device(connection, report, known, now)) for report in heard]
+            touched = ledger.apply(connection, records, known)
             for restart in restarts:
                 sessions.presume(connection, restart.gateway, restart.at, restart.cause)
-            enforce(connection, inventory, touched, now)
+            enforce(connection, self.inventory(), {origin.person for origin in touched.values() if origin}, now)
         return replies
+
+    def _device(self, connection: Connection, report: Heard, known: dict[str, Origin], now: int) -> str:
+        """The id of a record's device; that of its grant where the gateway sees the same address."""
+        origin = known.get(report.ticket or "")
+        if origin is not None and origin.lookup == self._keys.device_index(report.mac):
+            return origin.device
+        return people.see_device(connection, self._keys, report.mac, now)
 
 
 def _report(revision: Revision, clients: Clients) -> None:

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,7 +20,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-_USER = "nirkabel"
+USER = "nirkabel"
 _NOBODY = 65534
 _PATIENCE = 30.0
 """Seconds that the server may take to answer."""
@@ -45,7 +47,7 @@ def _as_another_user(folder: Path) -> list[str]:
 
 
 def _url(folder: Path, database: str) -> str:
-    return f"postgresql://{_USER}@/{database}?host={folder}"
+    return f"postgresql://{USER}@/{database}?host={folder}"
 
 
 def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
@@ -61,35 +63,69 @@ def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
             return
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The URL of a running server's database `postgres`."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("PostgreSQL's server is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+@dataclass(frozen=True)
+class Server:
+    """A running server: the URL of its database `postgres`, and its first process."""
+
+    url: str
+    pid: int
+
+    def run(self, statement: str, *names: str) -> None:
+        """A statement outside of any transaction, its placeholders filled with names."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def database(self, name: str) -> str:
+        """The URL of another database."""
+        return self.url.replace("/postgres?", f"/{name}?")
+
+
+@contextmanager
+def running(programs: Path, options: Mapping[str, str], where: Path | None = None) -> Iterator[Server]:
+    """A new server with these settings in a folder of `where` (or of /tmp), and nothing of it left afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=where))
     user = _as_another_user(folder)
     data = folder / "data"
-    initdb = [str(programs / "initdb"), "-D", str(data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C"]
+    initdb = [str(programs / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C"]
     made = subprocess.run([*user, *initdb, "--no-sync"], capture_output=True, text=True, cwd=folder, check=False)
     assert made.returncode == 0, made.stderr
-    options = {"listen_addresses": "", "unix_socket_directories": str(folder), "fsync": "off"}
     command = [str(programs / "postgres"), "-D", str(data)]
-    command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    all_options = {"listen_addresses": "", "unix_socket_directories": str(folder), **options}
+    command += [part for name, value in all_options.items() for part in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen([*user, *command], stdout=log, stderr=log, cwd=folder)
     try:
         _wait(server, folder)
-        yield _url(folder, "postgres")
+        yield Server(_url(folder, "postgres"), server.pid)
     finally:
         server.send_signal(signal.SIGQUIT)  # stop at once; nothing here is worth a checkpoint
         server.wait(15)
         shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a running server's database `postgres`."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL's server is not installed")
+    with running(programs, {"fsync": "off"}) as server:
+        yield server.url
+
+
 @pytest.fixture
 def fresh_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
     """Makes an empty database at every call and answers its URL; drops them all after the test."""
+    yield from _fresh(postgres_url)
+
+
+@pytest.fixture(scope="module")
+def module_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """The same for a whole module's tests."""
+    yield from _fresh(postgres_url)
+
+
+def _fresh(postgres_url: str) -> Iterator[Callable[[], str]]:
     made: list[str] = []
 
     def run(statement: str, name: str) -> None:

@@ -1,16 +1,16 @@
 #!/bin/sh
-# peers.sh demo|test: makes the Debian packages of tools/peers.txt available.
+# peers.sh demo|test|bench: makes the Debian packages of tools/peers.txt available.
 #
 # As root they are installed, and their services kept from starting. As a plain user they are downloaded and unpacked into
 # build/peers, which tools/bed.sh lays over /usr and /etc. PEERS_FORCE=1 unpacks as though nothing were installed.
 set -eu
 cd "$(dirname "$0")/.."
-purpose=${1:?demo or test}
+purpose=${1:?demo, test or bench}
 unpacked=build/peers/packages
 export DEBIAN_FRONTEND=noninteractive
 
 listed() {
-    awk -v purpose="$purpose" '/^[a-z]/ && (purpose == "test" || $2 == "demo") { print $1 }' tools/peers.txt
+    awk -v purpose="$purpose" '/^[a-z]/ && ($2 ~ purpose || (purpose == "test" && $2 ~ "demo")) { print $1 }' tools/peers.txt
 }
 
 present() {

@@ -1,23 +1,14 @@
 """Grants, the tickets that carry them through RADIUS, and what a person has used today."""
 
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, tuple_, update
 
 from ..grant import Grant, Limits, Usage, local_day
 from ..session import share
 from ..ticket import PASS_LIFETIME, Ticket
 from .schema import grant, session, ticket
-
-
-@dataclass(frozen=True)
-class Redeemed:
-    """A grant as a ticket's redemption found it. `at` is when the ticket was first redeemed."""
-
-    grant: Grant
-    at: int
 
 
 def add_grant(connection: Connection, value: Grant, revision: int, handback: str | None = None) -> None:
@@ -50,31 +41,6 @@ def add_ticket(connection: Connection, value: Ticket) -> None:
     connection.execute(
         insert(ticket).values(id=value.id, grant_id=value.grant, gateway=value.gateway, expires_at=value.expires_at)
     )
-
-
-def redeem(
-    connection: Connection, ticket_id: str, gateway: str, request_authenticator: bytes, now: int
-) -> Redeemed | None:
-    """The grant behind a ticket, once. The caller has checked the ticket's password.
-
-    The request that redeemed it may come again, to any node, and gets the same grant and the same time; any other
-    request, another gateway and an expired ticket get None.
-    """
-    unspent = (ticket.c.redeemed_at.is_(None)) & (ticket.c.expires_at >= now)
-    same = ticket.c.request_authenticator == request_authenticator
-    won = connection.execute(
-        update(ticket)
-        .where(ticket.c.id == ticket_id, ticket.c.gateway == gateway, or_(unspent, same))
-        .values(
-            redeemed_at=func.coalesce(ticket.c.redeemed_at, now),
-            request_authenticator=request_authenticator,
-        )
-        .returning(ticket.c.grant_id, ticket.c.redeemed_at)
-    ).one_or_none()
-    if won is None:
-        return None
-    row = connection.execute(select(grant).where(grant.c.id == won.grant_id)).one()
-    return Redeemed(grant_of(row), won.redeemed_at)
 
 
 def grant_of(row: Row[Any]) -> Grant:
@@ -141,7 +107,7 @@ def newest_grant(connection: Connection, device_id: str, gateway: str, now: int)
     """The grant by which a device is, or soon will be, in at a gateway."""
     row = connection.execute(
         select(grant)
-        .outerjoin(session, session.c.grant_id == grant.c.id)
+        .outerjoin(session, and_(session.c.person_id == grant.c.person_id, session.c.grant_id == grant.c.id))
         .where(grant.c.device_id == device_id, grant.c.gateway == gateway, grant.c.ends_at > now)
         .where(session.c.ended_at.is_(None))
         .order_by(grant.c.starts_at.desc())
@@ -192,7 +158,7 @@ def usage(connection: Connection, person: str, now: int, zone: ZoneInfo) -> Usag
     fetchable = and_(ticket.c.id.is_(None), grant.c.starts_at > now - PASS_LIFETIME)
     on_the_way = connection.execute(
         select(grant.c.device_id)
-        .outerjoin(session, session.c.grant_id == grant.c.id)
+        .outerjoin(session, and_(session.c.person_id == grant.c.person_id, session.c.grant_id == grant.c.id))
         .outerjoin(ticket, ticket.c.grant_id == grant.c.id)
         .where(grant.c.person_id == person, grant.c.ends_at > now, session.c.id.is_(None), or_(redeemable, fetchable))
     ).scalars()

@@ -2,12 +2,23 @@
 
 from sqlalchemy import Connection, case, delete
 
+from ..identity import Keys
 from .portable import upsert
 from .schema import attempt
 
 WINDOW = 600
 """Seconds in which at most LIMIT attempts of one subject are judged."""
 LIMIT = 10
+
+
+def subject(keys: Keys, kind: str, value: str) -> bytes:
+    """What stands for a device's address or a member's name in the table."""
+    return keys.index(f"attempt by {kind}", value)
+
+
+def of_member(keys: Keys, name: str, mac: str) -> list[bytes]:
+    """The subjects of an attempt with a member's name (`people.normal_name`): who tries, and whom."""
+    return [subject(keys, "device", mac), subject(keys, "member", name)]
 
 
 def take(connection: Connection, subject: bytes, now: int) -> bool:

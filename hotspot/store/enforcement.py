@@ -1,12 +1,15 @@
 """Ending sessions that are over before their gateway knows: used-up time or data of a person, a closing hour."""
 
+from typing import Any, Final
+
 from sqlalchemy import Connection, select
 
-from ..grant import exhausted
-from ..sites import CoovaChilliGateway, Inventory, MikrotikGateway, OpenndsGateway
+from ..grant import exhausted, local_day
+from ..sites import Inventory, OpenndsGateway, Plan, RadiusGateway
 from . import orders
 from .admission import usage
 from .orders import Channel
+from .portable import Statement, cursor, listed
 from .schema import grant, session
 
 
@@ -15,18 +18,30 @@ def channel_of(inventory: Inventory, gateway_id: str) -> Channel | None:
     gateway = inventory.find_gateway(gateway_id)
     if isinstance(gateway, OpenndsGateway):
         return Channel.AGENT
-    if isinstance(gateway, CoovaChilliGateway | MikrotikGateway) and gateway.radius.coa:
+    if isinstance(gateway, RadiusGateway) and gateway.radius.coa:
         return Channel.COA
     return None
 
 
-def enforce(connection: Connection, inventory: Inventory, touched: set[str], now: int) -> int:
-    """Orders every running session of the persons behind `touched` sessions to end whose plan is used up. How many."""
-    of_touched = select(session.c.person_id).where(session.c.id.in_(touched), session.c.person_id.is_not(None))
+_SUMS: Final = Statement(
+    "SELECT s.person_id, g.plan, SUM(s.down + s.up), SUM(s.seconds)"
+    " FROM session s JOIN access_grant g ON g.id = s.grant_id"
+    " WHERE s.last_at >= ? AND s.person_id IN ({list}) GROUP BY s.person_id, g.plan"
+)
+
+
+def enforce(connection: Connection, inventory: Inventory, persons: set[str], now: int) -> int:
+    """Orders every running session of these persons to end whose plan is used up. How many.
+
+    The sums of a day, by one statement for all, say who may have used a plan up; only those are looked at closely.
+    """
+    suspects = _suspects(connection, inventory, persons, now) if persons else set()
+    if not suspects:
+        return 0
     rows = connection.execute(
         select(session, grant.c.plan)
         .join(grant, grant.c.id == session.c.grant_id)
-        .where(session.c.person_id.in_(of_touched), session.c.ended_at.is_(None))
+        .where(session.c.person_id.in_(suspects), session.c.ended_at.is_(None))
     ).all()
     ordered = 0
     for row in rows:
@@ -40,3 +55,37 @@ def enforce(connection: Connection, inventory: Inventory, touched: set[str], now
             orders.add(connection, row, channel, reason, now)
             ordered += 1
     return ordered
+
+
+def _suspects(connection: Connection, inventory: Inventory, persons: set[str], now: int) -> set[str]:
+    """Those whose sessions of the day, counted whole, reach what the smallest of their plans allows."""
+    limited = {name: plan for name, plan in inventory.plans.items() if _is_limited(plan)}
+    if not limited:
+        return set()
+    zones = {inventory.zone(site) for site in inventory.site}
+    midnight = min((local_day(now, zone)[0] for zone in zones), default=now)
+    on = cursor(connection)
+    on.execute(_SUMS.of(connection), (midnight, listed(connection, persons)))
+    of_person: dict[str, list[Any]] = {}
+    for person, plan, octets, seconds in on.fetchall():
+        known = of_person.setdefault(person, [0, 0, []])
+        known[0] += octets
+        known[1] += seconds
+        known[2].append(plan)
+    return {
+        person
+        for person, (octets, seconds, plans) in of_person.items()
+        if any(_may_be_over(limited[plan], octets, seconds) for plan in plans if plan in limited)
+    }
+
+
+def _is_limited(plan: Plan) -> bool:
+    return plan.hours is not None or plan.time_per_day is not None or plan.data_per_day is not None
+
+
+def _may_be_over(plan: Plan, octets: int, seconds: int) -> bool:
+    return (
+        plan.hours is not None
+        or (plan.data_per_day is not None and octets >= plan.data_per_day)
+        or (plan.time_per_day is not None and seconds >= plan.time_per_day)
+    )

@@ -1,18 +1,87 @@
-"""The few places where SQLite and PostgreSQL need different words for the same statement."""
+"""The few places where SQLite and PostgreSQL need different words for the same statement.
 
-from typing import Any
+Hot statements run on the driver's own cursor (`cursor`): SQLAlchemy Core costs 30 to 70 microseconds a statement, and
+RADIUS answers thousands of requests in a second.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 
+def is_postgresql(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
 def upsert(connection: Connection, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT, for this connection's database."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql.insert(table) if is_postgresql(connection) else sqlite.insert(table)
 
 
 def lock(connection: Connection, keys: set[str]) -> None:
     """Holds these names until the transaction ends. SQLite's one writer holds them already."""
-    if connection.dialect.name == "postgresql":
+    if is_postgresql(connection):
         for key in sorted(keys):
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+def cursor(connection: Connection) -> Any:
+    """A cursor of the driver, inside this connection's transaction."""
+    return connection.connection.cursor()
+
+
+_SQLITE: Final = {
+    "list": "SELECT value FROM json_each(?)",
+    "pairs": "json_each(?) a",
+    "unhex": "unhex(a.value)",
+    "least": "min",
+    "greatest": "max",
+    "binary": "COLLATE BINARY",
+}
+_POSTGRESQL: Final = {
+    "list": "SELECT unnest(?::text[])",
+    "pairs": "(SELECT value, n - 1 AS key FROM unnest(?::text[]) WITH ORDINALITY AS u (value, n)) a",
+    "unhex": "decode(a.value, 'hex')",
+    "least": "LEAST",
+    "greatest": "GREATEST",
+    "binary": 'COLLATE "C"',
+}
+
+
+class Statement:
+    """One text for both engines. `?` is a parameter; `{list}`, the rows of a subquery, and `{pairs}`, a table `a` of
+    `key` (position) and `value`, take one that `listed` makes; `{unhex}` is a.value's bytes; `{least}` and `{greatest}`
+    are functions of numbers, `{binary}` the collation in which Python compares texts.
+    """
+
+    def __init__(self, template: str, **parts: str):
+        """`parts` are put into the text as they are: names of columns and the like."""
+        self._sqlite = template.format(**_SQLITE, **parts)
+        self._postgresql = template.format(**_POSTGRESQL, **parts).replace("?", "%s")
+
+    def of(self, connection: Connection) -> str:
+        return self._postgresql if is_postgresql(connection) else self._sqlite
+
+
+def listed(connection: Connection, values: Iterable[str]) -> str:
+    """The parameter of a statement's `{list}`."""
+    return text_array(values) if is_postgresql(connection) else json.dumps(list(values))
+
+
+def text_array(values: Iterable[str | None]) -> str:
+    """A PostgreSQL array literal of texts; by far cheaper than an adapted list."""
+    return "{" + ",".join("NULL" if value is None else _quoted(value) for value in values) + "}"
+
+
+def plain_array(values: Iterable[int | None]) -> str:
+    """A PostgreSQL array literal of numbers or truth values."""
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
+def _quoted(value: str) -> str:
+    if "\\" in value or '"' in value:
+        value = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{value}"'

@@ -14,8 +14,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
-    false,
     text,
 )
 
@@ -34,6 +32,8 @@ _Id = String(32)
 _Name = String(64)
 _Time = BigInteger
 _PENDING = text("state = 'pending'")
+_RUNNING = text("ended_at IS NULL")
+_CLASSLESS = text("ticket_id = ''")
 
 # -- core: the city ----------------------------------------------------------------------------------------------
 
@@ -172,19 +172,21 @@ ticket = Table(
     Column("expires_at", _Time, nullable=False),
     Column("redeemed_at", _Time),
     Column("request_authenticator", LargeBinary(16)),
+    postgresql_with={"fillfactor": 70},
 )
 
 session = Table(
     "session",
     core,
+    # Made of what the session is known by (`store.ledger`), so that an accounting record finds its row without asking.
     Column("id", _Id, primary_key=True),
     Column("gateway", _Name, nullable=False),
     Column("acct_session_id", String(253), nullable=False),
-    Column("device_id", ForeignKey("device.id"), nullable=False),
+    # No foreign keys: checking them would cost more than the row, and the ledger outlives what it refers to.
+    Column("device_id", _Id, nullable=False),
     Column("ticket_id", _Id, nullable=False),
-    Column("incarnation", BigInteger, nullable=False),
-    Column("grant_id", ForeignKey("access_grant.id")),
-    Column("person_id", ForeignKey("person.id")),
+    Column("grant_id", _Id),
+    Column("person_id", _Id),
     Column("site", _Name, nullable=False),
     Column("started_at", _Time, nullable=False),
     Column("last_at", _Time, nullable=False),
@@ -197,16 +199,16 @@ session = Table(
     Column("presumed_cause", _Name),
     Column("ended_at", _Time),
     # What hotspot.gaps tells by (hotspot.session.Session): or, max, of the newest record, bitwise or.
-    Column("start_seen", Boolean, nullable=False, server_default=false()),
-    Column("latest_start", _Time, nullable=False, server_default="0"),
-    Column("last_bytes", BigInteger, nullable=False, server_default="0"),
-    Column("heard", BigInteger, nullable=False, server_default="0"),
-    # Without our Class (ticket_id ''), the derived start tells incarnations apart; with it, it is always 0.
-    UniqueConstraint("gateway", "acct_session_id", "device_id", "ticket_id", "incarnation"),
-    Index("ix_session_person_id_last_at", "person_id", "last_at"),
-    Index("ix_session_gateway_ended_at", "gateway", "ended_at"),
-    Index("ix_session_site_started_at", "site", "started_at"),
-    Index("ix_session_ended_at", "ended_at"),
+    Column("start_seen", Boolean, nullable=False),
+    Column("latest_start", _Time, nullable=False),
+    Column("last_bytes", BigInteger, nullable=False),
+    Column("heard", BigInteger, nullable=False),
+    Index("ix_session_person_id", "person_id"),
+    Index("ix_session_started_at", "started_at"),
+    # An Interim-Update changes no indexed column, so that PostgreSQL can keep the row where it is (fillfactor).
+    Index("ix_session_running", "gateway", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+    Index("ix_session_classless", "device_id", sqlite_where=_CLASSLESS, postgresql_where=_CLASSLESS),
+    postgresql_with={"fillfactor": 80},
 )
 
 order = Table(

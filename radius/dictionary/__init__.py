@@ -1,5 +1,6 @@
 """The dictionary: attribute names to numbers and wire formats, read by pyrad from the files beside this one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address
@@ -71,19 +72,37 @@ def _value_names(attribute: str) -> dict[int, str]:
 
 def encode(name: str, value: int | str | bytes) -> bytes:
     """One attribute as it stands in a packet. ValueError where the value does not fit."""
+    return _encoder(name)(value)
+
+
+@cache
+def _encoder(name: str) -> Callable[[int | str | bytes], bytes]:
+    """How an attribute's values are written; its head is made once."""
     kind = _kind(name)
-    if kind in ("integer", "date"):
-        if not 0 <= int(value) < 2**32:
-            raise ValueError(f"{name} takes 32 bits, not {int(value)}")
-        raw = int(value).to_bytes(4, "big")
-    elif kind == "ipaddr":
-        raw = IPv4Address(value).packed
-    else:
-        raw = value if isinstance(value, bytes) else str(value).encode()
     vendor, code = number(name)
-    if vendor:
-        raw = vendor.to_bytes(4, "big") + bytes([code, len(raw) + 2]) + raw
-        code = _VENDOR_SPECIFIC
-    if not 0 < len(raw) <= _LONGEST:
-        raise ValueError(f"{name} takes 1 to {_LONGEST} bytes, not {len(raw)}")
-    return bytes([code, len(raw) + 2]) + raw
+    room = _LONGEST - 6 if vendor else _LONGEST
+
+    def head(size: int) -> bytes:
+        if not vendor:
+            return bytes([code, size + 2])
+        return bytes([_VENDOR_SPECIFIC, size + 8]) + vendor.to_bytes(4, "big") + bytes([code, size + 2])
+
+    word = head(4)
+
+    def integer(value: int | str | bytes) -> bytes:
+        number = int(value)
+        if not 0 <= number < 2**32:
+            raise ValueError(f"{name} takes 32 bits, not {number}")
+        return word + number.to_bytes(4, "big")
+
+    def other(value: int | str | bytes) -> bytes:
+        raw = value if isinstance(value, bytes) else str(value).encode()
+        if not 0 < len(raw) <= room:
+            raise ValueError(f"{name} takes 1 to {room} bytes, not {len(raw)}")
+        return head(len(raw)) + raw
+
+    if kind in ("integer", "date"):
+        return integer
+    if kind == "ipaddr":
+        return lambda value: word + IPv4Address(value).packed
+    return other

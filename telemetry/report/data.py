@@ -73,7 +73,8 @@ def _bandwidth(bits: int | None) -> str:
 def record(coverage: Coverage, figures: SiteFigures) -> dict[str, str]:
     """One site as titik.csv has it, every cell a text."""
     site, inventory = figures.site, coverage.inventory
-    names = sorted({ap.ssid or inventory.wifi.ssid for ap in site.ap} or {inventory.wifi.ssid})
+    announced = [one for ap in site.ap for one in inventory.networks_of(site, ap)] or list(inventory.ssid)
+    names = sorted({one.name for one in announced if one.isolate})
     district = site.region[:8]
     return {
         "id_titik": plain(site.id),

@@ -34,6 +34,8 @@ operator = "Diskominfo Kota Uji"
 [portal]
 url = "{portal}"
 addresses = ["10.199.0.1"]
+
+[wifi]
 resolvers = ["10.199.0.1"]
 
 [controller]
@@ -71,5 +73,5 @@ funding = "APBD"
   address = "{ap_address}"
   kind = "debian"
   gateway = "{GATEWAY}"
-  debian = {{ uplink = "wan0", ports = ["lan1", "lan2"], network = "{network}" }}
+  wifi = {{ uplink = "wan0", ports = ["lan1", "lan2"], network = "{network}" }}
 """

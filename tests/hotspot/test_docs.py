@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 import hotspot.settings
-from hotspot import sites
+from hotspot import sites, wifi
 from hotspot.inventory import check
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,7 +24,10 @@ NESTED = {"ap", "plans", "gateway", "site", "regions"}
 SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "city": (sites.City,),
     "portal": (sites.PortalSection,),
-    "wifi": (sites.WifiSection,),
+    "ssid": (wifi.WifiNetwork,),
+    "ssid.radius": (wifi.SsidRadius,),
+    "wifi": (wifi.Wifi,),
+    "wifi.radios": (wifi.Radio,),
     "probe": (sites.ProbeSection,),
     "controller": (sites.ControllerSection,),
     "plans.ID": (sites.Plan,),
@@ -40,8 +43,6 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "radius": (sites.RadiusClient,),
     "site": (sites.Site,),
     "site.ap": (sites.AccessPoint,),
-    "debian": (sites.DebianAccessPoint,),
-    "radio": (sites.Radio,),
     "regions": (),
 }
 
@@ -85,15 +86,25 @@ def test_the_city_is_right_and_draws_no_warning() -> None:
         assert (checked.faults, checked.warnings) == ((), ())
 
 
-def test_the_gateway_is_right() -> None:
-    gateways = [tomllib.loads(block)["gateway"] for block in BLOCKS if block.startswith("# a gateway\n")]
-    assert gateways
-    for tables in gateways:
-        TypeAdapter(list[sites.Gateway]).validate_python(tables)
+PARTS: dict[str, tuple[str, Any]] = {
+    "# a gateway\n": ("gateway", list[sites.Gateway]),
+    "# a network\n": ("ssid", list[wifi.WifiNetwork]),
+    "# settings\n": ("wifi", wifi.Wifi),
+}
+"""How a part of a city begins in the page, its key and what it is."""
+
+
+@pytest.mark.parametrize("start", PARTS)
+def test_a_part_is_right(start: str) -> None:
+    key, kind = PARTS[start]
+    parts = [tomllib.loads(block)[key] for block in BLOCKS if block.startswith(start)]
+    assert parts
+    for part in parts:
+        TypeAdapter(kind).validate_python(part)
 
 
 def test_every_block_says_what_it_is() -> None:
-    assert all(block.startswith(("# a city\n", "# a gateway\n")) for block in BLOCKS)
+    assert all(block.startswith(("# a city\n", *PARTS)) for block in BLOCKS)
 
 
 def test_every_variable_is_explained_to_operators() -> None:

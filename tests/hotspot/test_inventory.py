@@ -86,13 +86,38 @@ def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
         (('ap = "sman2-ap1"', 'ap = "tk2-ap1"'), "a gateway on the access point 'tk2-ap1' stands already"),
         (("devices = 2", 'devices = "2"'), "whole number"),
         (("sla = 95.0", "sla = true"), "must be a number"),
-        (('uplink = "eth0", network', 'uplink = "wlan0", network'), "cannot be more than one of"),
+        (('network = "10.210.0.1/22"', 'ports = ["eth0"]'), "eth0 cannot be more than one of"),
         (('timezone = "Asia/Jakarta"', 'timezone = "Asia/Jakata"'), "no time zone"),
         (("since = 2026-01-15", "since = 2026-01-15\nuntil = 2026-01-01"), "must be before until"),
         (("since = 2026-01-15", 'since = "15 Jan"'), "date without quotes"),
         (('url = "https://wifi.example.go.id"', 'url = "https://wifi.example.go.id/portal"'), "without a path"),
         (('network = "10.210.0.1/22"', 'network = "10.210.0.0/22"'), "the AP's own address"),
-        (('ssid = "WiFi Tangsel"', 'ssid = "a name of many more than 32 bytes in it"'), "1 to 32 bytes"),
+        (('name = "WiFi Tangsel"', 'name = "a name of many more than 32 bytes in it"'), "1 to 32 bytes"),
+        (('name = "WiFi Tangsel"', 'name = "Tang\\nsel"'), "1 to 32 bytes of printable text"),
+        (('id = "guru"', 'id = "tamu"'), "the network id 'tamu' stands already at ssid[0].id"),
+        (
+            ('ssids = ["tamu", "guru"]', 'ssids = ["tamu", "gurru"]'),
+            "site[2].wifi.ssids[1]: 'gurru' is in no [[ssid]]; did",
+        ),
+        (('name = "Guru SMAN 2"', 'name = "WiFi Tangsel"'), "tamu and guru both announce the name 'WiFi Tangsel'"),
+        (
+            ('passphrase = "env:GURU_PASSPHRASE"', 'passphrase = "env:TK1_UAM"'),
+            "the secret 'env:TK1_UAM' stands already",
+        ),
+        (('security = "wpa2-wpa3-psk"', 'security = "wpa2-enterprise"'), "'wpa2-enterprise' has no passphrase"),
+        (('security = "wpa2-wpa3-psk"\n', ""), "'open' has no passphrase"),
+        (("vlan = 30\n", ""), "isolate = false needs a vlan"),
+        (('"lapor.go.id"', '"10.20.0.0/16"'), "10.20.0.0/16 would open the management of tk1-ap1, tk1-ap2"),
+        (('"lapor.go.id"', '"lapor"'), "neither a host nor a network"),
+        (('"lapor.go.id"', '"2001:db8::/32"'), "no IPv4 network"),
+        (('band = "5", channel = 44', 'band = "5", channel = 45'), "45 is no channel of 5 GHz"),
+        (('band = "2.4", channel = 11', 'band = "2.4", channel = 11, width = 80'), "wider than 40 MHz"),
+        (('band = "5", channel = 44', 'band = "5", channel = 144, width = 160'), "144 cannot be 160 MHz wide"),
+        (('uplink = "eth0"', 'uplink_gateway = "10.20.0.1"'), "needs an uplink_address beside it"),
+        (
+            ('uplink = "eth0"', 'uplink_address = "10.20.1.9/24"\nuplink_gateway = "10.20.2.1"'),
+            "is not in the network of",
+        ),
     ],
 )
 def test_rules(pair: tuple[str, str], words: str) -> None:
@@ -127,6 +152,21 @@ def test_two_access_points_at_one_address_are_doubted() -> None:
         f"line {line_of(text, 'tk1-ap2') + 2}: site[0].ap[1].address: the SSH address '10.20.1.2' stands already at "
         "site[0].ap[0].address"
     ]
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        (('network = "10.210.0.1/22"', 'network = "10.20.2.1/24"'), "holds tk2-ap1's own SSH address"),
+        (
+            ('band = "5", channel = 44', 'band = "5", channel = 100'),
+            "channel 100 is not open to everybody in Indonesia",
+        ),
+    ],
+)
+def test_doubtful_settings_are_shown(pair: tuple[str, str], words: str) -> None:
+    warnings = [str(warning) for warning in check(changed(pair)).warnings]
+    assert [words in warning for warning in warnings] == [True]
 
 
 def test_text_that_is_no_toml_names_its_line() -> None:

@@ -18,7 +18,7 @@ from hotspot.nas import opennds
 from hotspot.nas.arrival import Arrival, Stage
 from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings, secret_references
-from hotspot.store import Store, admission, people, sessions, vouchers
+from hotspot.store import Store, admission, ledger, people, sessions, vouchers
 from hotspot.store.revisions import Revision, activate
 from hotspot.ticket import Ticket
 from portal.admit import Admitted, Desk, admit, arrive
@@ -141,7 +141,7 @@ def test_a_session_whose_stop_was_lost_is_over_with_its_grant(desk: Desk, city: 
     start = NOW - 5 * 3600 + 5
     with desk.store.core.write() as connection:
         admission.add_ticket(connection, ticket)
-        sessions.apply(
+        ledger.apply(
             connection, [Record(RecordKind.START, PARK, "s1", done.grant.device, ticket.id, "taman-kota-1", start)]
         )
     assert with_code(desk, city, PARK, 2, code, done.grant.ends_at - 61) == Denial(Reason.TOO_MANY_DEVICES)

@@ -70,7 +70,7 @@ def test_the_gateways_secret_is_found_by_its_address(node: Node, tmp_path: Path)
     body = encode("Acct-Status-Type", 2) + encode("Event-Timestamp", 1_767_225_600)
     body += encode("CoovaChilli-Acct-View-Point", 2) + encode("Acct-Terminate-Cause", 4)
     stop = build_request(Code.ACCOUNTING_REQUEST, 7, body, secret)
-    answer = build_reply(Code.ACCOUNTING_RESPONSE, parse(stop), b"", secret, sign=True)
+    answer = build_reply(Code.ACCOUNTING_RESPONSE, parse(stop), b"", secret, sign=False)
     forged = stop[:4] + bytes(16) + stop[20:]
     order = build_request(Code.DISCONNECT_REQUEST, 9, b"", secret)
     accounting, coa = ("10.20.0.1", 1813), ("10.20.1.2", 3799)
@@ -86,7 +86,7 @@ def test_the_gateways_secret_is_found_by_its_address(node: Node, tmp_path: Path)
     checked = [(one["name"], one["authenticator"], one["message_authenticator"]) for one in shown]
     assert checked == [
         ("Accounting-Request", True, True),
-        ("Accounting-Response", True, True),
+        ("Accounting-Response", True, None),
         ("Accounting-Request", False, True),
         ("Disconnect-Request", True, True),
         ("Accounting-Request", None, None),

@@ -89,6 +89,9 @@ def test_a_retransmission_gets_the_same_bytes_and_no_second_handling() -> None:
     endpoint.answered(request, reply)
     assert received(data, endpoint=endpoint, now=29) == reply
     assert isinstance(received(data, ("10.20.1.2", 40001), endpoint, 29), Request)
+    endpoint.forget(29)
+    assert received(data, endpoint=endpoint, now=29) == reply
+    endpoint.forget(31)
     assert isinstance(received(data, endpoint=endpoint, now=31), Request)
 
 
@@ -104,7 +107,7 @@ def test_access_replies_are_signed_and_accounting_replies_as_asked() -> None:
     assert parse(request.reply(Code.ACCESS_REJECT)).attributes[0][0] == 80
     accounting = rp.AcctPacket(id=1, secret=SECRET, dict=DICTIONARY)
     reply = received(bytes(accounting.RequestPacket())).reply(Code.ACCOUNTING_RESPONSE)
-    assert parse(reply).attributes == ()
+    assert parse(reply).attributes == []
 
 
 def test_a_gateway_without_secret_is_named_and_stays_unknown() -> None:

@@ -146,7 +146,9 @@ def test_unsigned_and_wrongly_signed_requests_get_no_answer(node: Node) -> None:
 
 
 def accounting(status: str, **attributes: object) -> str:
-    lines = {"Acct-Status-Type": status, "Calling-Station-Id": f'"{MAC}"', "NAS-IP-Address": "127.0.0.1", **attributes}
+    lines = {"Acct-Status-Type": status, "Calling-Station-Id": f'"{MAC}"', "NAS-IP-Address": "127.0.0.1"} | {
+        name.replace("_", "-"): value for name, value in attributes.items()
+    }
     return "".join(f"{name.replace('_', '-')} = {value}\n" for name, value in lines.items())
 
 

@@ -13,7 +13,8 @@ from hotspot.grant import Grant, Limits, Usage
 from hotspot.identity import Keys, PersonKind, new_id
 from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, attempts, people, sessions, vouchers
+from hotspot.store import Store, admission, attempts, ledger, people, redemption, vouchers
+from hotspot.store.redemption import Claim, Redeemed, Spent
 from hotspot.store.schema import consent, identity
 from hotspot.ticket import Ticket
 
@@ -68,7 +69,8 @@ def a_ticket(store: Store, grant: Grant) -> str:
 
 def redeem(store: Store, ticket: str, authenticator: bytes, now: int = NOW, gateway: str = "gw") -> Any:
     with store.core.write() as connection:
-        return admission.redeem(connection, ticket, gateway, authenticator, now)
+        [result] = redemption.redeem(connection, [Claim(ticket, gateway, authenticator)], now)
+    return result
 
 
 def test_a_ticket_carries_its_grant_whole(store: Store, keys: Keys) -> None:
@@ -80,21 +82,38 @@ def test_a_ticket_carries_its_grant_whole(store: Store, keys: Keys) -> None:
 def test_of_many_requests_at_once_one_wins(store: Store, keys: Keys) -> None:
     ticket = a_ticket(store, a_grant(store, keys))
     won = at_once(20, lambda i: redeem(store, ticket, bytes([i]) * 16))
-    assert sum(result is not None for result in won) == 1
+    assert sum(isinstance(result, Redeemed) for result in won) == 1
+    assert {result.code for result in won if isinstance(result, Spent)} == {"ticket-spent"}
+
+
+def test_of_many_requests_in_one_batch_one_wins(store: Store, keys: Keys) -> None:
+    tickets = [a_ticket(store, a_grant(store, keys)) for _ in range(3)]
+    claims = [Claim(ticket, "gw", bytes([i % 5]) * 16) for i in range(10) for ticket in tickets]
+    with store.core.write() as connection:
+        results = redemption.redeem(connection, claims, NOW)
+    for ticket in tickets:
+        of_it = [(claim, result) for claim, result in zip(claims, results, strict=True) if claim.ticket == ticket]
+        winners = {claim.authenticator for claim, result in of_it if isinstance(result, Redeemed)}
+        assert len(winners) == 1
+        assert sum(isinstance(result, Redeemed) for _, result in of_it) == 2  # the same request twice
 
 
 def test_the_same_request_again_gets_the_same_grant_and_time(store: Store, keys: Keys) -> None:
     ticket = a_ticket(store, a_grant(store, keys))
     first = redeem(store, ticket, b"a" * 16)
     assert redeem(store, ticket, b"a" * 16, NOW + 500) == first
-    assert redeem(store, ticket, b"b" * 16) is None
+    assert redeem(store, ticket, b"b" * 16) == Spent("ticket-spent", "id")
 
 
 def test_expired_foreign_and_unknown_tickets(store: Store, keys: Keys) -> None:
     grant = a_grant(store, keys)
-    assert redeem(store, a_ticket(store, grant), b"a" * 16, NOW + 61) is None
-    assert redeem(store, a_ticket(store, grant), b"a" * 16, gateway="other") is None
-    assert redeem(store, new_id(), b"a" * 16) is None
+    assert redeem(store, a_ticket(store, grant), b"a" * 16, NOW + 61) == Spent("ticket-expired", "id")
+    assert redeem(store, a_ticket(store, grant), b"a" * 16, gateway="other") == Spent("ticket-unknown")
+    assert redeem(store, new_id(), b"a" * 16) == Spent("ticket-unknown")
+    ticket = a_ticket(store, grant)
+    with store.core.write() as connection:
+        admission.end_grant(connection, grant.id, NOW)
+    assert redeem(store, ticket, b"a" * 16) == Spent("grant-ended", "id")
 
 
 def test_a_person_is_one_person(store: Store, keys: Keys) -> None:
@@ -200,7 +219,7 @@ def test_usage_of_a_person_over_devices(store: Store, keys: Keys) -> None:
     assert use_of(store, one.person, NOW + 300).devices == frozenset()
     two = a_grant(store, keys, "02:00:00:00:00:02", person=one.person)
     with store.core.write() as connection:
-        sessions.apply(connection, [record(one), record(two, "2", down=7, kind=RecordKind.STOP, cause="Idle-Timeout")])
+        ledger.apply(connection, [record(one), record(two, "2", down=7, kind=RecordKind.STOP, cause="Idle-Timeout")])
     assert use_of(store, one.person) == Usage(seconds=200, bytes=27, devices=frozenset({one.device}))
 
 
@@ -208,7 +227,7 @@ def test_a_session_across_midnight_counts_in_proportion(store: Store, keys: Keys
     grant = a_grant(store, keys)
     midnight = 1_795_280_400 - (1_795_280_400 + 7 * 3600) % 86400
     with store.core.write() as connection:
-        sessions.apply(connection, [record(grant, at=midnight + 25, seconds=100, down=1000, up=0)])
+        ledger.apply(connection, [record(grant, at=midnight + 25, seconds=100, down=1000, up=0)])
     assert use_of(store, grant.person, midnight + 30).bytes == 250
     assert use_of(store, grant.person, midnight - 10).bytes == 750
 

@@ -8,7 +8,7 @@ import pytest
 from hotspot.identity import Keys, new_id
 from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, agents, orders, sessions
+from hotspot.store import Store, admission, agents, ledger, orders, sessions
 from hotspot.store.orders import Channel, OrderState
 from hotspot.ticket import Ticket
 
@@ -22,7 +22,7 @@ def keys(settings: Settings) -> Keys:
 
 def apply(store: Store, *records: Record) -> set[str]:
     with store.core.write() as connection:
-        return sessions.apply(connection, records)
+        return set(ledger.apply(connection, records))
 
 
 def _apply_one(store: Store, records: list[Record], i: int) -> set[str]:
@@ -116,7 +116,7 @@ def _stop_or_restart(store: Store, stop: Record, i: int) -> None:
         if i:
             sessions.presume(connection, "gw", NOW + 50, "NAS-Reboot")
         else:
-            sessions.apply(connection, [stop])
+            ledger.apply(connection, [stop])
 
 
 def test_sessions_are_found_by_the_beginning_of_their_id(store: Store, keys: Keys) -> None:

@@ -189,7 +189,6 @@ def upgrade() -> None:
         sa.Column("acct_session_id", sa.String(length=253), nullable=False),
         sa.Column("device_id", sa.String(length=32), nullable=False),
         sa.Column("ticket_id", sa.String(length=32), nullable=False),
-        sa.Column("incarnation", sa.BigInteger(), nullable=False),
         sa.Column("grant_id", sa.String(length=32), nullable=True),
         sa.Column("person_id", sa.String(length=32), nullable=True),
         sa.Column("site", sa.String(length=64), nullable=False),
@@ -203,28 +202,30 @@ def upgrade() -> None:
         sa.Column("presumed_at", sa.BigInteger(), nullable=True),
         sa.Column("presumed_cause", sa.String(length=64), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.Column("start_seen", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.Column("latest_start", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("last_bytes", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("heard", sa.BigInteger(), server_default="0", nullable=False),
-        sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_session_device_id")),
-        sa.ForeignKeyConstraint(["grant_id"], ["access_grant.id"], name=op.f("fk_session_grant_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_session_person_id")),
+        sa.Column("start_seen", sa.Boolean(), nullable=False),
+        sa.Column("latest_start", sa.BigInteger(), nullable=False),
+        sa.Column("last_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("heard", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
-        sa.UniqueConstraint(
-            "gateway",
-            "acct_session_id",
-            "device_id",
-            "ticket_id",
-            "incarnation",
-            name=op.f("uq_session_gateway_acct_session_id_device_id_ticket_id_incarnation"),
-        ),
+        postgresql_with={"fillfactor": 80},
     )
     with op.batch_alter_table("session", schema=None) as batch_op:
-        batch_op.create_index("ix_session_ended_at", ["ended_at"], unique=False)
-        batch_op.create_index("ix_session_gateway_ended_at", ["gateway", "ended_at"], unique=False)
-        batch_op.create_index("ix_session_person_id_last_at", ["person_id", "last_at"], unique=False)
-        batch_op.create_index("ix_session_site_started_at", ["site", "started_at"], unique=False)
+        batch_op.create_index("ix_session_person_id", ["person_id"], unique=False)
+        batch_op.create_index("ix_session_started_at", ["started_at"], unique=False)
+        batch_op.create_index(
+            "ix_session_running",
+            ["gateway"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_session_classless",
+            ["device_id"],
+            unique=False,
+            sqlite_where=sa.text("ticket_id = ''"),
+            postgresql_where=sa.text("ticket_id = ''"),
+        )
 
     op.create_table(
         "ticket",
@@ -236,6 +237,7 @@ def upgrade() -> None:
         sa.Column("request_authenticator", sa.LargeBinary(length=16), nullable=True),
         sa.ForeignKeyConstraint(["grant_id"], ["access_grant.id"], name=op.f("fk_ticket_grant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket")),
+        postgresql_with={"fillfactor": 70},
     )
     op.create_table(
         "session_order",

@@ -1,0 +1,34 @@
+"""Text of managed files from jinja2 templates: sandboxed, and whatever a template names must be there. Pure."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import FunctionLoader, StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
+
+from hotspot.fields import split_endpoint
+
+from ..desired import File
+
+
+def _source(name: str) -> str:
+    return (files("controller") / "kinds/templates" / name).read_text()
+
+
+_environment = SandboxedEnvironment(
+    loader=FunctionLoader(_source),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    comment_start_string="{##",  # "{#" stands in shell's ${#name}
+    comment_end_string="##}",
+    autoescape=False,  # these are configuration files, and every value's type allows no line end
+)
+_environment.filters["endpoint"] = split_endpoint
+
+
+def file(path: str, template: str, values: Mapping[str, Any], mode: int = 0o644, masks: tuple[str, ...] = ()) -> File:
+    """The managed file at `path` as a template of the folder `templates` makes it."""
+    return File(path, _environment.get_template(template).render(values).encode(), mode, masks)

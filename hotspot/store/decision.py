@@ -1,0 +1,45 @@
+"""`hotspot.grant.decide` with what the store knows: one way to a grant for the portal and for RADIUS."""
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from ..errors import RequestError
+from ..grant import Applicant, Denial, Grant, Limits, decide
+from ..identity import new_id
+from ..sites import Inventory, RadiusGateway, Site
+from .admission import usage
+from .portable import lock
+
+
+def decided(
+    connection: Connection,
+    inventory: Inventory,
+    applicant: Applicant,
+    site: Site,
+    gateway: str,
+    now: int,
+    *,
+    grant_id: str | None = None,
+) -> Grant | Denial:
+    """Whether somebody may use a site through a gateway now. The grant is not kept yet.
+
+    Until the transaction ends nobody else decides about the same person: their devices are counted one login at a time.
+    RequestError("no-plan") where the applicant's plan is no more.
+    """
+    lock(connection, {f"person {applicant.person}"})
+    plan = inventory.plans.get(applicant.plan)
+    if plan is None:
+        raise RequestError("no-plan", applicant.plan)
+    zone = inventory.zone(site)
+    used = usage(connection, applicant.person, now, zone)
+    decision = decide(grant_id or new_id(), applicant, site, gateway, plan, used, now, zone)
+    if isinstance(decision, Denial):
+        return decision
+    return replace(decision, limits=replace(decision.limits, interim=_interim(inventory, gateway)))
+
+
+def _interim(inventory: Inventory, gateway_id: str) -> int:
+    """Seconds between two reports about a session."""
+    gateway = inventory.find_gateway(gateway_id)
+    return gateway.radius.interim if isinstance(gateway, RadiusGateway) else Limits.interim

@@ -1,0 +1,213 @@
+"""The ledger's hot path: accounting records entered into their sessions, a whole batch in a few statements.
+
+A session's id is made of what its records name it by, so a record needs no look-up: one upsert per session, whose
+maxima and minima are those of `hotspot.session.fold`. Only a gateway that sends no Class back leaves open whether an
+Acct-Session-Id is used again; for those the known incarnations are read first.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from ..session import Record, Session, belongs, fold
+from .portable import Statement, cursor, is_postgresql, listed, lock, plain_array, text_array
+from .schema import session
+
+_TEXTS: Final = ("id", "gateway", "acct_session_id", "device_id", "ticket_id", "grant_id", "person_id", "site")
+_MAXIMA: Final = ("last_at", "seconds", "down", "up", "latest_start")
+_NUMBERS: Final = ("started_at", *_MAXIMA, "last_bytes", "heard", "stopped_at", "ended_at")
+_COLUMNS: Final = (*_TEXTS, *_NUMBERS, "stopped_cause", "start_seen")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose session it is: what the ticket, or the grant, that a record names stands for."""
+
+    grant: str
+    person: str
+    device: str
+    lookup: bytes
+    """The device's index (`Keys.device_index`), to tell whether it is the one the gateway sees."""
+    gateway: str
+    site: str
+
+
+_BY_TICKET: Final = Statement(
+    "SELECT t.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site"
+    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id JOIN device d ON d.id = g.device_id"
+    " WHERE t.id IN ({list})"
+)
+_BY_GRANT: Final = Statement(
+    "SELECT g.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site"
+    " FROM access_grant g JOIN device d ON d.id = g.device_id WHERE g.id IN ({list})"
+)
+
+_LATER: Final = (
+    "excluded.stopped_at IS NOT NULL AND (session.stopped_at IS NULL OR excluded.stopped_at > session.stopped_at"
+    " OR (excluded.stopped_at = session.stopped_at AND excluded.stopped_cause > session.stopped_cause {binary}))"
+)
+_FOLD: Final = (
+    " ON CONFLICT (id) DO UPDATE SET started_at = {least}(session.started_at, excluded.started_at), "
+    + ", ".join(f"{name} = {{greatest}}(session.{name}, excluded.{name})" for name in _MAXIMA)
+    + ", last_bytes = CASE WHEN excluded.last_at > session.last_at THEN excluded.last_bytes"
+    " WHEN excluded.last_at < session.last_at THEN session.last_bytes"
+    " ELSE {greatest}(session.last_bytes, excluded.last_bytes) END,"
+    " heard = session.heard | excluded.heard, start_seen = session.start_seen OR excluded.start_seen,"
+    " stopped_at = CASE WHEN LATER THEN excluded.stopped_at ELSE session.stopped_at END,"
+    " stopped_cause = CASE WHEN LATER THEN excluded.stopped_cause ELSE session.stopped_cause END,"
+    " ended_at = COALESCE(CASE WHEN LATER THEN excluded.stopped_at ELSE session.stopped_at END,"
+    " CASE WHEN session.presumed_at >= {greatest}(session.last_at, excluded.last_at) THEN session.presumed_at END)"
+).replace("LATER", _LATER)
+"""What `hotspot.session.fold` does, on the row: a test holds the two together."""
+_TYPES: Final = {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "bigint"), "start_seen": "boolean"}
+_MARKS: Final = ", ".join("?" for _ in _COLUMNS)
+_UNNESTED: Final = "unnest(" + ", ".join("?::" + _TYPES.get(name, "text") + "[]" for name in _COLUMNS) + ")"
+
+
+def _entering(rows: str) -> Statement:
+    return Statement("INSERT INTO session ({columns}) {rows}" + _FOLD, columns=", ".join(_COLUMNS), rows=rows)
+
+
+_ENTER_EACH: Final = _entering(f"VALUES ({_MARKS})")
+_ENTER_ALL: Final = _entering(f"SELECT * FROM {_UNNESTED}")  # noqa: S608 - names of ours
+
+
+def origins(connection: Connection, names: set[str]) -> dict[str, Origin]:
+    """What each name stands for: a ticket's id, or a grant's where the session was admitted without a ticket."""
+    found: dict[str, Origin] = {}
+    on = cursor(connection)
+    for statement in (_BY_TICKET, _BY_GRANT):
+        missing = names - found.keys()
+        if missing:
+            on.execute(statement.of(connection), (listed(connection, missing),))
+            for name, grant, person, device, lookup, gateway, site in on.fetchall():
+                found[name] = Origin(grant, person, device, bytes(lookup), gateway, site)
+    return found
+
+
+def session_id(record: Record, incarnation: int) -> str:
+    """The id of a record's session. `incarnation` tells those without Class apart; it is 0 with it."""
+    parts = (record.gateway, record.acct_session_id, record.device, record.ticket or "", str(incarnation))
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def apply(
+    connection: Connection, records: Iterable[Record], known: Mapping[str, Origin] | None = None
+) -> dict[str, Origin | None]:
+    """Enters records; durable when the transaction ends. The sessions they belong to, with their origin.
+
+    `known` are `origins` that the caller has read already, of all the records' tickets.
+    """
+    records = list(records)
+    if known is None:
+        known = origins(connection, {record.ticket for record in records if record.ticket})
+    folded: dict[str, Session] = {}
+    sites: dict[str, str] = {}
+    classless: list[Record] = []
+    for record in records:
+        if record.ticket is None:
+            classless.append(record)
+        else:
+            name = session_id(record, 0)
+            folded[name] = fold(folded.get(name), record)
+            sites[name] = record.site
+    if classless:
+        folded |= _classless(connection, classless, sites)
+    touched: dict[str, Origin | None] = {}
+    rows: list[tuple[Any, ...]] = []
+    for name in sorted(folded):  # every node locks rows in the same order
+        value = folded[name]
+        origin = known.get(value.ticket) if value.ticket else None
+        if origin is not None and (origin.gateway != value.gateway or origin.device != value.device):
+            origin = None  # one gateway cannot claim another's
+        touched[name] = origin
+        rows.append(_row(name, value, origin, sites[name]))
+    if rows:
+        _enter(connection, rows)
+    return touched
+
+
+def _classless(connection: Connection, records: list[Record], sites: dict[str, str]) -> dict[str, Session]:
+    """The sessions of records without Class: those that stand in the table are continued where they belong."""
+    by_key: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        by_key[record.gateway, record.acct_session_id, record.device].append(record)
+    lock(connection, {"|".join(key) for key in by_key})
+    statement = select(session).where(
+        session.c.ticket_id == "", session.c.device_id.in_({device for _, _, device in by_key})
+    )
+    kept: dict[tuple[str, str, str], dict[str, Session]] = defaultdict(dict)
+    for row in connection.execute(statement):
+        key = (row.gateway, row.acct_session_id, row.device_id)
+        if key in by_key:
+            kept[key][row.id] = session_of(row)
+    folded: dict[str, Session] = {}
+    for key, group in by_key.items():
+        for record in group:
+            # Also by the start that first told this incarnation from others: it may have moved since.
+            own = session_id(record, record.started_at)
+            name = own if own in kept[key] else next((n for n, s in kept[key].items() if belongs(s, record)), own)
+            kept[key][name] = folded[name] = fold(kept[key].get(name), record)
+            sites[name] = record.site
+    return folded
+
+
+def session_of(row: Any) -> Session:
+    return Session(
+        gateway=row.gateway,
+        acct_session_id=row.acct_session_id,
+        device=row.device_id,
+        ticket=row.ticket_id or None,
+        started_at=row.started_at,
+        last_at=row.last_at,
+        seconds=row.seconds,
+        down=row.down,
+        up=row.up,
+        stopped=None if row.stopped_at is None else (row.stopped_at, row.stopped_cause),
+        presumed=None if row.presumed_at is None else (row.presumed_at, row.presumed_cause),
+        start_seen=row.start_seen,
+        latest_start=row.latest_start,
+        last_bytes=row.last_bytes,
+        heard=row.heard,
+    )
+
+
+def _row(name: str, value: Session, origin: Origin | None, site: str) -> tuple[Any, ...]:
+    """The values of `_COLUMNS`."""
+    stopped_at, cause = value.stopped or (None, None)
+    return (
+        name,
+        value.gateway,
+        value.acct_session_id,
+        value.device,
+        value.ticket or "",
+        origin.grant if origin else None,
+        origin.person if origin else None,
+        origin.site if origin else site,
+        value.started_at,
+        value.last_at,
+        value.seconds,
+        value.down,
+        value.up,
+        value.latest_start,
+        value.last_bytes,
+        value.heard,
+        stopped_at,
+        stopped_at,
+        cause,
+        value.start_seen,
+    )
+
+
+def _enter(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    on = cursor(connection)
+    if is_postgresql(connection):
+        columns = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
+        values = [text_array(c) if _TYPES.get(name, "text") == "text" else plain_array(c) for name, c in columns]
+        on.execute(_ENTER_ALL.of(connection), values)
+    else:
+        on.executemany(_ENTER_EACH.of(connection), rows)

@@ -1,0 +1,156 @@
+"""RADIUS's questions to the store, a whole batch in a few statements: tickets redeemed once, devices resumed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from ..grant import Grant, Limits
+from .portable import Statement, cursor, is_postgresql, listed, text_array
+
+_GRANT: Final = (
+    "g.id, g.person_id, g.device_id, g.site, g.gateway, g.plan, g.method, g.language, g.starts_at, g.ends_at,"
+    " g.idle, g.down, g.up, g.total, g.interim"
+)
+
+
+class Claim(NamedTuple):
+    """A ticket that somebody has shown the password of, and the request that did."""
+
+    ticket: str
+    gateway: str
+    authenticator: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """A grant as a ticket's redemption found it. `at` is when the ticket was first redeemed."""
+
+    grant: Grant
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Why a ticket counts no more; `code` is the key of its text. The language is its grant's."""
+
+    code: str
+    language: str = "id"
+
+
+def redeem(connection: Connection, claims: Sequence[Claim], now: int) -> list[Redeemed | Spent]:
+    """What each ticket stands for, once. The caller has checked their passwords.
+
+    The request that redeemed a ticket may come again, to any node, and gets the same grant and the same time. Any other
+    request finds it spent, another gateway unknown, and after its time it has expired.
+    """
+    if is_postgresql(connection):
+        return _redeem_at_once(connection, claims, now)
+    return _redeem_in_turn(connection, claims, now)
+
+
+_LOOK: Final = Statement(
+    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, {grant}"
+    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id IN ({list})",
+    grant=_GRANT,
+)
+
+
+def _redeem_in_turn(connection: Connection, claims: Sequence[Claim], now: int) -> list[Redeemed | Spent]:
+    """SQLite: nobody else writes while this transaction lasts, so what is read here still holds when it is written."""
+    on = cursor(connection)
+    on.execute(_LOOK.of(connection), (listed(connection, {claim.ticket for claim in claims}),))
+    rows = {row[0]: row for row in on.fetchall()}
+    won: dict[str, tuple[int, bytes]] = {}
+    results = [_judged(rows.get(claim.ticket), claim, won, now) for claim in claims]
+    on.executemany(
+        "UPDATE ticket SET redeemed_at = ?, request_authenticator = ? WHERE id = ?",
+        [(at, authenticator, ticket) for ticket, (at, authenticator) in won.items()],
+    )
+    return results
+
+
+def _judged(row: Any, claim: Claim, won: dict[str, tuple[int, bytes]], now: int) -> Redeemed | Spent:
+    """What a claim gets; `won` takes up what is redeemed for the first time."""
+    if row is None or row[1] != claim.gateway:
+        return Spent("ticket-unknown")
+    redeemed_at, by = won.get(claim.ticket) or (row[3], row[4])
+    language = row[12]
+    if redeemed_at is not None and bytes(by) != claim.authenticator:
+        return Spent("ticket-spent", language)
+    if redeemed_at is None:
+        if row[2] < now:
+            return Spent("ticket-expired", language)
+        if row[14] <= now:
+            return Spent("grant-ended", language)
+        won[claim.ticket] = redeemed_at, _ = now, claim.authenticator
+    return Redeemed(_grant(row[5:]), redeemed_at)
+
+
+_REDEEM: Final = Statement(
+    "UPDATE ticket t SET redeemed_at = COALESCE(t.redeemed_at, ?), request_authenticator = c.authenticator"
+    " FROM (SELECT id, gateway, decode(hex, 'hex') AS authenticator"
+    " FROM unnest(?::text[], ?::text[], ?::text[]) AS u (id, gateway, hex)) c, access_grant g"
+    " WHERE t.id = c.id AND t.gateway = c.gateway AND g.id = t.grant_id"
+    " AND (t.request_authenticator = c.authenticator"
+    " OR t.redeemed_at IS NULL AND t.expires_at >= ? AND g.ends_at > ?)"
+    " RETURNING t.id, c.authenticator, t.redeemed_at, {grant}",
+    grant=_GRANT,
+)
+
+
+def _redeem_at_once(connection: Connection, claims: Sequence[Claim], now: int) -> list[Redeemed | Spent]:
+    """PostgreSQL: one UPDATE for all; the row's lock decides between nodes."""
+    on = cursor(connection)
+    columns = zip(*((claim.ticket, claim.gateway, claim.authenticator.hex()) for claim in sorted(claims)), strict=True)
+    on.execute(_REDEEM.of(connection), (now, *map(text_array, columns), now, now))
+    won = {(row[0], bytes(row[1])): Redeemed(_grant(row[3:]), row[2]) for row in on.fetchall()}
+    lost = {claim.ticket for claim in claims if (claim.ticket, claim.authenticator) not in won}
+    rows = {}
+    if lost:
+        on.execute(_LOOK.of(connection), (listed(connection, lost),))
+        rows = {row[0]: row for row in on.fetchall()}
+    return [
+        won.get((claim.ticket, claim.authenticator)) or _judged(rows.get(claim.ticket), claim, {}, now)
+        for claim in claims
+    ]
+
+
+def _grant(row: Sequence[Any]) -> Grant:
+    """A grant from the columns of `_GRANT`; the limits are those of its start."""
+    name, person, device, site, gateway, plan, method, language, starts_at, ends_at, idle, down, up, total, interim = (
+        row
+    )
+    limits = Limits(ends_at - starts_at, idle, down, up, total, interim)
+    return Grant(name, person, device, site, gateway, plan, method, language, starts_at, ends_at, limits)
+
+
+# -- devices -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unexpired:
+    """A device's grant that has not ended; `used` are the bytes that its person has used since it began."""
+
+    grant: Grant
+    used: int
+
+
+_RESUME: Final = Statement(
+    "SELECT a.key, {grant}, (SELECT COALESCE(SUM(s.down + s.up), 0) FROM session s"
+    " WHERE s.person_id = g.person_id AND (s.grant_id = g.id OR s.started_at >= g.starts_at))"
+    " FROM {pairs} JOIN device d ON d.lookup = {unhex} JOIN access_grant g ON g.device_id = d.id"
+    " WHERE g.ends_at > ? ORDER BY g.starts_at",
+    grant=_GRANT,
+)
+
+
+def unexpired(connection: Connection, lookups: Sequence[bytes], now: int) -> list[list[Unexpired]]:
+    """The grants that devices, by their index (`Keys.device_index`), hold now, oldest first. Reads only."""
+    found: list[list[Unexpired]] = [[] for _ in lookups]
+    on = cursor(connection)
+    on.execute(_RESUME.of(connection), (listed(connection, (lookup.hex() for lookup in lookups)), now))
+    for row in on.fetchall():
+        found[int(row[0])].append(Unexpired(_grant(row[1:16]), int(row[16])))
+    return found

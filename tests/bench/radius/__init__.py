@@ -1,0 +1,1 @@
+"""How fast the RADIUS server is, beside others, on one machine and the same packets (`make bench-radius`)."""

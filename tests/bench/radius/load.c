@@ -1,0 +1,574 @@
+/* Asks a RADIUS server over loopback, from many source addresses at once, and counts right answers only.
+ *
+ * What it asks stands on a tape (tests/bench/radius/tape.py): for each record a source, a code, the code of the right
+ * answer, and the attributes with User-Password in the clear and Message-Authenticator zeroed. It hides, signs and sends
+ * them; nothing is ever sent twice, so a request without an answer is lost. An answer is right when its Response
+ * Authenticator, its Message-Authenticator where it has one, and its code are.
+ *
+ * Closed: every source keeps its share of the outstanding requests in flight. Paced (--rate): requests are due at a
+ * fixed rate, and latency counts from when one was due. Prints one line of JSON.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "md5.h"
+
+enum {
+    HEADER = 20,
+    LONGEST = 4096,
+    SCRATCH = LONGEST + 2 * MD5_BLOCK + MD5_ROOM,
+    IDENTIFIERS = 256,
+    BATCH = 32,
+    ACCESS_REQUEST = 1,
+    USER_PASSWORD = 2,
+    MESSAGE_AUTHENTICATOR = 80,
+    TICK = 500 * 1000,        /* ns between two looks at what is due */
+    SWEEP = 20 * 1000 * 1000, /* ns between two looks for lost requests */
+};
+
+enum outcome { UNSENT, RIGHT, LOST, WRONG };
+
+struct exchange {
+    bool waiting;
+    uint32_t record;
+    uint64_t since; /* ns */
+    uint8_t authenticator[MD5_SIZE];
+};
+
+struct source {
+    int socket;
+    uint8_t secret[MD5_BLOCK];
+    struct hmac_md5 signer;
+    uint32_t *queue; /* its records, in order */
+    uint32_t length, next;
+    unsigned waiting;
+    uint8_t identifier;
+    struct exchange exchanges[IDENTIFIERS];
+};
+
+struct record {
+    uint8_t code, answer;
+    uint16_t length;
+    const uint8_t *attributes;
+};
+
+static struct {
+    const char *tape, *results;
+    int port;
+    unsigned outstanding;
+    double seconds, warmup, timeout, rate;
+    bool loop;
+} option = {.outstanding = 64, .seconds = 3, .warmup = 0.5, .timeout = 3};
+
+static size_t secret_length;
+static struct source *sources;
+static struct record *records;
+static uint32_t source_count, record_count;
+static uint8_t *outcomes;
+
+static uint64_t started, measure_from, measure_to; /* ns */
+static bool exhausted;
+static uint64_t sent, right, wrong, refused, lost, late, unsigned_answers, measured;
+static uint32_t *latencies; /* us */
+static size_t latency_room;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t random_state[2];
+
+static uint64_t random_64(void) /* xorshift128+; Authenticators must differ, here they need not be secret */
+{
+    uint64_t a = random_state[0], b = random_state[1];
+
+    random_state[0] = b;
+    a ^= a << 23;
+    random_state[1] = a ^ b ^ (a >> 17) ^ (b >> 26);
+    return random_state[1] + b;
+}
+
+/* -- requests ------------------------------------------------------------------------------------------------------ */
+
+static void hide_password(const uint8_t *secret, uint8_t *value, size_t length, const uint8_t *authenticator)
+{
+    uint8_t message[MD5_BLOCK + MD5_SIZE + MD5_ROOM], pad[MD5_SIZE];
+
+    for (size_t at = 0; at < length; at += MD5_SIZE) {
+        memcpy(message, secret, secret_length);
+        memcpy(message + secret_length, at ? value + at - MD5_SIZE : authenticator, MD5_SIZE);
+        md5_end(md5_start, message, secret_length + MD5_SIZE, 0, pad);
+        for (size_t i = 0; i < MD5_SIZE; i++)
+            value[at + i] ^= pad[i];
+    }
+}
+
+/* A request on the wire (RFC 2865 sections 3 and 5.2, RFC 2866 section 3, RFC 2869 section 5.14). Returns its length. */
+static size_t build(const struct source *source, uint8_t *packet, const struct record *record)
+{
+    size_t length = HEADER + record->length;
+    uint8_t *signature = NULL, *authenticator = packet + 4;
+
+    packet[0] = record->code;
+    packet[1] = source->identifier;
+    packet[2] = (uint8_t)(length >> 8);
+    packet[3] = (uint8_t)length;
+    memset(authenticator, 0, MD5_SIZE);
+    memcpy(packet + HEADER, record->attributes, record->length);
+    if (record->code == ACCESS_REQUEST) {
+        uint64_t random[2] = {random_64(), random_64()};
+        memcpy(authenticator, random, MD5_SIZE);
+    }
+    for (uint8_t *at = packet + HEADER; at < packet + length; at += at[1]) {
+        if (at[0] == USER_PASSWORD)
+            hide_password(source->secret, at + 2, at[1] - 2u, authenticator);
+        else if (at[0] == MESSAGE_AUTHENTICATOR)
+            signature = at + 2;
+    }
+    if (signature) {
+        uint8_t digest[MD5_SIZE];
+        hmac_md5(&source->signer, packet, length, digest);
+        memcpy(signature, digest, MD5_SIZE);
+    }
+    if (record->code != ACCESS_REQUEST) {
+        uint8_t digest[MD5_SIZE];
+        memcpy(packet + length, source->secret, secret_length);
+        md5_end(md5_start, packet, length + secret_length, 0, digest);
+        memcpy(authenticator, digest, MD5_SIZE);
+    }
+    return length;
+}
+
+static bool has_more(const struct source *source)
+{
+    return source->next < source->length || option.loop;
+}
+
+/* The next request of a source, as being in flight from `since`. */
+static size_t take(struct source *source, uint8_t *packet, uint64_t since)
+{
+    uint32_t number = source->queue[source->next++ % source->length];
+    struct exchange *exchange;
+
+    while (source->exchanges[source->identifier].waiting)
+        source->identifier++;
+    exchange = &source->exchanges[source->identifier];
+    size_t length = build(source, packet, &records[number]);
+    *exchange = (struct exchange){.waiting = true, .record = number, .since = since};
+    memcpy(exchange->authenticator, packet + 4, MD5_SIZE);
+    source->identifier++;
+    source->waiting++;
+    if (outcomes)
+        outcomes[number] = LOST; /* until it is answered */
+    return length;
+}
+
+/* Sends up to BATCH requests of one source; `since` gives the time from which each counts. */
+static void send_requests(struct source *source, unsigned count, const uint64_t *since)
+{
+    static uint8_t packets[BATCH][SCRATCH];
+    struct iovec parts[BATCH];
+    struct mmsghdr messages[BATCH] = {0};
+
+    for (unsigned i = 0; i < count; i++) {
+        parts[i] = (struct iovec){packets[i], take(source, packets[i], since[i])};
+        messages[i].msg_hdr.msg_iov = &parts[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    for (unsigned done = 0; done < count;) {
+        int n = sendmmsg(source->socket, messages + done, count - done, 0);
+        if (n < 0 && errno == ECONNREFUSED)
+            continue; /* an earlier datagram's: nobody listens there (any more) */
+        if (n < 0)
+            fail("sendmmsg");
+        done += (unsigned)n;
+    }
+    sent += count;
+}
+
+static void fill(struct source *source)
+{
+    unsigned share = option.outstanding / source_count;
+    uint64_t since[BATCH], now;
+
+    while (source->waiting < share && has_more(source)) {
+        unsigned count = share - source->waiting < BATCH ? share - source->waiting : BATCH;
+        if (!option.loop && count > source->length - source->next)
+            count = source->length - source->next;
+        now = now_ns();
+        for (unsigned i = 0; i < count; i++)
+            since[i] = now;
+        send_requests(source, count, since);
+    }
+    if (!has_more(source))
+        exhausted = true;
+}
+
+/* -- answers ------------------------------------------------------------------------------------------------------- */
+
+/* Whether an answer is signed right; `packet` has room behind it and is spoilt. */
+static bool authentic(const struct source *source, uint8_t *packet, size_t length, const uint8_t *request)
+{
+    uint8_t authenticator[MD5_SIZE], digest[MD5_SIZE], claimed[MD5_SIZE];
+    uint8_t *signature = NULL;
+
+    memcpy(authenticator, packet + 4, MD5_SIZE);
+    memcpy(packet + 4, request, MD5_SIZE);
+    memcpy(packet + length, source->secret, secret_length);
+    md5_end(md5_start, packet, length + secret_length, 0, digest);
+    if (memcmp(digest, authenticator, MD5_SIZE) != 0)
+        return false;
+    for (uint8_t *at = packet + HEADER; at < packet + length; at += at[1]) {
+        if (at + 2 > packet + length || at[1] < 2 || at + at[1] > packet + length)
+            return false;
+        if (at[0] == MESSAGE_AUTHENTICATOR) {
+            if (signature || at[1] != 2 + MD5_SIZE)
+                return false;
+            signature = at + 2;
+        }
+    }
+    if (!signature) {
+        unsigned_answers++;
+        return true;
+    }
+    memcpy(claimed, signature, MD5_SIZE);
+    memset(signature, 0, MD5_SIZE);
+    hmac_md5(&source->signer, packet, length, digest);
+    return memcmp(digest, claimed, MD5_SIZE) == 0;
+}
+
+static void keep_latency(uint64_t ns)
+{
+    if (measured == latency_room) {
+        latency_room = latency_room ? 2 * latency_room : 1 << 20;
+        latencies = realloc(latencies, latency_room * sizeof *latencies);
+        if (!latencies)
+            fail("memory");
+    }
+    latencies[measured++] = (uint32_t)(ns / 1000);
+}
+
+static void receive_one(struct source *source, uint8_t *packet, size_t length, uint64_t now)
+{
+    struct exchange *exchange = &source->exchanges[packet[1]];
+    const struct record *record = &records[exchange->record];
+
+    if (length < HEADER || (size_t)(packet[2] << 8 | packet[3]) != length) {
+        wrong++;
+        return;
+    }
+    if (!exchange->waiting) {
+        late++; /* it was counted as lost */
+        return;
+    }
+    uint8_t code = packet[0];
+    bool is_authentic = authentic(source, packet, length, exchange->authenticator);
+    if (!is_authentic) {
+        wrong++; /* anybody could have sent it; the right one may still come */
+        return;
+    }
+    exchange->waiting = false;
+    source->waiting--;
+    if (code != record->answer)
+        refused++;
+    else
+        right++;
+    if (outcomes)
+        outcomes[exchange->record] = code == record->answer ? RIGHT : WRONG;
+    if (code == record->answer && now >= measure_from && now < measure_to)
+        keep_latency(now - exchange->since);
+}
+
+static void receive(struct source *source)
+{
+    static uint8_t packets[BATCH][SCRATCH];
+    struct iovec parts[BATCH];
+    struct mmsghdr messages[BATCH] = {0};
+
+    for (unsigned i = 0; i < BATCH; i++) {
+        parts[i] = (struct iovec){packets[i], LONGEST};
+        messages[i].msg_hdr.msg_iov = &parts[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    int n = recvmmsg(source->socket, messages, BATCH, MSG_DONTWAIT, NULL);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
+            fail("recvmmsg");
+        return;
+    }
+    uint64_t now = now_ns();
+    for (int i = 0; i < n; i++)
+        receive_one(source, packets[i], messages[i].msg_len, now);
+}
+
+static void sweep(uint64_t now)
+{
+    uint64_t timeout = (uint64_t)(option.timeout * 1e9);
+
+    for (uint32_t s = 0; s < source_count; s++)
+        for (unsigned i = 0; i < IDENTIFIERS && sources[s].waiting; i++) {
+            struct exchange *exchange = &sources[s].exchanges[i];
+            if (exchange->waiting && now > exchange->since + timeout) {
+                exchange->waiting = false;
+                sources[s].waiting--;
+                lost++;
+            }
+        }
+}
+
+/* -- the run ------------------------------------------------------------------------------------------------------- */
+
+static void pace(uint64_t now)
+{
+    static uint64_t passed; /* requests whose time has come and that were sent */
+    static uint32_t turn;
+    double interval = 1e9 / option.rate;
+    unsigned full = 0;
+
+    while (!exhausted && full < source_count) {
+        uint64_t due = started + (uint64_t)((double)passed * interval);
+        if (due > now)
+            return;
+        struct source *source = &sources[turn++ % source_count];
+        if (!has_more(source))
+            exhausted = true;
+        else if (source->waiting >= IDENTIFIERS - 1)
+            full++; /* its turn comes again; what is due stays due */
+        else {
+            send_requests(source, 1, &due);
+            passed++;
+            full = 0;
+        }
+    }
+}
+
+static bool anything_waiting(void)
+{
+    for (uint32_t s = 0; s < source_count; s++)
+        if (sources[s].waiting)
+            return true;
+    return false;
+}
+
+static int watch(int *timer)
+{
+    int poll = epoll_create1(0);
+    struct itimerspec period = {{0, option.rate ? TICK : SWEEP}, {0, option.rate ? TICK : SWEEP}};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+
+    *timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    if (poll < 0 || *timer < 0 || timerfd_settime(*timer, 0, &period, NULL) < 0 ||
+        epoll_ctl(poll, EPOLL_CTL_ADD, *timer, &event) < 0)
+        fail("epoll");
+    for (uint32_t s = 0; s < source_count; s++) {
+        event.data.ptr = &sources[s];
+        if (epoll_ctl(poll, EPOLL_CTL_ADD, sources[s].socket, &event) < 0)
+            fail("epoll");
+    }
+    return poll;
+}
+
+static void run(void)
+{
+    struct epoll_event events[256];
+    int timer, poll = watch(&timer);
+    uint64_t swept = 0, ticks, now;
+
+    started = now_ns();
+    measure_from = started + (uint64_t)(option.warmup * 1e9);
+    measure_to = measure_from + (uint64_t)(option.seconds * 1e9);
+    for (uint32_t s = 0; s < source_count && !option.rate; s++)
+        fill(&sources[s]);
+    for (;;) {
+        int n = epoll_wait(poll, events, 256, 100);
+        now = now_ns();
+        if (exhausted && now < measure_to)
+            measure_to = now; /* a source has run dry: from here on the load would be less */
+        bool sending = now < measure_to;
+        for (int i = 0; i < n; i++) {
+            struct source *source = events[i].data.ptr;
+            if (source == NULL) {
+                if (read(timer, &ticks, sizeof ticks) < 0 && errno != EAGAIN)
+                    fail("timer");
+                continue;
+            }
+            receive(source);
+            if (sending && !option.rate)
+                fill(source);
+        }
+        if (sending && option.rate)
+            pace(now);
+        if (now > swept + SWEEP) {
+            sweep(now);
+            swept = now;
+            for (uint32_t s = 0; s < source_count && sending && !option.rate; s++)
+                fill(&sources[s]); /* in the place of lost ones */
+        }
+        if (!sending && !anything_waiting())
+            return;
+    }
+}
+
+/* -- tape, options, report ----------------------------------------------------------------------------------------- */
+
+static uint32_t number(const uint8_t *at, unsigned bytes) /* little-endian */
+{
+    uint32_t value = 0;
+
+    for (unsigned i = 0; i < bytes; i++)
+        value |= (uint32_t)at[i] << (8 * i);
+    return value;
+}
+
+/* "RTAPE1", sources (2), records (4), length of a secret (2), a secret for each source; then for each record source (2),
+ * code (1), right answer (1), length (2), attributes. */
+static void read_tape(void)
+{
+    struct stat status;
+    int file = open(option.tape, O_RDONLY);
+
+    if (file < 0 || fstat(file, &status) < 0)
+        fail(option.tape);
+    const uint8_t *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+    if (at == MAP_FAILED || memcmp(at, "RTAPE1", 6) != 0)
+        fail(option.tape);
+    source_count = number(at + 6, 2);
+    record_count = number(at + 8, 4);
+    secret_length = number(at + 12, 2);
+    if (!source_count || source_count > 200 || secret_length > MD5_BLOCK)
+        fail("sources or secret of the tape");
+    sources = calloc(source_count, sizeof *sources);
+    at += 14;
+    for (uint32_t s = 0; s < source_count; s++, at += secret_length) {
+        memcpy(sources[s].secret, at, secret_length);
+        hmac_md5_key(&sources[s].signer, at, secret_length);
+    }
+    records = calloc(record_count, sizeof *records);
+    uint16_t *owner = calloc(record_count, sizeof *owner);
+    for (uint32_t r = 0; r < record_count; r++) {
+        owner[r] = (uint16_t)number(at, 2);
+        records[r] = (struct record){at[2], at[3], (uint16_t)number(at + 4, 2), at + 6};
+        sources[owner[r]].length++;
+        at += 6 + records[r].length;
+    }
+    for (uint32_t s = 0; s < source_count; s++) {
+        sources[s].queue = calloc(sources[s].length + 1, sizeof *sources[s].queue);
+        sources[s].length = 0;
+    }
+    for (uint32_t r = 0; r < record_count; r++)
+        sources[owner[r]].queue[sources[owner[r]].length++] = r;
+    free(owner);
+    if (option.results)
+        outcomes = calloc(record_count, 1);
+}
+
+static void open_sources(void)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET};
+    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons((uint16_t)option.port)};
+
+    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (uint32_t s = 0; s < source_count; s++) {
+        here.sin_addr.s_addr = htonl(0x7f000101 + s); /* 127.0.1.1 and on: a gateway each */
+        sources[s].socket = socket(AF_INET, SOCK_DGRAM, 0);
+        if (sources[s].socket < 0 || bind(sources[s].socket, (struct sockaddr *)&here, sizeof here) < 0 ||
+            connect(sources[s].socket, (struct sockaddr *)&there, sizeof there) < 0)
+            fail("socket");
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint32_t p = *(const uint32_t *)a, q = *(const uint32_t *)b;
+
+    return (p > q) - (p < q);
+}
+
+static double quantile(double part) /* ms */
+{
+    return measured ? latencies[(size_t)(part * (double)(measured - 1))] / 1e3 : 0;
+}
+
+static void report(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    double window = measure_to > measure_from ? (double)(measure_to - measure_from) / 1e9 : 0;
+    qsort(latencies, measured, sizeof *latencies, by_value);
+    printf("{\"sent\": %lu, \"right\": %lu, \"refused\": %lu, \"wrong\": %lu, \"lost\": %lu, \"late\": %lu, "
+           "\"without_message_authenticator\": %lu, \"exhausted\": %s, \"seconds\": %.3f, \"per_second\": %.1f, "
+           "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"worst_ms\": %.3f, \"generator_cpu\": %.3f, \"elapsed\": %.3f}\n",
+           sent, right, refused, wrong, lost, late, unsigned_answers, exhausted ? "true" : "false", window,
+           window > 0 ? (double)measured / window : 0, quantile(.5), quantile(.99), quantile(1), cpu,
+           (double)(now_ns() - started) / 1e9);
+    if (option.results) {
+        FILE *file = fopen(option.results, "wb");
+        if (!file || fwrite(outcomes, 1, record_count, file) != record_count || fclose(file) != 0)
+            fail(option.results);
+    }
+}
+
+int main(int count, char **arguments)
+{
+    static const struct option names[] = {
+        {"tape", 1, NULL, 't'},   {"port", 1, NULL, 'p'},    {"outstanding", 1, NULL, 'w'}, {"seconds", 1, NULL, 's'},
+        {"warmup", 1, NULL, 'u'}, {"timeout", 1, NULL, 'o'}, {"rate", 1, NULL, 'r'},        {"loop", 0, NULL, 'l'},
+        {"results", 1, NULL, 'f'}, {0}};
+    int name;
+
+    while ((name = getopt_long(count, arguments, "", names, NULL)) != -1)
+        switch (name) {
+        case 't': option.tape = optarg; break;
+        case 'p': option.port = atoi(optarg); break;
+        case 'w': option.outstanding = (unsigned)atoi(optarg); break;
+        case 's': option.seconds = atof(optarg); break;
+        case 'u': option.warmup = atof(optarg); break;
+        case 'o': option.timeout = atof(optarg); break;
+        case 'r': option.rate = atof(optarg); break;
+        case 'l': option.loop = true; break;
+        case 'f': option.results = optarg; break;
+        default: return 2;
+        }
+    if (!option.tape || !option.port) {
+        fputs("usage: load --tape FILE --port N [--outstanding W] [--seconds S] [--warmup S] [--timeout S] [--rate R]"
+              " [--loop] [--results FILE]\n", stderr);
+        return 2;
+    }
+    if (getrandom(random_state, sizeof random_state, 0) != sizeof random_state)
+        fail("getrandom");
+    read_tape();
+    if (option.outstanding < source_count || option.outstanding / source_count >= IDENTIFIERS)
+        fail("--outstanding must be 1 to 255 for each source");
+    open_sources();
+    run();
+    report();
+    return 0;
+}

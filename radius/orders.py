@@ -4,6 +4,7 @@ One loop in one process. Nobody waits for a gateway that does not answer: its re
 claimed, sent and answered. A node claims only orders of gateways that listen to the address it sends from.
 """
 
+import errno
 import selectors
 import socket
 import threading
@@ -36,21 +37,36 @@ _ROUTES: Final = 60.0
 """Seconds after which our addresses towards the gateways are looked up again."""
 
 
+_FAMILIES: Final = (socket.AF_INET, socket.AF_INET6)
+
+
+def open_sockets(settings: Settings) -> dict[socket.AddressFamily, socket.socket]:
+    """A socket of each family, bound to where orders are to come from. ConfigError for what is no address of ours."""
+    opened: dict[socket.AddressFamily, socket.socket] = {}
+    for family in _FAMILIES:
+        source = settings.coa_source(family)
+        try:
+            opened[family] = socket.socket(family, socket.SOCK_DGRAM)
+            opened[family].setblocking(False)
+            if source is not None:
+                opened[family].bind((source, 0))
+        except OSError as error:
+            if source is None and error.errno == errno.EAFNOSUPPORT:
+                continue  # this machine has no IPv6
+            for sock in opened.values():
+                sock.close()
+            raise ConfigError(
+                f"HOTSPOT_RADIUS_COA_SOURCE {source}: {error.strerror}; it must be an address of this node"
+            ) from error
+    return opened
+
+
 class Line:
     """A socket of one address family, and what is under way on it."""
 
-    def __init__(self, family: socket.AddressFamily, source: str | None):
+    def __init__(self, sock: socket.socket):
+        self.sock = sock
         self.flights = Flights()
-        self.sock = socket.socket(family, socket.SOCK_DGRAM)
-        self.sock.setblocking(False)
-        if source is not None:
-            try:
-                self.sock.bind((source, 0))
-            except OSError as error:
-                self.sock.close()
-                raise ConfigError(
-                    f"HOTSPOT_RADIUS_COA_SOURCE {source}: {error.strerror}; it must be an address of this node"
-                ) from error
 
     def send(self, packet: bytes, target: Address) -> None:
         try:
@@ -82,9 +98,7 @@ class Sender:
         self._keys = keys
         self._inventory = inventory
         self._name = f"{socket.gethostname()[:48]}/{token_hex(4)}"
-        self._lines = {
-            family: Line(family, settings.coa_source(family)) for family in (socket.AF_INET, socket.AF_INET6)
-        }
+        self._lines = {family: Line(sock) for family, sock in open_sockets(settings).items()}
         self._selector = selectors.DefaultSelector()
         for line in self._lines.values():
             self._selector.register(line.sock, selectors.EVENT_READ, line)
@@ -157,7 +171,9 @@ class Sender:
             raise ConfigError(f"gateway {order.gateway} has no radius.coa address in the active inventory")
         secret = self._settings.secret(gateway.radius.secret)
         target = split_endpoint(gateway.radius.coa)
-        line = self._lines[_family(target)]
+        line = self._lines.get(_family(target))
+        if line is None:
+            raise ConfigError("this node has no IPv6")
         identifier = line.flights.free(target)
         if identifier is None:
             raise ConfigError("the gateway has 256 requests to answer already")

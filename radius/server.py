@@ -26,7 +26,7 @@ from hotspot.service import announce
 from hotspot.settings import Settings
 from hotspot.store.keyed import open_keyed
 
-from .orders import Sender
+from .orders import Sender, open_sockets
 from .packet import LONGEST
 from .service import Datagram, Service
 
@@ -177,6 +177,8 @@ def main(settings: Settings, stop: threading.Event) -> None:
         Service(settings, store, keys).clients()
     finally:
         store.close()
+    for sock in open_sockets(settings).values():
+        sock.close()  # what cannot be had is told before anything runs
     count = settings.radius_workers
     with ExitStack() as resources:
         auth = listen("HOTSPOT_RADIUS_AUTH_LISTEN", settings.radius_auth_listen, count)

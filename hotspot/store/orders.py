@@ -17,7 +17,7 @@ from ..grant import Limits
 from ..identity import Keys, new_id
 from .people import open_mac
 from .portable import upsert
-from .schema import device, grant, order, session
+from .schema import PENDING, device, grant, order, session
 
 LIFETIME: Final = 86400
 """Seconds after which an order no longer matters where nothing better is known."""
@@ -122,9 +122,7 @@ def add_all(connection: Connection, wanted: Iterable[Wanted], now: int) -> dict[
         }
         for one in (by_session[name] for name in names)
     ]
-    statement = upsert(connection, order).on_conflict_do_nothing(
-        index_elements=["session_id"], index_where=order.c.state == OrderState.PENDING.value
-    )
+    statement = upsert(connection, order).on_conflict_do_nothing(index_elements=["session_id"], index_where=PENDING)
     connection.execute(statement, rows)
     return {row.session_id: row.id for row in connection.execute(select(order.c.session_id, order.c.id).where(pending))}
 

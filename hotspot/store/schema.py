@@ -31,7 +31,7 @@ _Serial = BigInteger().with_variant(Integer, "sqlite")
 _Id = String(32)
 _Name = String(64)
 _Time = BigInteger
-_PENDING = text("state = 'pending'")
+PENDING = text("state = 'pending'")
 _RUNNING = text("ended_at IS NULL")
 _CLASSLESS = text("ticket_id = ''")
 
@@ -231,7 +231,7 @@ order = Table(
     Column("finished_at", _Time),
     Index("ix_session_order_state_channel_due_at", "state", "channel", "due_at"),
     # A session is told one thing at a time.
-    Index("uq_session_order_pending", "session_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
+    Index("uq_session_order_pending", "session_id", unique=True, sqlite_where=PENDING, postgresql_where=PENDING),
 )
 
 agent = Table(

@@ -263,7 +263,7 @@ def test_freeradius_understands_every_order(settings: Settings, store: Store, ke
                     order_id = orders.add(connection, row, Channel.COA, "admin", int(time.time()), kind)
                 assert settled(store, order_id, ended) == outcome
     assert "Received CoA-Request" in peer.text
-    heard = dict(re.findall(r"^\(1\)   ([\w-]+) = (.*)$", peer.text, re.M))
+    heard = dict(re.findall(r"^\(1\)   ([\w.-]+) = (.*)$", peer.text, re.M))
     assert heard["Calling-Station-Id"] == '"02-00-00-00-00-01"'
     assert heard["WISPr-Bandwidth-Max-Down"] == "1000"
     assert heard["ChilliSpot-Max-Total-Octets"] == str((10**12) % 2**32)

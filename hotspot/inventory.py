@@ -319,6 +319,13 @@ def _warnings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
                 "Access-Requests without Message-Authenticator are accepted (CVE-2024-3596); only for a gateway "
                 "that cannot send it, over a trusted link",
             )
+        sites = inventory.sites_of_gateway(gateway.id)
+        if (
+            isinstance(gateway, RadiusGateway)
+            and gateway.radius.members
+            and not any("member" in s.admit for s in sites)
+        ):
+            yield ("gateway", i, "radius", "members"), "no site of this gateway admits members"
         if gateway.nas == "opennds" and gateway.fas_level == 3 and inventory.portal.url.startswith("http:"):
             yield ("gateway", i, "fas_level"), "level 3 needs a portal URL with https"
     placed: list[tuple[Path, object]] = [

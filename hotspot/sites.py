@@ -126,6 +126,8 @@ class RadiusClient(Entry):
     message_authenticator: Annotated[bool, Field(strict=True)] = True
     """Whether Access-Requests must carry a valid Message-Authenticator (CVE-2024-3596)."""
     interim: Seconds = 300
+    members: Annotated[bool, Field(strict=True)] = False
+    """Whether members may log in at the gateway's own page, with their passwords in Access-Requests (PAP)."""
 
     @model_validator(mode="after")
     def _somewhere_to_send(self) -> "RadiusClient":

@@ -6,16 +6,21 @@ from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import SHORTEST_SESSION, Grant
 from hotspot.identity import parse_mac
+from hotspot.password import LONGEST_PASSWORD
+from hotspot.store.people import normal_name
 from hotspot.store.redemption import Claim, Redeemed
 
+from . import mschap
 from .accounting import station
 from .dictionary import encode, number
 from .endpoint import Request
-from .packet import Code, password_matches
+from .packet import VENDOR_SPECIFIC, Code, Packet, password_matches, reveal_password
 
 _USER_NAME = number("User-Name")[1]
+_USER_PASSWORD, _CHAP_PASSWORD = number("User-Password")[1], number("CHAP-Password")[1]
 _SERVICE_TYPE = number("Service-Type")[1]
 _CALL_CHECK = (10).to_bytes(4, "big")
+_ENCRYPTION_ALLOWED, _RC4_128 = 1, 4
 
 
 @dataclass(slots=True, eq=False)
@@ -24,12 +29,25 @@ class Login:
 
     claim: Claim
     request: Request
+    proof: mschap.Proof | None = None
+    """What MS-CHAPv2 wants to hear in return."""
 
 
 @dataclass(slots=True, eq=False)
 class Station:
     """MAC authentication: a device asks without anything that proves who uses it."""
 
+    mac: str
+    request: Request
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Member:
+    """Somebody at a gateway's own page who says that they are a member."""
+
+    name: str
+    """As `people.normal_name` has it."""
+    password: str
     mac: str
     request: Request
 
@@ -43,23 +61,57 @@ class Refusal:
     language: str = "id"
 
 
-def read(request: Request, ticket_key: bytes) -> Login | Station | Refusal:
-    """Who asks. The password binds the ticket to this gateway and to the MAC that the gateway sees."""
+def read(request: Request, ticket_key: bytes) -> Login | Station | Member | Refusal:
+    """Who asks. A ticket's password binds it to this gateway and to the MAC that the gateway sees."""
     packet = request.packet
-    user_name = packet.first.get(_USER_NAME, b"").decode("ascii", "replace")
+    user_name = packet.first.get(_USER_NAME, b"")
+    name = user_name.decode("ascii", "replace")
     try:
         mac = station(packet)
     except RequestError:
         return Refusal("no-calling-station", request)
-    if ticket.is_ticket_id(user_name):
-        gateway = request.client.gateway
-        expected = ticket.password(ticket_key, user_name, gateway, mac)
-        if not password_matches(packet, request.client.secret, expected.encode()):
-            return Refusal("wrong-password", request)
-        return Login(Claim(user_name, gateway, packet.authenticator), request)
-    if packet.first.get(_SERVICE_TYPE) == _CALL_CHECK or _is_mac(user_name, mac):
+    if ticket.is_ticket_id(name):
+        return _login(request, name, ticket.password(ticket_key, name, request.client.gateway, mac))
+    if packet.first.get(_SERVICE_TYPE) == _CALL_CHECK or _is_mac(name, mac):
         return Station(mac, request)
+    if request.client.members and user_name:
+        return _member(request, user_name, mac)
     return Refusal("unknown-user", request)
+
+
+def _login(request: Request, name: str, expected: str) -> Login | Refusal:
+    """A ticket, if the request proves its password by PAP, CHAP or MS-CHAPv2."""
+    packet = request.packet
+    claim = Claim(name, request.client.gateway, packet.authenticator)
+    if _USER_PASSWORD in packet.first or _CHAP_PASSWORD in packet.first:
+        if password_matches(packet, request.client.secret, expected.encode()):
+            return Login(claim, request)
+    elif (proof := _mschap(packet, name.encode(), expected)) is not None:
+        return Login(claim, request, proof)
+    return Refusal("wrong-password", request)
+
+
+def _mschap(packet: Packet, user_name: bytes, expected: str) -> mschap.Proof | None:
+    challenge, response = packet.get("MS-CHAP-Challenge"), packet.get("MS-CHAP2-Response")
+    if challenge is None or response is None:
+        return None
+    return mschap.verify(user_name, expected, challenge, response)
+
+
+def _member(request: Request, user_name: bytes, mac: str) -> Member | Refusal:
+    """A member's name and password. What is kept of a password, argon2id, can answer nothing but the password."""
+    packet = request.packet
+    hidden = packet.first.get(_USER_PASSWORD)
+    if hidden is None:
+        return Refusal("member-needs-pap", request)
+    clear = reveal_password(hidden, request.client.secret, packet.authenticator)
+    try:
+        name, password = normal_name(user_name.decode()), (clear or b"").decode()
+    except (RequestError, UnicodeDecodeError):
+        return Refusal("member-wrong", request)
+    if not 0 < len(password) <= LONGEST_PASSWORD:
+        return Refusal("member-wrong", request)
+    return Member(name, password, mac, request)
 
 
 def _is_mac(user_name: str, mac: str) -> bool:
@@ -77,7 +129,9 @@ def accept(login: Login, redeemed: Redeemed) -> bytes:
 
     What is left is counted from the first redemption, so that a retransmission answered by another node reads the same.
     """
-    return _accepted(login.request, redeemed.grant, redeemed.at, redeemed.grant.limits.total, login.claim.ticket)
+    grant = redeemed.grant
+    returned = b"" if login.proof is None else _returned(login.request, login.proof)
+    return _accepted(login.request, grant, redeemed.at, grant.limits.total, login.claim.ticket, returned)
 
 
 def resume(request: Request, grant: Grant, used: int, now: int) -> bytes:
@@ -86,12 +140,49 @@ def resume(request: Request, grant: Grant, used: int, now: int) -> bytes:
     return _accepted(request, grant, now, None if total is None else max(1, total - used), grant.id)
 
 
-def _accepted(request: Request, grant: Grant, at: int, total: int | None, name: str) -> bytes:
+def admit(request: Request, grant: Grant) -> bytes:
+    """The Access-Accept for somebody who was given a grant by this request, or by the same one before."""
+    return _accepted(request, grant, grant.starts_at, grant.limits.total, grant.id)
+
+
+def _accepted(request: Request, grant: Grant, at: int, total: int | None, name: str, returned: bytes = b"") -> bytes:
     limits = replace(grant.limits, session=max(SHORTEST_SESSION, grant.ends_at - at), total=total)
-    body = b"".join([encode(name, value) for name, value in request.client.dialect.accept(limits)])
-    return request.reply(Code.ACCESS_ACCEPT, body + encode("Class", name.encode()))
+    told = request.client.dialect.accept(limits, request.client.roles.get(grant.plan))
+    body = b"".join([encode(attribute, value) for attribute, value in told])
+    return request.reply(Code.ACCESS_ACCEPT, body + encode("Class", name.encode()) + returned)
 
 
-def reject(request: Request, message: str) -> bytes:
-    """The Access-Reject with a Reply-Message for the person."""
-    return request.reply(Code.ACCESS_REJECT, encode("Reply-Message", message.encode()[:250].decode(errors="ignore")))
+def _returned(request: Request, proof: mschap.Proof) -> bytes:
+    """MS-CHAP2-Success, and the keys for a gateway that encrypts (RFC 2548 sections 2.3.3 and 2.4)."""
+    secret, authenticator = request.client.secret, request.packet.authenticator
+    return b"".join(
+        [
+            encode("MS-CHAP2-Success", proof.success),
+            encode("MS-MPPE-Send-Key", mschap.hide_key(proof.send_key, secret, authenticator, 1)),
+            encode("MS-MPPE-Recv-Key", mschap.hide_key(proof.receive_key, secret, authenticator, 2)),
+            encode("MS-MPPE-Encryption-Policy", _ENCRYPTION_ALLOWED),
+            encode("MS-MPPE-Encryption-Types", _RC4_128),
+        ]
+    )
+
+
+def reject(request: Request, message: str, further: bytes = b"") -> bytes:
+    """The Access-Reject with a Reply-Message for the person, then `further` attributes."""
+    body = encode("Reply-Message", message.encode()[:250].decode(errors="ignore")) + further
+    if VENDOR_SPECIFIC in request.packet.first:
+        response = request.packet.get("MS-CHAP2-Response")
+        if response:
+            body += encode("MS-CHAP-Error", mschap.failure(response, message))
+    return request.reply(Code.ACCESS_REJECT, body)
+
+
+def redirect(station: Station, url: str, message: str) -> bytes:
+    """What the gateway of a device that must log in first is told: where the portal is, in its own way."""
+    client = station.request.client
+    found = client.dialect.redirect(url, station.mac, client.login_role)
+    if found is None:
+        return reject(station.request, message)
+    attributes = b"".join([encode(name, value) for name, value in found.attributes])
+    if found.accept:
+        return station.request.reply(Code.ACCESS_ACCEPT, attributes)
+    return reject(station.request, message, attributes)

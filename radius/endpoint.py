@@ -7,7 +7,7 @@ same bytes again and never runs a handler twice.
 
 import hmac
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
@@ -34,6 +34,7 @@ REMEMBER: Final = 30
 """Seconds for which replies are kept for retransmissions."""
 MOST_REMEMBERED: Final = 500_000
 _ACCESS_REQUEST, _ACCOUNTING_REQUEST = int(Code.ACCESS_REQUEST), int(Code.ACCOUNTING_REQUEST)
+_STATUS_SERVER: Final = int(Code.STATUS_SERVER)
 _ZEROES: Final = bytes(16)
 
 
@@ -45,6 +46,11 @@ class Client:
     secret: bytes = field(repr=False)
     signed: bool
     dialect: RadiusDialect
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Its own names for what the people of a plan may do."""
+    login_role: str | None = None
+    members: bool = False
+    """Whether members may log in at its own page."""
 
 
 @dataclass(slots=True, eq=False)
@@ -80,7 +86,15 @@ class Clients:
             except ConfigError as error:
                 self.unusable.append((gateway.id, str(error)))
                 continue
-            client = Client(gateway.id, shared, radius.message_authenticator, RADIUS_DIALECTS[gateway.nas])
+            client = Client(
+                gateway=gateway.id,
+                secret=shared,
+                signed=radius.message_authenticator,
+                dialect=RADIUS_DIALECTS[gateway.nas],
+                roles=gateway.roles,
+                login_role=getattr(gateway, "login_role", None),
+                members=radius.members,
+            )
             self._networks += [(ip_network(source), client) for source in radius.sources]
 
     def of(self, host: str) -> Client | None:
@@ -155,6 +169,10 @@ def _admit(data: bytes, client: Client | None) -> tuple[Client, Packet]:
         signed = is_signed(packet, secret, _ZEROES)
         if not hmac.compare_digest(packet.authenticator, request_authenticator(packet, secret)):
             raise Malformed("bad-authenticator")
+    elif packet.code == _STATUS_SERVER:
+        signed = is_signed(packet, secret, packet.authenticator)
+        if signed is None:  # RFC 5997 section 3: whoever could ask without it could make us talk to anybody
+            raise Malformed("no-message-authenticator")
     else:
         raise Malformed("code")
     if signed is False:

@@ -94,8 +94,12 @@ def serve(service: Service, sockets: list[socket.socket], stop: threading.Event)
     with selectors.DefaultSelector() as selector:
         for index, sock in enumerate(sockets):
             selector.register(sock, selectors.EVENT_READ, index)
+        selector.register(service.hashing, selectors.EVENT_READ, None)
         while not stop.is_set():
             for key, _ in selector.select(timeout=0.5):
+                if key.data is None:
+                    _send(sockets, service.finish(int(time.time())))
+                    continue
                 batch = _drain(sockets[key.data], key.data)
                 if batch:
                     _send(sockets, service.handle(batch, int(time.time())))
@@ -115,6 +119,7 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         store, keys = open_keyed(settings)
         resources.callback(store.close)
         service = Service(settings, store, keys)
+        resources.callback(service.close)
         service.clients()
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again and again

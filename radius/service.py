@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from hotspot.catalogue import Catalogue, load
 from hotspot.errors import PeerError, RequestError, StoreError
+from hotspot.grant import Grant
 from hotspot.identity import Keys
 from hotspot.settings import Settings
 from hotspot.sites import Inventory, Site
@@ -22,9 +23,11 @@ from hotspot.store.redemption import Redeemed
 from hotspot.store.revisions import Following, Revision
 
 from . import access, accounting
-from .access import Login, Refusal, Station
+from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
 from .endpoint import Clients, Endpoint, Request, Source
+from .hashing import Hashing
+from .members import Hashed, Later, Members, Refused
 from .packet import Code
 
 log = structlog.get_logger("radius")
@@ -33,7 +36,11 @@ Datagram = tuple[bytes, Source, int]
 """Bytes, where they came from or go to, and the index of our socket."""
 
 
-_ACCESS_REQUEST: Final = int(Code.ACCESS_REQUEST)
+ACCOUNTING: Final = 1
+"""The index of the accounting socket."""
+_ACCESS_REQUEST, _STATUS_SERVER = int(Code.ACCESS_REQUEST), int(Code.STATUS_SERVER)
+_LATER: Final = b""
+"""Stands for a reply that is not there yet; the request stays in progress."""
 _LOOK_AGAIN: Final = 5.0
 """Seconds after which a missing secret is asked for again."""
 
@@ -66,7 +73,7 @@ class Places:
 
 
 class Service:
-    """One process's RADIUS. `handle` is its whole interface."""
+    """One process's RADIUS: `handle` answers datagrams, `finish` those that had to wait for `hashing`."""
 
     def __init__(self, settings: Settings, store: Store, keys: Keys):
         self._settings = settings
@@ -77,6 +84,7 @@ class Service:
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
         self._places = Places(())
+        self._members = Members(store, keys)
         self.endpoint = Endpoint()
 
     def clients(self) -> Clients:
@@ -103,24 +111,53 @@ class Service:
         answers: list[Datagram] = []
         logins: list[Request] = []
         reports: list[Request] = []
+        checks: list[Request] = []
         for data, source, local in batch:
             received = endpoint.receive(data, source, local, clients, now)
             if isinstance(received, Request):
-                (logins if received.packet.code == _ACCESS_REQUEST else reports).append(received)
+                code = received.packet.code
+                (logins if code == _ACCESS_REQUEST else checks if code == _STATUS_SERVER else reports).append(received)
             elif received is not None:
                 answers.append((received, source, local))
-        for requests, work in ((logins, self._access), (reports, self._accounting)):
+        for requests, work in ((logins, self._access), (reports, self._accounting), (checks, self._status)):
             if requests:
                 answers += self._answered(requests, work, now)
         return answers
+
+    @property
+    def hashing(self) -> Hashing[Hashed]:
+        """Readable when `finish` has something to do."""
+        return self._members.hashing
+
+    def finish(self, now: int) -> list[Datagram]:
+        """The answers to those whose passwords have been hashed."""
+        taken = {id(hashed.member.request): (hashed, right) for hashed, right in self.hashing.take()}
+        if not taken:
+            return []
+        revision = self._following.revision()
+
+        def decide(requests: list[Request], now: int) -> dict[int, bytes]:
+            results = self._members.finish([taken[id(request)] for request in requests], revision, now)
+            return {i: self._member_answer(requests[i], result) for i, result in enumerate(results)}
+
+        return self._answered([hashed.member.request for hashed, _ in taken.values()], decide, now)
+
+    def close(self) -> None:
+        self._members.close()
 
     def _answered(
         self, requests: list[Request], work: Callable[[list[Request], int], dict[int, bytes]], now: int
     ) -> list[Datagram]:
         replies = self._worked(requests, work, now)
         for position, request in enumerate(requests):
-            self.endpoint.answered(request, replies.get(position))
-        return [(reply, requests[position].source, requests[position].local) for position, reply in replies.items()]
+            reply = replies.get(position)
+            if reply != _LATER:
+                self.endpoint.answered(request, reply)
+        return [
+            (reply, requests[position].source, requests[position].local)
+            for position, reply in replies.items()
+            if reply != _LATER
+        ]
 
     def _worked(
         self, requests: list[Request], work: Callable[[list[Request], int], dict[int, bytes]], now: int
@@ -144,19 +181,44 @@ class Service:
         replies: dict[int, bytes] = {}
         logins: list[tuple[int, Login]] = []
         stations: list[tuple[int, Station]] = []
+        members: list[tuple[int, Member]] = []
         for i, request in enumerate(requests):
             match access.read(request, self._ticket_key):
                 case Login() as login:
                     logins.append((i, login))
                 case Station() as station:
                     stations.append((i, station))
+                case Member() as member:
+                    members.append((i, member))
                 case refusal:
                     replies[i] = self._refused(refusal)
         if logins:
             replies |= self._redeemed(logins, now)
         if stations:
             replies |= self._resumed(stations, now)
+        if members:  # last: what has gone to be hashed must not be begun again
+            replies |= self._begun(members, now)
         return replies
+
+    def _begun(self, members: list[tuple[int, Member]], now: int) -> dict[int, bytes]:
+        """Members at their gateways' own pages: those who were right a moment ago at once, the others `_LATER`."""
+        asked = [(member, self._site_of(member.request)) for _, member in members]
+        replies: dict[int, bytes] = {}
+        for (i, member), result in zip(
+            members, self._members.begin(asked, self._following.revision(), now), strict=True
+        ):
+            if result is Later.NO_ROOM:
+                self.endpoint.dropped["members-busy"] += 1
+            elif isinstance(result, Later):
+                replies[i] = _LATER
+            else:
+                replies[i] = self._member_answer(member.request, result)
+        return replies
+
+    def _member_answer(self, request: Request, result: Grant | Refused) -> bytes:
+        if isinstance(result, Refused):
+            return self._refused(Refusal(result.code, request, result.language))
+        return access.admit(request, result)
 
     def _redeemed(self, logins: list[tuple[int, Login]], now: int) -> dict[int, bytes]:
         with self._store.core.write() as connection:
@@ -198,7 +260,9 @@ class Service:
                 grant = readmit(connection, revision, device, request.client.gateway, self._site_of(request), now)
             if grant is not None:
                 return access.resume(request, grant, 0, now)
-        return self._refused(Refusal("unknown-device", request))
+        url = self.inventory().uam_url(request.client.gateway)
+        log.info("redirected", gateway=request.client.gateway)
+        return access.redirect(station, url, self._texts.text("id", "unknown-device"))
 
     def _site_of(self, request: Request) -> str:
         return self._places.site(request.client.gateway, accounting.called(request.packet))
@@ -207,6 +271,15 @@ class Service:
         """A Reject, in the language of the person's login where that is known."""
         log.info("rejected", gateway=refusal.request.client.gateway, reason=refusal.code)
         return access.reject(refusal.request, self._texts.text(refusal.language, refusal.code))
+
+    def _status(self, requests: list[Request], _now: int) -> dict[int, bytes]:
+        """Status-Server (RFC 5997): alive is who reaches the store."""
+        with self._store.core.read() as connection:
+            connection.execute(select(1))
+        return {
+            i: request.reply(Code.ACCOUNTING_RESPONSE if request.local == ACCOUNTING else Code.ACCESS_ACCEPT)
+            for i, request in enumerate(requests)
+        }
 
     def _accounting(self, requests: list[Request], now: int) -> dict[int, bytes]:
         """Each acknowledged request's reply, by its position; the records are durable before this returns."""

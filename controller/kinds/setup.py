@@ -29,7 +29,6 @@ _SAFE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _PASSPHRASE: Final = re.compile(r"[ -~]{8,63}")
 """IEEE 802.11-2020, annex J.4."""
 _SHARED_SECRET: Final = re.compile(r"[!-~]{1,128}")
-_SMALLEST_BURST: Final = 65536
 
 
 def gateway_on(inventory: Inventory, ap_id: str) -> OpenndsGateway | None:
@@ -178,10 +177,8 @@ def garden_set(names: tuple[str, ...]) -> str:
 
 
 def policed(rate: int | None) -> str:
-    """The bucket of nftables' `limit rate over` for a rate in bit/s, a quarter of a second deep; empty without one."""
-    if rate is None:
-        return ""
-    return f"{rate // 8} bytes/second burst {max(_SMALLEST_BURST, rate // 32)} bytes"
+    """What nftables' `limit rate over` takes for a rate in bit/s; its bucket is a second deep. Empty without one."""
+    return "" if rate is None else f"{rate // 8} bytes/second"
 
 
 def gateway_values(setup: Setup, gateway: OpenndsGateway) -> dict[str, Any]:

@@ -20,10 +20,10 @@ class RadiusDialect(Protocol):
         """The limits as this kind understands them, and the gateway's own name for what these people may do."""
         ...
 
-    def redirect(self, url: str, login_role: str | None = None, /) -> Redirect | None:
+    def redirect(self, url: str, mac: str, login_role: str | None = None, /) -> Redirect | None:
         """What tells the gateway to send a device that is not known to the portal; None for a plain Reject.
 
-        `login_role` is the gateway's own name for what such a device may reach.
+        `url` has no query. `login_role` is the gateway's own name for what such a device may reach.
         """
         ...
 

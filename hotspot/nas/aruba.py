@@ -16,14 +16,15 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return [*attributes.common(limits), *attributes.named("Aruba-User-Role", role)]
 
 
-def redirect(url: str, login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, mac: str, login_role: str | None = None) -> attributes.Redirect | None:
     """An Accept into the role whose captive portal profile takes its URL from RADIUS.
 
     Without such a role a plain Reject: the device stays in the SSID's initial role, which has a portal of its own.
     """
-    if login_role is None or len(url) > attributes.LONGEST_TEXT:
+    target = attributes.for_device(url, mac)
+    if login_role is None or len(target) > attributes.LONGEST_TEXT:
         return None
-    return attributes.Redirect(True, [("Aruba-User-Role", login_role), ("Aruba-Captive-Portal-URL", url)])
+    return attributes.Redirect(True, [("Aruba-User-Role", login_role), ("Aruba-Captive-Portal-URL", target)])
 
 
 client_counters = attributes.seen_by_gateway

@@ -51,6 +51,11 @@ def wispr(limits: Limits) -> Attributes:
     return [(name, min(rate, _WORD - 1)) for name, rate in pairs if rate is not None]
 
 
+def for_device(url: str, mac: str) -> str:
+    """The portal's URL for a device, where the gateway itself does not say which one it redirects."""
+    return f"{url}?mac={hyphens(mac)}"
+
+
 def wispr_redirect(url: str) -> Redirect | None:
     """Where a gateway that speaks WISPr sends a device that it does not let in. None where the URL is too long."""
     return Redirect(accept=False, attributes=[("WISPr-Redirection-URL", url)]) if len(url) <= LONGEST_TEXT else None

@@ -30,12 +30,12 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return found
 
 
-def redirect(url: str, login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, mac: str, login_role: str | None = None) -> attributes.Redirect | None:
     """An Accept with the name of the ACL that sends the device's web traffic to the URL; None without such an ACL.
 
     Controllers append `&redirect=…` to the URL whatever it is, so it must have a query.
     """
-    pair = f"url-redirect={url if '?' in url else url + '?'}"
+    pair = f"url-redirect={attributes.for_device(url, mac)}"
     if login_role is None or len(pair) > attributes.LONGEST_TEXT:
         return None
     return attributes.Redirect(True, [("Cisco-AVPair", f"url-redirect-acl={login_role}"), ("Cisco-AVPair", pair)])

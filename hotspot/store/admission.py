@@ -72,6 +72,12 @@ def find_grant(connection: Connection, grant_id: str) -> Grant | None:
     return None if row is None else grant_of(row)
 
 
+def last_language(connection: Connection, person_id: str) -> str | None:
+    """The language in which a person last logged in."""
+    statement = select(grant.c.language).where(grant.c.person_id == person_id).order_by(grant.c.starts_at.desc())
+    return connection.execute(statement.limit(1)).scalar()
+
+
 def handback(connection: Connection, grant_id: str) -> str | None:
     return connection.execute(select(grant.c.handback).where(grant.c.id == grant_id)).scalar()
 

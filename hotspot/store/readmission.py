@@ -5,15 +5,12 @@ its person was given at the same site and that has not ended, also behind anothe
 by click-through, which proves nothing either, is let in again on the same day.
 """
 
-from dataclasses import replace
-
 from sqlalchemy import Connection, select
 
-from ..grant import Applicant, Denial, Grant, Limits, decide, local_day
-from ..identity import PersonKind, new_id
-from ..sites import Inventory
+from ..grant import Applicant, Denial, Grant, local_day
+from ..identity import PersonKind
 from . import admission
-from .portable import lock
+from .decision import decided
 from .revisions import Revision
 from .schema import grant, person
 
@@ -39,26 +36,17 @@ def readmit(
     ).one_or_none()
     if row is None:
         return None
-    lock(connection, {f"person {row.person_id}"})
     last = admission.grant_of(row)
-    plan = inventory.plans.get(last.plan)
-    if plan is None or not (last.ends_at > now or _may_again(row.kind, last, site.admit)):
+    if last.plan not in inventory.plans or not (last.ends_at > now or _may_again(row.kind, last, site.admit)):
         return None
     until = last.ends_at if last.ends_at > now else None
     applicant = Applicant(last.person, device, last.method, last.language, last.plan, until)
-    usage = admission.usage(connection, last.person, now, zone)
-    decision = decide(new_id(), applicant, site, gateway, plan, usage, now, zone)
+    decision = decided(connection, inventory, applicant, site, gateway, now)
     if isinstance(decision, Denial):
         return None
-    decision = replace(decision, limits=replace(decision.limits, interim=_interim(inventory, gateway)))
     admission.add_grant(connection, decision, revision.number)
     return decision
 
 
 def _may_again(kind: str, last: Grant, admits: tuple[str, ...]) -> bool:
     return kind == PersonKind.DEVICE_DAY and last.method == _CLICK_THROUGH and _CLICK_THROUGH in admits
-
-
-def _interim(inventory: Inventory, gateway_id: str) -> int:
-    radius = getattr(inventory.find_gateway(gateway_id), "radius", None)
-    return radius.interim if radius else Limits.interim

@@ -102,31 +102,34 @@ def test_counters_are_the_gateways_view_but_for_coovachilli(kind: str) -> None:
     assert RADIUS_DIALECTS[kind].client_counters(None, 10, 20) == ((10, 20) if kind == "coovachilli" else (20, 10))
 
 
-URL = "https://wifi.example.go.id/g/gw"
+URL, MAC = "https://wifi.example.go.id/g/gw", "02:00:5e:aa:bb:01"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_accept_lets_no_unknown_device_in(kind: str) -> None:
     """Only Cisco and Aruba are accepted, and then into what their admins named for it."""
-    found = RADIUS_DIALECTS[kind].redirect(URL, "LOGIN")
+    found = RADIUS_DIALECTS[kind].redirect(URL, MAC, "LOGIN")
     assert found is not None
     assert found.accept == (kind in ("aruba", "cisco"))
     assert found.accept == any("LOGIN" in str(value) for _, value in found.attributes)
-    without = RADIUS_DIALECTS[kind].redirect(URL)
+    without = RADIUS_DIALECTS[kind].redirect(URL, MAC)
     assert without is None or not without.accept
 
 
 def test_redirects() -> None:
-    cisco = RADIUS_DIALECTS["cisco"].redirect(URL, "LOGIN")
+    cisco = RADIUS_DIALECTS["cisco"].redirect(URL, MAC, "LOGIN")
     assert cisco is not None
     assert cisco.attributes == [
         ("Cisco-AVPair", "url-redirect-acl=LOGIN"),
-        ("Cisco-AVPair", f"url-redirect={URL}?"),
+        ("Cisco-AVPair", f"url-redirect={URL}?mac=02-00-5E-AA-BB-01"),
     ]
-    aruba = RADIUS_DIALECTS["aruba"].redirect(URL, "login")
+    aruba = RADIUS_DIALECTS["aruba"].redirect(URL, MAC, "login")
     assert aruba is not None
-    assert aruba.attributes == [("Aruba-User-Role", "login"), ("Aruba-Captive-Portal-URL", URL)]
-    other = RADIUS_DIALECTS["generic"].redirect(URL)
+    assert aruba.attributes == [
+        ("Aruba-User-Role", "login"),
+        ("Aruba-Captive-Portal-URL", f"{URL}?mac=02-00-5E-AA-BB-01"),
+    ]
+    other = RADIUS_DIALECTS["generic"].redirect(URL, MAC)
     assert other is not None
     assert other.attributes == [("WISPr-Redirection-URL", URL)]
 
@@ -134,14 +137,14 @@ def test_redirects() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_url_that_does_not_fit_is_not_cut(kind: str) -> None:
     for length in (LONGEST_TEXT, LONGEST_TEXT + 1):
-        found = RADIUS_DIALECTS[kind].redirect("x" * length, "LOGIN")
+        found = RADIUS_DIALECTS[kind].redirect("x" * length, MAC, "LOGIN")
         assert found is None or all(len(str(value)) <= LONGEST_TEXT for _, value in found.attributes)
     assert found is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_how_a_session_is_named_in_an_order(kind: str) -> None:
-    named = dict(RADIUS_DIALECTS[kind].disconnect("user", "5e67", "02:00:5e:aa:bb:01"))
+    named = dict(RADIUS_DIALECTS[kind].disconnect("user", "5e67", MAC))
     assert (named["User-Name"], named["Acct-Session-Id"]) == ("user", "5e67")
     mac = {"mikrotik": "02:00:5E:AA:BB:01", "uspot": None}.get(kind, "02-00-5E-AA-BB-01")
     assert named.get("Calling-Station-Id") == mac

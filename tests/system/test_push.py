@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ import pytest
 from hotspot.nas import opennds
 from hotspot.settings import read_env_file
 from tests.bed.city import AGENT_KEY, AP, FAS_KEY, GATEWAY, bridged_toml, sites_toml
-from tests.bed.net import INTERNET, PORTAL, PRIVATE, Bed, Client, missing, wait_until
+from tests.bed.net import INTERNET, INTERNET_NAME, PORTAL, PRIVATE, Bed, Client, missing, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -239,6 +240,30 @@ def test_an_admission_by_ndsctl_with_a_pass_opens_the_gate(city: City) -> None:
     put_out = ("ndsctl", "deauth", client.mac)
     wait_until(lambda: "deauthenticated" in city.bed.ap.run(*put_out).stdout, "ndsctl puts out")
     assert client.get("http://internet.test:8080/")[0] == 0
+
+
+def test_the_walled_garden_is_open_before_a_login_and_rates_are_kept(city: City) -> None:
+    client = city.bed.clients[0]
+    (city.bed.folder / "web" / "big").write_bytes(bytes(4_000_000))
+    assert client.get(f"http://{PRIVATE}:8080/")[0] == 0
+    garden = f'walled_garden = ["{INTERNET_NAME}", "{PRIVATE}/32"]\ndown = "8 Mbit/s"\n'
+    city.sites.write_text(sites_toml().replace("[wifi]\n", f"[wifi]\n{garden}"))
+    city.hotspot("activate", str(city.sites))
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    city.settled()
+    assert client.get(f"http://{INTERNET}:8080/")[0] == 0, "nobody has asked for its name yet"
+    assert client.resolve(AP_LAN, INTERNET_NAME) == INTERNET
+    for url in (f"http://{INTERNET_NAME}/", f"http://{INTERNET_NAME}:8080/", f"http://{PRIVATE}:8080/"):
+        assert client.get(url)[2] == "the internet\n"
+    assert client.get("http://198.51.100.7/")[0] == 307, "the rest of the internet waits for the login"
+    started = time.monotonic()
+    assert client.get(f"http://{INTERNET_NAME}/big", "-m", "40", "-o", "/dev/null")[0] == 200
+    assert time.monotonic() - started > 2, "4 MB at 1 MB/s, of which the first comes at once"
+    city.sites.write_text(sites_toml())
+    city.hotspot("activate", str(city.sites))
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    city.settled()
+    assert client.get(f"http://{INTERNET_NAME}:8080/")[0] == 0
 
 
 def test_drift_is_seen_and_repaired(city: City) -> None:

@@ -1,0 +1,27 @@
+"""Every refusal has its words, in both languages."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import radius
+from hotspot.catalogue import LANGUAGES, load
+from hotspot.grant import Reason
+from hotspot.store import redemption
+
+HERE = Path(radius.__file__).parent
+SOURCES = [HERE / "access.py", HERE / "members.py", HERE / "service.py", Path(redemption.__file__)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_refusal_has_its_text(language: str) -> None:
+    codes = {
+        code for path in SOURCES for code in re.findall(r'(?:Refusal|Refused|Spent)\("([a-z-]+)"', path.read_text())
+    }
+    assert {"unknown-user", "ticket-spent", "member-wrong", "too-many-attempts"} <= codes
+    codes |= {"unknown-device", "no-plan", *(f"denied.{reason}" for reason in Reason)}
+    texts = load(HERE, "radius").texts[language]
+    assert codes - texts.keys() == set()
+    assert all(0 < len(text.encode()) <= 250 for text in texts.values())
+    assert len(set(texts.values())) == len(texts), "each its own"

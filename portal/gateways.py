@@ -63,7 +63,7 @@ def _settle(
     enforce(connection, inventory, {origin.person for origin in touched.values() if origin}, now)
     who = f"agent of {gateway.id}"
     claimed = orders.claim(connection, desk.keys, Channel.AGENT, who, now, gateways=[gateway.id], again=True)
-    lines = [f"deauth {order.id} {order.mac} {order.user_name or '-'}" for order in claimed]
+    lines = [f"deauth {order.id} {order.mac} {order.ticket or '-'}" for order in claimed]
     for client, grant in shown.items():
         # In without a grant that holds: openNDS's own token was guessed, or the grant has ended.
         if (grant, devices[client.mac]) not in live:

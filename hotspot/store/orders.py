@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, 
 from ..errors import StoreError
 from ..grant import Limits
 from ..identity import Keys, new_id
-from .people import open_mac
+from .people import member_name, open_mac
 from .portable import upsert
-from .schema import PENDING, device, grant, order, session
+from .schema import PENDING, device, grant, order, session, ticket
 
 LIFETIME: Final = 86400
 """Seconds after which an order no longer matters where nothing better is known."""
@@ -72,8 +72,10 @@ class Order:
     attempts: int
     session_id: str
     acct_session_id: str
+    ticket: str
+    """What the session was admitted with: a ticket's id; a grant's where there was no ticket; or nothing we know."""
     user_name: str
-    """The ticket's id, which was the User-Name; a grant's id where the gateway has no RADIUS."""
+    """What the gateway knows its user by: the ticket's id, a member's name; empty after MAC authentication."""
     mac: str
     limits: Limits | None = None
     """What holds for the session, counted from its start; of a change."""
@@ -188,6 +190,7 @@ def _order(connection: Connection, keys: Keys, row: Row[Any], now: int) -> Order
         return None
     try:
         mac = open_mac(keys, row.sealed or b"")
+        user_name = _user_name(connection, keys, row)
     except StoreError as error:
         finish(connection, row.id, OrderState.FAILED, str(error), now)
         return None
@@ -198,11 +201,21 @@ def _order(connection: Connection, keys: Keys, row: Row[Any], now: int) -> Order
         attempts=row.attempts,
         session_id=row.session_id,
         acct_session_id=row.acct_session_id,
-        user_name=row.ticket_id,
+        ticket=row.ticket_id,
+        user_name=user_name,
         mac=mac,
         limits=limits,
         plan=plan,
     )
+
+
+def _user_name(connection: Connection, keys: Keys, row: Row[Any]) -> str:
+    if row.ticket_id != row.grant_id:
+        return str(row.ticket_id)
+    had_ticket = exists().where(ticket.c.grant_id == row.grant_id)  # then it was MAC authentication that resumed it
+    if row.person_id is None or connection.execute(select(had_ticket)).scalar_one():
+        return ""
+    return member_name(connection, keys, row.person_id) or ""
 
 
 def _limits(connection: Connection, row: Row[Any]) -> tuple[Limits | None, str | None]:

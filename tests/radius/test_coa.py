@@ -1,6 +1,7 @@
 """Orders byte by byte, as pyrad reads them; what answers say; when requests go out again. Carried: test_orders.py."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ LIMITS = Limits(session=7200, idle=900, down=5_000_000, up=None, total=5 * 2**32
 
 def order(name: str = "0", kind: Kind = Kind.DISCONNECT) -> Order:
     limits = LIMITS if kind is Kind.CHANGE else None
-    return Order(name * 32, kind, "tk1-gw", 0, "1" * 32, "5e6792ce00000006", "f" * 32, MAC, limits, "umum")
+    return Order(name * 32, kind, "tk1-gw", 0, "1" * 32, "5e6792ce00000006", "f" * 32, "f" * 32, MAC, limits, "umum")
 
 
 def read(data: bytes) -> Any:
@@ -50,6 +51,14 @@ def test_an_order_is_authentic_and_signed_unless_the_kind_takes_nothing_but_name
     else:
         assert set(theirs.keys()) > names
         assert theirs["Session-Timeout"] == [7200]
+
+
+def test_after_mac_authentication_coovachilli_knows_its_user_by_the_address() -> None:
+    """Without User-Name it would not answer; other kinds find the session by its id."""
+    for kind, name in (("coovachilli", ["02-00-5E-AA-BB-01"]), ("mikrotik", None)):
+        theirs = read(request(replace(order(), user_name=""), RADIUS_DIALECTS[kind], SECRET, 7, NOW))
+        assert (theirs["User-Name"] if "User-Name" in theirs.keys() else None) == name
+        assert theirs["Acct-Session-Id"] == ["5e6792ce00000006"]
 
 
 def test_a_change_for_coovachilli_is_complete() -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import delete, select, update
 
 from hotspot.identity import Keys
 from hotspot.settings import Settings
-from hotspot.store import Store, orders, schema, sessions
+from hotspot.store import Store, orders, people, schema, sessions
 from hotspot.store.orders import Channel, Kind, Order, OrderState
 
-from .test_admission import NOW, a_grant, at_once, record
+from .test_admission import NOW, a_grant, a_ticket, at_once, record
 from .test_ledger import apply
 
 
@@ -92,6 +92,26 @@ def test_a_change_tells_what_the_grant_says_when_it_is_claimed(store: Store, key
     assert (order.limits.down, order.limits.up, order.limits.total) == (7000, 8000, 10**6)
     assert order.limits.session == NOW + 500 - row.started_at
     assert order.plan == "umum"
+
+
+def test_what_a_gateway_knows_its_user_by(store: Store, keys: Keys) -> None:
+    """The ticket; a member's name where there was none; nothing after MAC authentication."""
+    by_ticket, member, resumed = (a_grant(store, keys, f"02:00:00:00:00:0{i}") for i in range(3))
+    with store.core.write() as connection:
+        sari = people.add_member(connection, keys, "Sari", "hash", NOW)
+        of_member = update(schema.grant).where(schema.grant.c.id == member.id).values(person_id=sari)
+        connection.execute(of_member)
+    tickets = {grant.id: a_ticket(store, grant) for grant in (by_ticket, resumed)}
+    named = {}
+    for grant, shown in ((by_ticket, tickets[by_ticket.id]), (member, member.id), (resumed, resumed.id)):
+        [session_id] = apply(store, record(grant, ticket=shown))
+        with store.core.read() as connection:
+            [row] = sessions.find(connection, session_id)
+        add(store, row)
+        [order] = claim(store, keys)
+        named[grant.id] = order.user_name
+        assert order.ticket == shown
+    assert named == {by_ticket.id: tickets[by_ticket.id], member.id: "sari", resumed.id: ""}
 
 
 def test_a_change_leaves_to_a_session_what_earlier_ones_of_its_grant_left(store: Store, keys: Keys) -> None:

@@ -4,7 +4,7 @@ A service keeps its texts under `locale/<language>/<domain>.po`. A message id is
 that no language is the original of the other. Values stand in a text as `{name}`, a brace itself as `{{`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from babel.messages.pofile import PoFileError, read_po
 from .errors import ConfigError
 
 LANGUAGES: Final = ("id", "en")
-"""The languages of everything a clerk or a citizen sees; the first is what others fall back to."""
+"""The languages of what clerks read; the first is what others fall back to. The portal has more (`hotspot.look`)."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Catalogue:
         return msgid
 
 
-def load(package_dir: Path, domain: str) -> Catalogue:
+def load(package_dir: Path, domain: str, languages: Sequence[str] = LANGUAGES) -> Catalogue:
     """The catalogue `domain` of a package. ConfigError names the file that is missing or is no .po file."""
-    return Catalogue({language: _read(package_dir / "locale" / language / f"{domain}.po") for language in LANGUAGES})
+    return Catalogue({language: _read(package_dir / "locale" / language / f"{domain}.po") for language in languages})
 
 
 def _read(path: Path) -> dict[str, str]:

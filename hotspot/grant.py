@@ -22,7 +22,7 @@ class Usage:
     """Ids of the devices with a running session."""
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)  # a value, frozen only by custom: RADIUS makes thousands in a second
 class Limits:
     """What a gateway is told to enforce. Rates in bit/s, down and up from the client's view; None is unlimited."""
 
@@ -35,7 +35,7 @@ class Limits:
     interim: int = 300
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, unsafe_hash=True)  # likewise
 class Grant:
     """A person may use a site with a device from `starts_at` until `ends_at` (UTC seconds) within `limits`."""
 

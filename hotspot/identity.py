@@ -6,8 +6,6 @@ under one key, to find it again, and an AES-256-GCM ciphertext under another, to
 Erasing that row erases the person; statistics keep the id, which then means nobody.
 """
 
-import hashlib
-import hmac
 import os
 import re
 import secrets
@@ -21,10 +19,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from .errors import ConfigError, RequestError
+from .keyed_hash import hmac_digest
 
 _NONCE: Final = 12
 _MAC = re.compile(r"[0-9a-f]{12}")
-_SEPARATORS = str.maketrans("", "", ":-.")
 
 
 class PersonKind(StrEnum):
@@ -45,7 +43,7 @@ def parse_mac(text: str) -> str:
 
     Accepts colons, hyphens, dots or nothing between the digits, in any case. RequestError("bad-mac") otherwise.
     """
-    digits = text.translate(_SEPARATORS).lower()
+    digits = text.replace(":", "").replace("-", "").replace(".", "").lower()
     if _MAC.fullmatch(digits) is None:
         raise RequestError("bad-mac", f"{len(text)} characters")  # which may be somebody's address
     return f"{digits[:2]}:{digits[2:4]}:{digits[4:6]}:{digits[6:8]}:{digits[8:10]}:{digits[10:]}"
@@ -88,7 +86,7 @@ class Keys:
 
     def index(self, kind: str, value: str) -> bytes:
         """32 bytes by which an identifying value is found again; different kinds never meet."""
-        return hmac.digest(self._index, f"{kind}\0{value}".encode(), hashlib.sha256)
+        return hmac_digest("sha256", self._index, f"{kind}\0{value}".encode())
 
     def seal(self, kind: str, value: str) -> bytes:
         """Nonce and AES-GCM ciphertext of an identifying value, bound to its kind."""

@@ -57,6 +57,17 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
+class RadSec:
+    """RADIUS over TLS on one node: where to listen, and three PEM files."""
+
+    listen: tuple[str, int]
+    certificate: Path
+    key: Path
+    authorities: Path
+    """Who signs the gateways' certificates, and the lists of those that were revoked."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """One node. Listen addresses are (host, port); URLs are SQLAlchemy's."""
 
@@ -71,6 +82,7 @@ class Settings:
     radius_acct_listen: tuple[str, int]
     radius_coa_source: tuple[str, ...]
     """Addresses from which orders are sent to gateways, at most one of each family."""
+    radsec: RadSec | None
     radius_workers: int
     telemetry_listen: tuple[str, int]
 
@@ -97,6 +109,10 @@ class Settings:
         certificate, key = values.get("HOTSPOT_PORTAL_TLS_CERT"), values.get("HOTSPOT_PORTAL_TLS_KEY")
         if bool(certificate) != bool(key):
             raise ConfigError("HOTSPOT_PORTAL_TLS_CERT and HOTSPOT_PORTAL_TLS_KEY go together; set both or neither")
+        radsec = [values.get(name) for name in ("HOTSPOT_RADSEC_CERT", "HOTSPOT_RADSEC_KEY", "HOTSPOT_RADSEC_CA")]
+        files = [Path(name) for name in radsec if name]
+        if len(files) not in (0, 3):
+            raise ConfigError("HOTSPOT_RADSEC_CERT, _KEY and _CA go together; set all three or none")
         return cls(
             state=folder,
             environment=values,
@@ -108,6 +124,7 @@ class Settings:
             radius_auth_listen=auth_listen,
             radius_acct_listen=listen("HOTSPOT_RADIUS_ACCT_LISTEN", "0.0.0.0:1813"),
             radius_coa_source=_sources(values.get("HOTSPOT_RADIUS_COA_SOURCE", ""), auth_listen[0]),
+            radsec=RadSec(listen("HOTSPOT_RADSEC_LISTEN", "0.0.0.0:2083"), *files) if files else None,
             radius_workers=number("HOTSPOT_RADIUS_WORKERS", min(len(os.sched_getaffinity(0)), 16)),
             telemetry_listen=listen("HOTSPOT_TELEMETRY_LISTEN", "127.0.0.1:8090"),
         )

@@ -31,6 +31,7 @@ from .fields import (
     VillageRegion,
     split_endpoint,
 )
+from .look import LANGUAGES, Language, Look
 from .wifi import Wifi, WifiNetwork, joined
 
 AdmitMethod = Literal["click-through", "voucher", "member"]
@@ -38,6 +39,12 @@ SiteKind = Literal["park", "school", "clinic"]
 
 INDONESIA = ((-11.0, 6.5), (94.5, 141.5))
 """Latitudes and longitudes between which every Indonesian site lies, degrees WGS 84."""
+
+
+def _each_once(languages: tuple[Language, ...]) -> tuple[Language, ...]:
+    if len(set(languages)) < len(languages):
+        raise ValueError("names a language twice")
+    return languages
 
 
 class Span(Entry):
@@ -77,6 +84,9 @@ class PortalSection(Entry):
     url: Origin
     addresses: tuple[Address, ...] = ()
     """Its IPv4 addresses as guests reach them; an access point that runs openNDS lets these through before a login."""
+    languages: Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(_each_once)] = LANGUAGES
+    """The pages' languages in the order in which they are offered; the first where a browser asks for none of them."""
+    look: Look = Look()
 
 
 class ProbeSection(Entry):
@@ -105,6 +115,8 @@ class ControllerSection(Entry):
 class Plan(Entry):
     """What a class of people may use."""
 
+    name: Name | None = None
+    """What the pages call it."""
     session: Seconds
     time_per_day: Seconds | None = None
     data_per_day: Bytes | None = None
@@ -113,6 +125,9 @@ class Plan(Entry):
     devices: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
     idle: Seconds = 900
     hours: Hours | None = None
+
+
+DEFAULT_RATE = 1000
 
 
 class RadiusClient(Entry):
@@ -126,6 +141,8 @@ class RadiusClient(Entry):
     message_authenticator: Annotated[bool, Field(strict=True)] = True
     """Whether Access-Requests must carry a valid Message-Authenticator (CVE-2024-3596)."""
     interim: Seconds = 300
+    rate: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = DEFAULT_RATE
+    """Requests a second that each of our processes takes from it; far above what a gateway needs."""
     members: Annotated[bool, Field(strict=True)] = False
     """Whether members may log in at the gateway's own page, with their passwords in Access-Requests (PAP)."""
 
@@ -239,6 +256,8 @@ class Site(Span):
     timezone: Timezone | None = None
     plan: Id
     admit: Annotated[tuple[AdmitMethod, ...], Field(min_length=1)]
+    look: Look | None = None
+    """What its pages show otherwise than those of the city."""
     sla: Annotated[float, Field(strict=True, ge=0, le=100)] | None = None
     service_hours: Hours | None = None
     """The hours of a day that count for its uptime; without them all of it."""
@@ -294,7 +313,10 @@ class Inventory(Entry):
 
     def wifi_of(self, site: Site, ap: AccessPoint) -> Wifi:
         """How one access point is set up."""
-        return joined(self.wifi, site.wifi, ap.wifi)
+        wifi = joined(self.wifi, site.wifi, ap.wifi)
+        linked = (host for link in self.look(site).links for host in link.garden)
+        garden = tuple(dict.fromkeys((*wifi.walled_garden, *linked)))
+        return wifi.model_copy(update={"walled_garden": garden})
 
     def networks_of(self, site: Site, ap: AccessPoint) -> tuple[WifiNetwork, ...]:
         """The networks that an access point announces, in the order in which they are told."""
@@ -312,6 +334,15 @@ class Inventory(Entry):
 
     def sla(self, site: Site) -> float:
         return self.city.sla if site.sla is None else site.sla
+
+    def look(self, site: Site | None) -> Look:
+        """What a site's pages look like."""
+        return self.portal.look.with_(site.look if site else None)
+
+    def garden(self, gateway_id: str) -> list[str]:
+        """The hosts that a gateway should let through before a login, for the links on its sites' pages."""
+        links = (link for site in self.sites_of_gateway(gateway_id) for link in self.look(site).links)
+        return sorted({host for link in links for host in link.garden})
 
     def uam_url(self, gateway_id: str) -> str:
         """The portal's URL for the phones of one gateway."""

@@ -7,12 +7,12 @@ store keeps the Request Authenticator that redeemed it, so that the same request
 same Accept and any other is refused.
 """
 
-import hashlib
-import hmac
 import re
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Final
+
+from .keyed_hash import hmac_digest
 
 LIFETIME: Final = 60
 """Seconds between the portal's redirect and the gateway's Access-Request."""
@@ -37,5 +37,5 @@ def is_ticket_id(user_name: str) -> bool:
 
 def password(key: bytes, ticket_id: str, gateway: str, mac: str) -> str:
     """The ticket's password for one gateway and one device (`parse_mac` form)."""
-    digest = hmac.digest(key, f"{ticket_id}|{gateway}|{mac}".encode(), hashlib.sha256)
+    digest = hmac_digest("sha256", key, f"{ticket_id}|{gateway}|{mac}".encode())
     return urlsafe_b64encode(digest).decode()[:PASSWORD_LENGTH]

@@ -164,7 +164,3 @@ def next_hops(inventory: Inventory, arrival: Arrival) -> list[str]:
     if isinstance(gateway, OpenndsGateway):
         return [f"http://{arrival.data.get('gatewayaddress', '')}"]
     return []
-
-
-def site_name(site: Site | None, inventory: Inventory) -> str:
-    return site.name if site else inventory.city.name

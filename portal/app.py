@@ -1,8 +1,9 @@
 """The portal's Flask application: its routes, and errors as pages in the person's language."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 from flask import Flask, Response, redirect, request
@@ -10,20 +11,21 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotspot import logs
-from hotspot.catalogue import LANGUAGES, load
+from hotspot.catalogue import load
 from hotspot.errors import HotspotError, RequestError
 from hotspot.grant import Denial
+from hotspot.look import LANGUAGES
 from hotspot.nas import coovachilli
 from hotspot.nas.arrival import Arrival, Stage
 from hotspot.service import end_with_parent
 from hotspot.settings import Settings
-from hotspot.sites import Inventory
+from hotspot.sites import Inventory, Site
 from hotspot.store import admission, people
 from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 
 from . import gateways, status
-from .admit import Desk, admit, arrive, next_hops, site_name
+from .admit import Desk, admit, arrive, next_hops
 from .forms import seal, status_token, unseal
 from .methods import Terms, read_terms
 from .pages import Pages, common_headers, language
@@ -36,18 +38,13 @@ _LARGEST_POST = 1024 * 1024
 _STATUS = {"not-found": 404, "no-gateway": 404, "too-many-attempts": 429}
 
 
-def other_language(lang: str) -> str:
-    """The language that a page offers to switch to."""
-    return next(code for code in LANGUAGES if code != lang)
-
-
 class Portal:
     """One process's portal: what its routes share."""
 
     def __init__(self, desk: Desk):
         self.desk = desk
         self.following = Following(desk.store)
-        self.pages = Pages(load(_HERE, "portal"))
+        self.pages = Pages(load(_HERE, "portal", LANGUAGES))
         texts = ((lang, (_HERE / "terms" / f"{lang}.txt").read_text()) for lang in LANGUAGES)
         self.terms: Mapping[str, Terms] = {lang: read_terms(lang, text) for lang, text in texts}
 
@@ -56,8 +53,28 @@ class Portal:
         return self.following.inventory()
 
     def language(self) -> str:
-        chosen = request.values.get("lang")
-        return language(request.headers.get("Accept-Language", ""), chosen)
+        chosen = request.form.get("switch") or request.args.get("lang")
+        return language(request.headers.get("Accept-Language", ""), chosen, self.inventory.portal.languages)
+
+    def page(
+        self,
+        template: str,
+        lang: str,
+        site: Site | None,
+        values: Mapping[str, Any] | None = None,
+        *,
+        code: int = 200,
+        hops: Sequence[str] = (),
+    ) -> Response:
+        """A page in the look of a site, or of the city."""
+        inventory = self.inventory
+        shown = {
+            "city": inventory.city,
+            "place": site.name if site else "",
+            "others": [other for other in inventory.portal.languages if other != lang],
+            **(values or {}),
+        }
+        return self.pages.render(template, lang, shown, look=inventory.look(site), code=code, hops=hops)
 
     def see_other(self, url: str) -> AnyResponse:
         """A full navigation, as Apple's sheet needs it to notice that the phone is online."""
@@ -74,7 +91,7 @@ class Portal:
             grant = self._grant_of(arrival, now)
             if grant is not None:
                 return self.see_other(f"/s/{status_token(self.desk.status_key, grant)}")
-            return self.pages.render("online.html", self.language(), self._place(arrival))
+            return self.page("online.html", self.language(), self._site(arrival))
         return self.door(arrival, self.language(), now)
 
     def _grant_of(self, arrival: Arrival, now: int) -> str | None:
@@ -97,35 +114,32 @@ class Portal:
         typed: Mapping[str, str] | None = None,
     ) -> Response:
         """The login page, with what is wrong and what was typed."""
-        site = self.inventory.site_of(arrival.gateway, arrival.ap_mac)
+        site = self._site(arrival)
         if site is None:
             raise RequestError("no-site", arrival.gateway)
         if not problem and arrival.stage is Stage.REFUSED:
             problem = arrival.message or self.pages.catalogue.text(lang, "error.refused")
         shown = {
-            **self._place(arrival),
             "form": seal(self.desk.form_key, arrival, now),
             "methods": site.admit,
             "plan": self.inventory.plans[site.plan],
             "terms": self.terms[lang],
             "problem": problem,
             "left": arrival.stage is Stage.LEFT,
-            "other": other_language(lang),
+            "tried": "",
             "code": "",
             "name": "",
             **(typed or {}),
         }
-        return self.pages.render("login.html", lang, shown, code=code, hops=next_hops(self.inventory, arrival))
+        return self.page("login.html", lang, site, shown, code=code, hops=next_hops(self.inventory, arrival))
 
-    def _place(self, arrival: Arrival) -> dict[str, object]:
-        inventory = self.inventory
-        site = inventory.site_of(arrival.gateway, arrival.ap_mac)
-        return {"place": site_name(site, inventory), "city": inventory.city}
+    def _site(self, arrival: Arrival) -> Site | None:
+        return self.inventory.site_of(arrival.gateway, arrival.ap_mac)
 
     def again(self, arrival: Arrival, lang: str) -> Response:
         """The form has lain too long: a link by which the gateway sends the phone here anew."""
         gateway_url = coovachilli.prelogin(arrival) if "uamip" in arrival.data else "http://detectportal.firefox.com/"
-        return self.pages.render("expired.html", lang, {**self._place(arrival), "url": gateway_url}, code=410)
+        return self.page("expired.html", lang, self._site(arrival), {"url": gateway_url}, code=410)
 
     # -- logging in ----------------------------------------------------------------------------------------------
 
@@ -144,6 +158,7 @@ class Portal:
                 return self.again(arrival, lang)
             log.info("not admitted", gateway=arrival.gateway, reason=error.code)
             kept = {name: request.form.get(name, "")[:64] for name in ("code", "name")}
+            kept["tried"] = request.form.get("method", "")
             problem = self.pages.catalogue.text(lang, f"error.{error.code}")
             return self.door(arrival, lang, now, problem=problem, code=_STATUS.get(error.code, 422), typed=kept)
         if isinstance(done, Denial):
@@ -157,16 +172,14 @@ class Portal:
     def status(self, token: str) -> Response:
         inventory = self.inventory
         found = status.look(self.desk, inventory, token, int(time.time()))
-        place = site_name(inventory.find_site(found.grant.site), inventory)
         lang = self.language() if "lang" in request.args else found.grant.language
-        shown = {
-            "place": place,
-            "city": inventory.city,
-            "status": found,
-            "token": token,
-            "other": other_language(lang),
-        }
-        page = self.pages.render("status.html", lang, shown, hops=self._log_off_origin(found.grant.id))
+        page = self.page(
+            "status.html",
+            lang,
+            inventory.find_site(found.grant.site),
+            {"status": found, "token": token},
+            hops=self._log_off_origin(found.grant.id),
+        )
         if found.state == "waiting":
             page.headers["Refresh"] = "2"
         return page
@@ -195,7 +208,7 @@ def create(desk: Desk) -> Flask:
 
     @app.get("/")
     def home() -> Response:
-        return portal.pages.render("connect.html", portal.language(), {"city": portal.inventory.city, "place": ""})
+        return portal.page("connect.html", portal.language(), None)
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -247,7 +260,8 @@ def _problem(portal: Portal, key: str, code: int) -> Response:
     text = portal.pages.catalogue.text(lang, key)
     if text == key:
         text = portal.pages.catalogue.text(lang, "error.bad-request")
-    return portal.pages.render("problem.html", lang, {"text": text, "place": "", "city": None}, code=code)
+    nowhere: dict[str, Any] = {"text": text, "place": "", "city": None, "others": []}  # the store may be what is away
+    return portal.pages.render("problem.html", lang, nowhere, code=code)
 
 
 def from_environment() -> Flask:

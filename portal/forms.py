@@ -1,15 +1,14 @@
 """The signed state that a page's form carries: which phone stands at which gateway. No cookie, nothing kept here.
 
-A token is base64url(JSON) "." base64url(HMAC-SHA256). It says who may post the form: the phone that the gateway
-described, for a quarter of an hour.
+A token is base64url(JSON) "." base64url(HMAC-SHA256, 128 bits), short because every form of a page carries it. It says
+who may post the form: the phone that the gateway described, for a quarter of an hour.
 """
 
 import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from hotspot.errors import RequestError
 from hotspot.nas.arrival import Arrival, Stage
@@ -17,6 +16,7 @@ from hotspot.nas.arrival import Arrival, Stage
 LIFETIME: Final = 900
 """Seconds in which a page's form may be sent."""
 _CODE: Final = 16
+"""Bytes of a form's code, hex digits of a status page's."""
 
 
 def _code(key: bytes, body: bytes) -> bytes:
@@ -24,24 +24,35 @@ def _code(key: bytes, body: bytes) -> bytes:
 
 
 def seal(key: bytes, arrival: Arrival, now: int) -> str:
-    """The token for a page's form."""
-    value = {**asdict(arrival), "data": dict(arrival.data), "at": now}
+    """The token for a page's form. What the gateway said (`message`) is shown once and not kept."""
+    value = [
+        *(arrival.gateway, arrival.stage, arrival.mac, arrival.ip, arrival.ap_mac, int(arrival.proven)),
+        *(dict(arrival.data), now),
+    ]
     body = json.dumps(value, separators=(",", ":")).encode()
-    return f"{urlsafe_b64encode(body).decode()}.{urlsafe_b64encode(_code(key, body)).decode()}"
+    return f"{_text(body)}.{_text(_code(key, body)[:_CODE])}"
 
 
 def unseal(key: bytes, token: str, now: int) -> tuple[Arrival, bool]:
     """The arrival in a token, and whether its time has not run out. RequestError("bad-form") for a foreign token."""
     body_text, _, code_text = token.partition(".")
     try:
-        body, code = urlsafe_b64decode(body_text), urlsafe_b64decode(code_text)
+        body, code = _bytes(body_text), _bytes(code_text)
     except ValueError as error:
         raise RequestError("bad-form") from error
-    if not hmac.compare_digest(code, _code(key, body)):
+    if not hmac.compare_digest(code, _code(key, body)[:_CODE]):
         raise RequestError("bad-form")
-    value: dict[str, Any] = json.loads(body)
-    at = int(value.pop("at"))
-    return Arrival(**{**value, "stage": Stage(value["stage"])}), at > now - LIFETIME
+    gateway, stage, mac, ip, ap_mac, proven, data, at = json.loads(body)
+    arrival = Arrival(gateway, Stage(stage), mac, ip, ap_mac, proven=bool(proven), data=data)
+    return arrival, at > now - LIFETIME
+
+
+def _text(value: bytes) -> str:
+    return urlsafe_b64encode(value).decode().rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def status_token(key: bytes, grant: str) -> str:

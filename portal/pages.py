@@ -1,4 +1,4 @@
-"""Pages: templates with texts from the catalogues, one request each, readable without JavaScript."""
+"""Pages: templates with texts from the catalogues, one request each, whole without JavaScript."""
 
 import hashlib
 import re
@@ -11,24 +11,27 @@ from flask import Response, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from hotspot.catalogue import LANGUAGES, Catalogue
-from hotspot.units import format_size
+from hotspot.catalogue import Catalogue
+from hotspot.look import LANGUAGES, Look, wording
+from hotspot.units import format_rate, format_size
 
 _HERE: Final = Path(__file__).parent
-_NEAR_INDONESIAN: Final = ("id", "ms", "jv", "su", "min", "ban", "bug", "ace")
+_NEAR_INDONESIAN: Final = ("id", "ms", "jv", "su", "min", "ban", "bug", "ace", "mad", "bjn", "bbc")
+_PLAIN: Final = Look()
 
 
-def language(accept: str, chosen: str | None) -> str:
-    """The page's language: the chosen one, else the first that a browser accepts and we have, else Indonesian."""
-    if chosen in LANGUAGES:
+def language(accept: str, chosen: str | None, offered: Sequence[str] = LANGUAGES) -> str:
+    """The page's language: the chosen one, else the first that a browser accepts and the city offers, else the
+    city's first. Whoever reads a neighbour of Indonesian reads Indonesian."""
+    if chosen is not None and chosen in offered:
         return chosen
     for part in accept.split(","):
         code = part.split(";")[0].strip().lower().split("-")[0]
-        if code in _NEAR_INDONESIAN:
-            return "id"
-        if code in LANGUAGES:
+        if code in offered:
             return code
-    return LANGUAGES[0]
+        if code in _NEAR_INDONESIAN and "id" in offered:
+            return "id"
+    return offered[0]
 
 
 def spoken_duration(catalogue: Catalogue, lang: str, seconds: int) -> str:
@@ -43,9 +46,22 @@ def spoken_duration(catalogue: Catalogue, lang: str, seconds: int) -> str:
     return " ".join(parts)
 
 
-def spoken_size(lang: str, value: int) -> str:
-    text = format_size(value)
-    return text.replace(".", ",") if lang == "id" else text
+def _decimal(lang: str, text: str) -> str:
+    return text if lang == "en" else text.replace(".", ",")
+
+
+class _Inline:
+    """A piece of style or script in the page itself, and the source expression by which the policy allows it."""
+
+    def __init__(self, text: str):
+        self.text = Markup(text)  # noqa: S704 - our own file
+        digest = b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        self.source = f"'sha256-{digest}'"
+
+
+def _squeezed(name: str) -> str:
+    """A file of ours without the white space that only its readers need."""
+    return re.sub(r"\s*\n\s*", "", (_HERE / "templates" / name).read_text())
 
 
 class Pages:
@@ -60,30 +76,56 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        css = re.sub(r"\s*\n\s*", "", (_HERE / "templates" / "page.css").read_text())
-        self._css = Markup(css)  # noqa: S704 - our own file
-        digest = b64encode(hashlib.sha256(css.encode()).digest()).decode()
-        self._policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
+        self._css = _squeezed("page.css")
+        self._scripts = {name: _Inline(_squeezed(f"{name}.js")) for name in ("page", "status")}
+        self._styles: dict[str, _Inline] = {}
+
+    def _style(self, colour: str) -> _Inline:
+        found = self._styles.get(colour)
+        if found is None:
+            # page.css is written in the default colour
+            found = self._styles[colour] = _Inline(self._css.replace(_PLAIN.colour, colour))
+        return found
 
     def render(
-        self, template: str, lang: str, values: Mapping[str, Any], *, code: int = 200, hops: Sequence[str] = ()
+        self,
+        template: str,
+        lang: str,
+        values: Mapping[str, Any],
+        *,
+        look: Look = _PLAIN,
+        code: int = 200,
+        hops: Sequence[str] = (),
     ) -> Response:
         """A page with status `code`. `hops` are the foreign origins to which its forms may lead."""
 
         def say(key: str, **named: object) -> str:
             return self.catalogue.text(lang, key, **named)
 
+        style = self._style(look.colour)
         html = self._environment.get_template(template).render(
             t=say,
             lang=lang,
-            css=self._css,
+            css=style.text,
+            scripts={name: script.text for name, script in self._scripts.items()},
+            look=look,
+            word=lambda texts: wording(texts, lang),
             duration=lambda seconds: spoken_duration(self.catalogue, lang, seconds),
-            size=lambda value: spoken_size(lang, value),
+            size=lambda value: _decimal(lang, format_size(value)),
+            rate=lambda value: _decimal(lang, format_rate(value)),
             **values,
         )
         response = Response(html, code, mimetype="text/html")
-        targets = " ".join(["'self'", *hops])
-        response.headers["Content-Security-Policy"] = f"{self._policy}; form-action {targets}"
+        policy = [
+            "default-src 'none'",
+            f"style-src {style.source}",
+            " ".join(["script-src", *(script.source for script in self._scripts.values())]),
+            "img-src data:",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+            " ".join(["form-action 'self'", *hops]),
+        ]
+        response.headers["Content-Security-Policy"] = "; ".join(policy)
         return response
 
 

@@ -1,11 +1,13 @@
 """Access-Request: what is asked, and the answers. Pure decisions; `radius.service` asks the store in between."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from hotspot import ticket
 from hotspot.errors import RequestError
-from hotspot.grant import SHORTEST_SESSION, Grant
+from hotspot.grant import SHORTEST_SESSION, Grant, Limits
 from hotspot.identity import parse_mac
+from hotspot.nas import RadiusDialect
 from hotspot.password import LONGEST_PASSWORD
 from hotspot.store.people import normal_name
 from hotspot.store.redemption import Claim, Redeemed
@@ -146,10 +148,27 @@ def admit(request: Request, grant: Grant) -> bytes:
 
 
 def _accepted(request: Request, grant: Grant, at: int, total: int | None, name: str, returned: bytes = b"") -> bytes:
-    limits = replace(grant.limits, session=max(SHORTEST_SESSION, grant.ends_at - at), total=total)
-    told = request.client.dialect.accept(limits, request.client.roles.get(grant.plan))
-    body = b"".join([encode(attribute, value) for attribute, value in told])
-    return request.reply(Code.ACCESS_ACCEPT, body + encode("Class", name.encode()) + returned)
+    client, limits = request.client, grant.limits
+    left = max(SHORTEST_SESSION, grant.ends_at - at)
+    role = client.roles.get(grant.plan) if client.roles else None
+    told = _told(client.dialect, role, left, limits.idle, limits.down, limits.up, total, limits.interim)
+    return request.reply(Code.ACCESS_ACCEPT, told + encode("Class", name.encode()) + returned)
+
+
+@lru_cache(maxsize=8192)
+def _told(
+    dialect: RadiusDialect,
+    role: str | None,
+    session: int,
+    idle: int,
+    down: int | None,
+    up: int | None,
+    total: int | None,
+    interim: int,
+) -> bytes:
+    """Limits as one kind of gateway understands them. People of one plan who come in at once share them."""
+    limits = Limits(session, idle, down, up, total, interim)
+    return b"".join([encode(name, value) for name, value in dialect.accept(limits, role)])
 
 
 def _returned(request: Request, proof: mschap.Proof) -> bytes:

@@ -9,10 +9,19 @@ from hotspot.errors import RequestError
 from hotspot.identity import parse_mac
 from hotspot.session import LARGEST, Record, RecordKind
 
-from .dictionary import value_name
+from .dictionary import number, value_name
 from .endpoint import Request
 from .packet import Packet
 
+_STATUS_TYPE: Final = number("Acct-Status-Type")[1]
+_SESSION_TIME: Final = number("Acct-Session-Time")[1]
+_EVENT_TIMESTAMP: Final = number("Event-Timestamp")[1]
+_DELAY_TIME: Final = number("Acct-Delay-Time")[1]
+_INPUT: Final = number("Acct-Input-Octets")[1], number("Acct-Input-Gigawords")[1]
+_OUTPUT: Final = number("Acct-Output-Octets")[1], number("Acct-Output-Gigawords")[1]
+_CLASS: Final = number("Class")[1]
+_CALLING: Final = number("Calling-Station-Id")[1]
+_CALLED: Final = number("Called-Station-Id")[1]
 _KINDS: Final = {1: RecordKind.START, 2: RecordKind.STOP, 3: RecordKind.INTERIM}
 _RESTARTS: Final = {7: "NAS-Reboot", 8: "Admin-Reboot"}
 _LONGEST_ID: Final = 253
@@ -39,13 +48,13 @@ class Restart:
     cause: str
 
 
-def read(request: Request, site: Callable[[str, str | None], str], now: int) -> Heard | Restart | None:
+def read(request: Request, site: Callable[[str, bytes], str], now: int) -> Heard | Restart | None:
     """What a request reports; None for what is acknowledged and means nothing to us (other status types).
 
-    `site` names the site of (gateway, MAC in Called-Station-Id). RequestError where a session cannot be told.
+    `site` names the site of (gateway, Called-Station-Id). RequestError where a session cannot be told.
     """
     packet, gateway = request.packet, request.client.gateway
-    status = packet.integer("Acct-Status-Type")
+    status = packet.word(_STATUS_TYPE)
     at = _event_time(packet, now)
     if status in _RESTARTS:
         return Restart(gateway, at, _RESTARTS[status])
@@ -56,45 +65,42 @@ def read(request: Request, site: Callable[[str, str | None], str], now: int) -> 
     if not session_id:
         raise RequestError("bad-request", "no Acct-Session-Id")
     mac = station(packet)
-    received = _octets(packet, "Input")
-    sent = _octets(packet, "Output")
+    received = _octets(packet, _INPUT)
+    sent = _octets(packet, _OUTPUT)
     down, up = request.client.dialect.client_counters(packet.integer("CoovaChilli-Acct-View-Point"), received, sent)
-    cause = packet.integer("Acct-Terminate-Cause") or 0
     name = _ticket(packet)
+    place = site(gateway, packet.first.get(_CALLED, b""))
+    seconds = packet.word(_SESSION_TIME) or 0
+    cause = _cause(packet) if kind is RecordKind.STOP else None
 
     def record(device: str) -> Record:
-        return Record(
-            kind=kind,
-            gateway=gateway,
-            acct_session_id=session_id,
-            device=device,
-            ticket=name,
-            site=site(gateway, called(packet)),
-            at=at,
-            seconds=packet.integer("Acct-Session-Time") or 0,
-            down=down,
-            up=up,
-            cause=value_name("Acct-Terminate-Cause", cause) or f"cause-{cause}" if kind is RecordKind.STOP else None,
-        )
+        return Record(kind, gateway, session_id, device, name, place, at, seconds, down, up, cause)
 
     return Heard(mac, name, record)
 
 
+def _cause(packet: Packet) -> str:
+    cause = packet.integer("Acct-Terminate-Cause") or 0
+    return value_name("Acct-Terminate-Cause", cause) or f"cause-{cause}"
+
+
 def _event_time(packet: Packet, now: int) -> int:
     """When it happened: Event-Timestamp if the gateway's clock can be believed, else our time less Acct-Delay-Time."""
-    stamp = packet.integer("Event-Timestamp")
+    stamp = packet.word(_EVENT_TIMESTAMP)
     if stamp is not None and now - _OLDEST <= stamp <= now + _NEWEST:
         return min(stamp, now)
-    return now - min(packet.integer("Acct-Delay-Time") or 0, _OLDEST)
+    return now - min(packet.word(_DELAY_TIME) or 0, _OLDEST)
 
 
-def _octets(packet: Packet, direction: str) -> int:
-    low = packet.integer(f"Acct-{direction}-Octets") or 0
-    return min(low + (packet.integer(f"Acct-{direction}-Gigawords") or 0) * 2**32, LARGEST)
+def _octets(packet: Packet, direction: tuple[int, int]) -> int:
+    octets, gigawords = direction
+    return min((packet.word(octets) or 0) + ((packet.word(gigawords) or 0) << 32), LARGEST)
 
 
 def _ticket(packet: Packet) -> str | None:
     """The Class that we sent; a foreign one is none of ours."""
+    if _CLASS not in packet.first:
+        return None
     for value in packet.all("Class"):
         text = value.decode("ascii", "replace")
         if ticket.is_ticket_id(text):
@@ -104,13 +110,12 @@ def _ticket(packet: Packet) -> str | None:
 
 def station(packet: Packet) -> str:
     """The client's MAC in Calling-Station-Id, which some gateways write as `MAC:SSID`. RequestError("bad-mac")."""
-    return parse_mac((packet.text("Calling-Station-Id") or "")[:17])
+    return parse_mac(packet.first.get(_CALLING, b"")[:17].decode("ascii", "replace"))
 
 
-def called(packet: Packet) -> str | None:
+def called(value: bytes) -> str | None:
     """The access point's MAC in Called-Station-Id (`MAC` or `MAC:SSID`)."""
-    text = packet.text("Called-Station-Id") or ""
     try:
-        return parse_mac(text[:17])
+        return parse_mac(value[:17].decode("ascii", "replace"))
     except RequestError:
         return None

@@ -1,4 +1,4 @@
-"""`hotspot radius`: what goes over the wire."""
+"""`hotspot radius decode`: what went over the wire."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -11,7 +11,7 @@ import click
 
 from hotspot.inventory import load
 from hotspot.settings import Settings
-from hotspot.terminal import Group, Node, pass_node
+from hotspot.terminal import Command, Node, pass_node
 
 from .capture import PORTS, Address, Captured, read
 from .endpoint import Clients
@@ -20,11 +20,6 @@ from .show import Shown, as_json, is_request, lines, show
 
 Secrets = Callable[[Captured], bytes | None]
 """The secret that a datagram's two ends share, where this node has it."""
-
-
-@click.group(cls=Group)
-def radius() -> None:
-    """Look at RADIUS."""
 
 
 class Conversation:
@@ -82,7 +77,7 @@ def _where(captured: Captured) -> dict[str, Any]:
     }
 
 
-@radius.command()
+@click.command(cls=Command)
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--secret-from", metavar="env:NAME|file:/PATH", help="Where the shared secret stands, to check authenticators."

@@ -1,8 +1,8 @@
 """The protocol's door, without a socket: datagrams in, verified requests or nothing out. Pure but for its memory.
 
-Whom it answers: a source that the inventory names, whose packet parses and is signed. Everything else is dropped and
-counted by reason. A retransmission (same source, code, identifier and Authenticator, RFC 5080 section 2.2.2) gets the
-same bytes again and never runs a handler twice.
+Whom it answers: a source that the inventory names, whose packet parses and is signed, and that does not ask more often
+than it may. Everything else is dropped and counted by reason. A retransmission (same source, code, identifier and
+Authenticator, RFC 5080 section 2.2.2) gets the same bytes again and never runs a handler twice.
 """
 
 import hmac
@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import Any, Final
 
 from hotspot.errors import ConfigError
 from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
-from hotspot.sites import Inventory, RadiusGateway
+from hotspot.settings import MINIMUM_SECRET
+from hotspot.sites import DEFAULT_RATE, Inventory, RadiusGateway
 
 from .packet import (
     HEADER,
@@ -33,6 +34,9 @@ Source = tuple[str, int]
 REMEMBER: Final = 30
 """Seconds for which replies are kept for retransmissions."""
 MOST_REMEMBERED: Final = 500_000
+_MOST_STRANGERS: Final = 16
+_BURST: Final = 2
+"""Seconds' worth of requests that a gateway may make at once."""
 _ACCESS_REQUEST, _ACCOUNTING_REQUEST = int(Code.ACCESS_REQUEST), int(Code.ACCOUNTING_REQUEST)
 _STATUS_SERVER: Final = int(Code.STATUS_SERVER)
 _ZEROES: Final = bytes(16)
@@ -51,6 +55,8 @@ class Client:
     login_role: str | None = None
     members: bool = False
     """Whether members may log in at its own page."""
+    rate: int = DEFAULT_RATE
+    """Requests a second that it may make."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,11 +68,33 @@ class Request:
     source: Source
     local: int
     """Which of our sockets it came to: an index that the shell chose."""
+    memory: list[Any] = field(default_factory=list, repr=False)
+    """Where the endpoint remembers its answer."""
 
     def reply(self, code: Code, body: bytes = b"") -> bytes:
-        """Access replies are always signed; Accounting-Responses where the request was."""
-        sign = code is not Code.ACCOUNTING_RESPONSE or self.packet.signed_at != 0
+        """Access replies are always signed. Accounting-Responses never: what over, no RFC says, and FreeRADIUS and
+        others, who sign over zeroes, refuse those that are signed over the request's Authenticator."""
+        sign = code is not Code.ACCOUNTING_RESPONSE
         return build_reply(code, self.packet, body, self.client.secret, sign=sign)
+
+
+class _Bucket:
+    """How many requests a gateway may still make: a token for each, filled up with the seconds."""
+
+    __slots__ = ("at", "left")
+
+    def __init__(self, left: int, at: int):
+        self.left = left
+        self.at = at
+
+    def take(self, rate: int, now: int) -> bool:
+        if now > self.at:
+            self.left = min(_BURST * rate, self.left + (now - self.at) * rate)
+            self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
 
 
 class Clients:
@@ -77,6 +105,8 @@ class Clients:
         self._by_source: dict[str, Client | None] = {}
         self.unusable: list[tuple[str, str]] = []
         """(gateway, why) for those whose secret this node does not have."""
+        self.guessable: list[str] = []
+        """Gateways whose secret is so short that who overhears them can find it by trying."""
         for gateway in inventory.gateway:
             if not isinstance(gateway, RadiusGateway):
                 continue
@@ -86,6 +116,8 @@ class Clients:
             except ConfigError as error:
                 self.unusable.append((gateway.id, str(error)))
                 continue
+            if len(shared) < MINIMUM_SECRET:
+                self.guessable.append(gateway.id)
             client = Client(
                 gateway=gateway.id,
                 secret=shared,
@@ -94,6 +126,7 @@ class Clients:
                 roles=gateway.roles,
                 login_role=getattr(gateway, "login_role", None),
                 members=radius.members,
+                rate=radius.rate,
             )
             self._networks += [(ip_network(source), client) for source in radius.sources]
 
@@ -116,33 +149,59 @@ class Endpoint:
     """One process's memory of what it has answered and dropped."""
 
     def __init__(self) -> None:
-        self.dropped: Counter[str] = Counter()
-        self._replies: dict[tuple[Source, bytes], tuple[int, bytes | None]] = {}
+        self.drops: Counter[tuple[str, str]] = Counter()
+        """How often, by gateway and reason; the gateway is empty for unknown sources."""
+        self.answers: Counter[tuple[str, int]] = Counter()
+        """How often, by gateway and code."""
+        self._replies: dict[tuple[Source, bytes], list[Any]] = {}
+        """When each came and, once it is known, what it was answered."""
+        self._buckets: dict[str, _Bucket] = {}
+        self._strangers: set[str] = set()
+
+    def strangers(self) -> list[str]:
+        """Some of the unknown sources since this was last asked."""
+        found, self._strangers = self._strangers, set()
+        return sorted(found)
 
     def receive(self, data: bytes, source: Source, local: int, clients: Clients, now: int) -> Request | bytes | None:
         """A request to be answered; the bytes of an answer already given; or None for what is dropped."""
+        client = clients.of(source[0])
+        if client is None:
+            self.drops["", "unknown-source"] += 1
+            if len(self._strangers) < _MOST_STRANGERS:
+                self._strangers.add(source[0])
+            return None
         try:
-            client, packet = _admit(data, clients.of(source[0]))
+            packet = _admit(data, client)
         except Malformed as error:
-            self.dropped[str(error)] += 1
+            self.drops[client.gateway, str(error)] += 1
             return None
         key = (source, packet.raw[:HEADER])
         known = self._replies.get(key)
         if known is not None:
-            self.dropped["in-progress"] += known[1] is None
-            return known[1]
+            answer: bytes | None = known[1]
+            if answer is None:
+                self.drops[client.gateway, "in-progress"] += 1
+            return answer
+        # Only authentic requests that cost work count: who forges a gateway's address cannot use up what is its own.
+        bucket = self._buckets.get(client.gateway) or self._buckets.setdefault(
+            client.gateway, _Bucket(_BURST * client.rate, now)
+        )
+        if not bucket.take(client.rate, now):
+            self.drops[client.gateway, "rate"] += 1
+            return None
         if len(self._replies) >= MOST_REMEMBERED:
             del self._replies[next(iter(self._replies))]
-        self._replies[key] = (now, None)
-        return Request(client, packet, source, local)
+        memory = self._replies[key] = [now, None]
+        return Request(client, packet, source, local, memory)
 
     def answered(self, request: Request, reply: bytes | None) -> None:
         """Remembers a reply; None forgets the request, so that its retransmission is handled anew."""
-        key = (request.source, request.packet.raw[:HEADER])
         if reply is None:
-            self._replies.pop(key, None)
-        elif key in self._replies:
-            self._replies[key] = (self._replies[key][0], reply)
+            self._replies.pop((request.source, request.packet.raw[:HEADER]), None)
+            return
+        self.answers[request.client.gateway, reply[0]] += 1
+        request.memory[1] = reply
 
     def forget(self, now: int) -> None:
         """Lets go of replies that no gateway asks for again; once for each batch."""
@@ -154,10 +213,8 @@ class Endpoint:
             del self._replies[key]
 
 
-def _admit(data: bytes, client: Client | None) -> tuple[Client, Packet]:
-    """A datagram as an authentic packet of a known client. Malformed names why it is dropped without an answer."""
-    if client is None:
-        raise Malformed("unknown-source")
+def _admit(data: bytes, client: Client) -> Packet:
+    """A datagram as an authentic packet of a client. Malformed names why it is dropped without an answer."""
     packet = parse(data)
     secret = client.secret
     if packet.code == _ACCESS_REQUEST:
@@ -177,4 +234,4 @@ def _admit(data: bytes, client: Client | None) -> tuple[Client, Packet]:
         raise Malformed("code")
     if signed is False:
         raise Malformed("bad-message-authenticator")
-    return client, packet
+    return packet

@@ -7,17 +7,21 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
+
+from hotspot.keyed_hash import hmac_digest
 
 from .dictionary import number
 
 HEADER: Final = 20
 LONGEST: Final = 4096
+MOST_ATTRIBUTES: Final = 200
+"""More than any real packet has: the largest, with EAP and Proxy-States, have some forty."""
 _ZEROES: Final = bytes(16)
 MESSAGE_AUTHENTICATOR: Final = 80
 PROXY_STATE: Final = 33
 VENDOR_SPECIFIC: Final = 26
+_FIELD: Final = bytes([MESSAGE_AUTHENTICATOR, 18])
 
 
 class Code(IntEnum):
@@ -42,17 +46,21 @@ class Malformed(Exception):  # noqa: N818 - a finding about bytes, not an error 
 class Packet:
     """A decoded packet. `first` has the first value of each RFC attribute by number, for hot paths; never change it."""
 
-    __slots__ = ("attributes", "authenticator", "code", "first", "identifier", "raw", "signed_at")
+    __slots__ = ("authenticator", "code", "first", "identifier", "raw", "signed_at")
 
-    def __init__(self, raw: bytes, attributes: list[tuple[int, bytes]], first: dict[int, bytes], signed_at: int):
+    def __init__(self, raw: bytes, first: dict[int, bytes], signed_at: int):
         self.code = raw[0]
         self.identifier = raw[1]
         self.authenticator = raw[4:HEADER]
-        self.attributes = attributes
         self.raw = raw
         self.first = first
         self.signed_at = signed_at
         """Where the value of the Message-Authenticator begins; 0 where there is none."""
+
+    @property
+    def attributes(self) -> list[tuple[int, bytes]]:
+        """Every attribute, in order: number and value."""
+        return list(_inner(self.raw[HEADER:]))
 
     def all(self, name: str) -> Iterator[bytes]:
         """The values of an attribute, in order, as bytes."""
@@ -78,6 +86,11 @@ class Packet:
         value = self.get(name)
         return None if value is None else value.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
+    def word(self, kind: int) -> int | None:
+        """The first value of an RFC attribute, by its number, as a 32-bit number."""
+        value = self.first.get(kind)
+        return int.from_bytes(value, "big") if value is not None and len(value) == 4 else None
+
     def integer(self, name: str) -> int | None:
         """The first value as a 32-bit number; None also where its length is another."""
         value = self.get(name)
@@ -99,56 +112,47 @@ def parse(data: bytes) -> Packet:
     """A packet from a datagram. Bytes beyond its length field are padding. Malformed otherwise."""
     if len(data) < HEADER:
         raise Malformed("short")
-    length = int.from_bytes(data[2:4], "big")
-    if not HEADER <= length <= min(len(data), LONGEST):
-        raise Malformed("length")
-    attributes: list[tuple[int, bytes]] = []
+    length = data[2] << 8 | data[3]
+    if length != len(data) or length > LONGEST:
+        if not HEADER <= length <= min(len(data), LONGEST):
+            raise Malformed("length")
+        data = data[:length]
+    first, signed_at = _walk(data, length)
+    if 0 in first:
+        raise Malformed("attribute-zero")
+    if signed_at and len(first[MESSAGE_AUTHENTICATOR]) != 16:
+        raise Malformed("message-authenticator")
+    packet = Packet(data, first, signed_at)
+    if length > HEADER + 2 * MOST_ATTRIBUTES and len(packet.attributes) > MOST_ATTRIBUTES:
+        raise Malformed("too-many-attributes")
+    return packet
+
+
+def _walk(data: bytes, length: int) -> tuple[dict[int, bytes], int]:
+    """The first value of each attribute, and where that of the Message-Authenticator begins (0: nowhere)."""
     first: dict[int, bytes] = {}
     signed_at = 0
     position = HEADER
-    last = length - 2
-    while position < length:
-        if position > last:
+    last = length - 1
+    while position < last:
+        kind = data[position]
+        end = position + data[position + 1]
+        if end > length or end < position + 2:
             raise Malformed("attribute-length")
-        kind, size = data[position], data[position + 1]
-        end = position + size
-        if size < 2 or end > length:
-            raise Malformed("attribute-length")
-        if kind == 0:
-            raise Malformed("attribute-zero")
-        value = data[position + 2 : end]
-        if kind == MESSAGE_AUTHENTICATOR:
-            if signed_at or size != 18:
-                raise Malformed("message-authenticator")
-            signed_at = position + 2
-        attributes.append((kind, value))
         if kind not in first:
-            first[kind] = value
+            first[kind] = data[position + 2 : end]
+            if kind == MESSAGE_AUTHENTICATOR:
+                signed_at = position + 2
+        elif kind == MESSAGE_AUTHENTICATOR:
+            raise Malformed("message-authenticator")
         position = end
-    return Packet(data if length == len(data) else data[:length], attributes, first, signed_at)
+    if position != length:
+        raise Malformed("attribute-length")
+    return first, signed_at
 
 
 def join(attributes: Iterable[tuple[int, bytes]]) -> bytes:
     return b"".join(bytes([kind, len(value) + 2]) + value for kind, value in attributes)
-
-
-@lru_cache(maxsize=4096)
-def _pads(secret: bytes) -> tuple[Any, Any]:
-    """MD5 states with the inner and the outer pad of HMAC (RFC 2104) taken in: copying them saves most of its cost."""
-    key = (hashlib.md5(secret, usedforsecurity=False).digest() if len(secret) > 64 else secret).ljust(64, b"\0")
-    inner, outer = (hashlib.md5(bytes(byte ^ pad for byte in key), usedforsecurity=False) for pad in (0x36, 0x5C))
-    return inner, outer
-
-
-def hmac_md5(secret: bytes, *parts: bytes) -> bytes:
-    inner, outer = _pads(secret)
-    inner = inner.copy()
-    for part in parts:
-        inner.update(part)
-    outer = outer.copy()
-    outer.update(inner.digest())
-    digest: bytes = outer.digest()
-    return digest
 
 
 def is_signed(packet: Packet, secret: bytes, authenticator: bytes) -> bool | None:
@@ -158,7 +162,7 @@ def is_signed(packet: Packet, secret: bytes, authenticator: bytes) -> bool | Non
     if not at:
         return None
     raw = packet.raw
-    expected = hmac_md5(secret, raw[:4], authenticator, raw[HEADER:at], _ZEROES, raw[at + 16 :])
+    expected = hmac_digest("md5", secret, raw[:4], authenticator, raw[HEADER:at], _ZEROES, raw[at + 16 :])
     return hmac.compare_digest(raw[at : at + 16], expected)
 
 
@@ -185,19 +189,22 @@ def _build(code: int, identifier: int, authenticator: bytes, body: bytes) -> byt
 
 def _sign(code: int, identifier: int, authenticator: bytes, body: bytes, secret: bytes) -> bytes:
     """`body` with a Message-Authenticator in front, as it defeats CVE-2024-3596."""
-    field = bytes([MESSAGE_AUTHENTICATOR, 18])
-    unsigned = _build(code, identifier, authenticator, field + _ZEROES + body)
-    return field + hmac_md5(secret, unsigned) + body
+    unsigned = _build(code, identifier, authenticator, _FIELD + _ZEROES + body)
+    return _FIELD + hmac_digest("md5", secret, unsigned) + body
 
 
 def build_reply(code: Code, request: Packet, body: bytes, secret: bytes, *, sign: bool = True) -> bytes:
     """The reply to a request: Message-Authenticator first, then `body`, then the request's Proxy-States in order."""
     if PROXY_STATE in request.first:
         body += join((kind, value) for kind, value in request.attributes if kind == PROXY_STATE)
+    size = HEADER + len(body) + (18 if sign else 0)
+    if size > LONGEST:
+        raise ValueError(f"a packet of {size} bytes; RADIUS allows {LONGEST}")
+    head = bytes((code, request.identifier, size >> 8, size & 255))
     if sign:
-        body = _sign(code, request.identifier, request.authenticator, body, secret)
-    head = _build(code, request.identifier, request.authenticator, body)
-    return head[:4] + _md5(head, secret) + body
+        mac = hmac_digest("md5", secret, head, request.authenticator, _FIELD, _ZEROES, body)
+        body = b"".join((_FIELD, mac, body))
+    return b"".join((head, _md5(head, request.authenticator, body, secret), body))
 
 
 def build_request(code: Code, identifier: int, body: bytes, secret: bytes, *, sign: bool = True) -> bytes:

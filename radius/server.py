@@ -26,6 +26,7 @@ from hotspot.service import announce
 from hotspot.settings import Settings
 from hotspot.store.keyed import open_keyed
 
+from .counting import Counting
 from .orders import Sender, open_sockets
 from .packet import LONGEST
 from .service import Datagram, Service
@@ -124,8 +125,8 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again and again
         gc.set_threshold(20_000, 50, 50)
+        resources.enter_context(Counting(store, service.endpoint))
         serve(service, sockets, stop)
-        log.info("stopped", dropped=dict(service.endpoint.dropped))
 
 
 def _carry(settings: Settings, stop: threading.Event) -> None:

@@ -13,7 +13,7 @@ from hotspot.catalogue import Catalogue, load
 from hotspot.errors import PeerError, RequestError, StoreError
 from hotspot.grant import Grant
 from hotspot.identity import Keys
-from hotspot.settings import Settings
+from hotspot.settings import MINIMUM_SECRET, Settings
 from hotspot.sites import Inventory, Site
 from hotspot.store import Store, ledger, people, redemption, sessions
 from hotspot.store.enforcement import enforce
@@ -25,6 +25,7 @@ from hotspot.store.revisions import Following, Revision
 from . import access, accounting
 from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
+from .dictionary import number
 from .endpoint import Clients, Endpoint, Request, Source
 from .hashing import Hashing
 from .members import Hashed, Later, Members, Refused
@@ -41,6 +42,8 @@ ACCOUNTING: Final = 1
 _ACCESS_REQUEST, _STATUS_SERVER = int(Code.ACCESS_REQUEST), int(Code.STATUS_SERVER)
 _LATER: Final = b""
 """Stands for a reply that is not there yet; the request stays in progress."""
+_CALLED: Final = number("Called-Station-Id")[1]
+_MOST_PLACES: Final = 20_000
 _LOOK_AGAIN: Final = 5.0
 """Seconds after which a missing secret is asked for again."""
 
@@ -62,14 +65,20 @@ class Places:
     def __init__(self, sites: Iterable[Site]):
         self._only: dict[str, str] = {}
         self._by_ap: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, bytes], str] = {}
         for site in sites:
             for ap in site.ap:
                 self._only.setdefault(ap.gateway, site.id)
                 self._by_ap.setdefault((ap.gateway, ap.mac), site.id)
 
-    def site(self, gateway: str, ap_mac: str | None) -> str:
-        """A site's id; empty for a gateway without access points."""
-        return self._by_ap.get((gateway, ap_mac or "")) or self._only.get(gateway, "")
+    def site(self, gateway: str, called: bytes) -> str:
+        """The id of the site by a gateway and its Called-Station-Id; empty for a gateway without access points."""
+        found = self._known.get((gateway, called))
+        if found is None:
+            found = self._by_ap.get((gateway, accounting.called(called) or "")) or self._only.get(gateway, "")
+            if len(self._known) < _MOST_PLACES:
+                self._known[gateway, called] = found
+        return found
 
 
 class Service:
@@ -172,7 +181,7 @@ class Service:
             if len(requests) > 1:
                 alone = [self._worked([request], work, now) for request in requests]
                 return {position: replies[0] for position, replies in enumerate(alone) if replies}
-            self.endpoint.dropped["unanswerable"] += 1
+            self.endpoint.drops[requests[0].client.gateway, "unanswerable"] += 1
             log.error("unanswerable", gateway=requests[0].client.gateway, error=str(error))
             return {}
 
@@ -208,7 +217,7 @@ class Service:
             members, self._members.begin(asked, self._following.revision(), now), strict=True
         ):
             if result is Later.NO_ROOM:
-                self.endpoint.dropped["members-busy"] += 1
+                self.endpoint.drops[member.request.client.gateway, "members-busy"] += 1
             elif isinstance(result, Later):
                 replies[i] = _LATER
             else:
@@ -233,7 +242,7 @@ class Service:
     def _resumed(self, stations: list[tuple[int, Station]], now: int) -> dict[int, bytes]:
         """MAC authentication: a device goes on under its grant at this gateway, or where `readmit` may let it."""
         lookups = [self._keys.device_index(station.mac) for _, station in stations]
-        with self._store.core.read() as connection:
+        with self._store.core.glance() as connection:
             held = redemption.unexpired(connection, lookups, now)
         replies: dict[int, bytes] = {}
         others: list[tuple[int, Station]] = []
@@ -265,7 +274,7 @@ class Service:
         return access.redirect(station, url, self._texts.text("id", "unknown-device"))
 
     def _site_of(self, request: Request) -> str:
-        return self._places.site(request.client.gateway, accounting.called(request.packet))
+        return self._places.site(request.client.gateway, request.packet.first.get(_CALLED, b""))
 
     def _refused(self, refusal: access.Refusal) -> bytes:
         """A Reject, in the language of the person's login where that is known."""
@@ -290,7 +299,7 @@ class Service:
             try:
                 report = accounting.read(request, self._places.site, now)
             except RequestError as error:
-                self.endpoint.dropped["accounting-unreadable"] += 1
+                self.endpoint.drops[request.client.gateway, "accounting-unreadable"] += 1
                 log.warning("accounting unreadable", gateway=request.client.gateway, error=str(error))
                 continue
             if isinstance(report, Heard):
@@ -319,3 +328,5 @@ def _report(revision: Revision, clients: Clients) -> None:
     log.info("revision", number=revision.number)
     for gateway, why in clients.unusable:
         log.error("gateway without secret", gateway=gateway, error=why)
+    for gateway in clients.guessable:
+        log.warning("secret too short", gateway=gateway, remedy=f"choose one of {MINIMUM_SECRET} characters or more")

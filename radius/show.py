@@ -47,6 +47,7 @@ _WORDS: Final = {
     "short": "shorter than a header",
     "length": "its length field does not fit what came",
     "attribute-length": "an attribute does not fit",
+    "too-many-attributes": "more attributes than any real packet has",
     "attribute-zero": "an attribute has number 0",
     "message-authenticator": "Message-Authenticator twice, or not of 18 bytes",
 }

@@ -2,7 +2,7 @@
 
 import http.client
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -12,8 +12,11 @@ USER_AGENT = "Mozilla/5.0 (Linux; Android 5.1; phone) AppleWebKit/537.36 Chrome/
 
 @dataclass
 class Form:
+    """`fields` has its first button, as a form that is sent with the Enter key; `buttons` are all it has."""
+
     action: str
     fields: dict[str, str] = field(default_factory=dict)
+    buttons: list[dict[str, str]] = field(default_factory=list)
 
 
 class _Reader(HTMLParser):
@@ -29,13 +32,20 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         self.tags.append((tag, found))
-        self._style = tag == "style"
+        self._style = tag in ("style", "script")
         if tag == "form":
             self.forms.append(Form(found.get("action") or ""))
-        elif tag in ("input", "button") and self.forms and found.get("name"):
+        elif tag == "button" and self.forms and found.get("name"):
+            self._button(self.forms[-1], str(found["name"]), found.get("value") or "")
+        elif tag == "input" and self.forms and found.get("name"):
             self.forms[-1].fields[str(found["name"])] = found.get("value") or ""
         if found.get("role") == "alert":
             self._alert = True
+
+    def _button(self, form: Form, name: str, value: str) -> None:
+        if not form.buttons:
+            form.fields[name] = value
+        form.buttons.append({name: value})
 
     def handle_endtag(self, tag: str) -> None:
         self._style = False
@@ -80,8 +90,17 @@ class Page:
         return self._reader.tags
 
     def form(self, **fields: str) -> Form:
-        """The form whose fields have these values."""
-        return next(form for form in self.forms if fields.items() <= form.fields.items())
+        """The form whose fields, one of its buttons among them, have these values."""
+        for form in self.forms:
+            for button in form.buttons or [{}]:
+                found = {**form.fields, **button}
+                if fields.items() <= found.items():
+                    return replace(form, fields=found)
+        raise AssertionError(f"no form with {fields} in:\n{self.text}")
+
+    def form_to(self, end: str) -> Form:
+        """The form that is sent to an address with this end."""
+        return next(form for form in self.forms if form.action.endswith(end))
 
 
 class Browser:

@@ -1,6 +1,6 @@
 """The gateways' dialects, one file each: verify a phone's arrival, hand it back, speak RADIUS. All pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Final, Protocol
 
 from ..grant import Limits
@@ -8,7 +8,7 @@ from . import aruba, cisco, coovachilli, generic, mikrotik, ruckus, uspot
 from .attributes import Attributes, Redirect
 
 
-class RadiusDialect(Protocol):
+class RadiusDialect(Hashable, Protocol):
     """What RADIUS needs to know of a gateway kind; the dialects' modules are its implementations."""
 
     @property

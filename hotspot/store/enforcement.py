@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from ..grant import exhausted, local_day
+from ..grant import Usage, exhausted, local_day
 from ..sites import Inventory, OpenndsGateway, Plan, RadiusGateway
 from . import orders
 from .admission import usage
@@ -25,8 +25,8 @@ def channel_of(inventory: Inventory, gateway_id: str) -> Channel | None:
 
 _SUMS: Final = Statement(
     "SELECT s.person_id, g.plan, SUM(s.down + s.up), SUM(s.seconds)"
-    " FROM session s JOIN access_grant g ON g.id = s.grant_id"
-    " WHERE s.last_at >= ? AND s.person_id IN ({list}) GROUP BY s.person_id, g.plan"
+    " FROM {pairs} CROSS JOIN session s JOIN access_grant g ON g.id = s.grant_id"
+    " WHERE s.person_id = a.value AND s.last_at >= ? GROUP BY s.person_id, g.plan"
 )
 
 
@@ -58,14 +58,15 @@ def enforce(connection: Connection, inventory: Inventory, persons: set[str], now
 
 
 def _suspects(connection: Connection, inventory: Inventory, persons: set[str], now: int) -> set[str]:
-    """Those whose sessions of the day, counted whole, reach what the smallest of their plans allows."""
+    """Those whose sessions of the day, counted whole, reach what one of their plans allows, or whose plan is closed."""
+    zones = {inventory.zone(site) for site in inventory.site}
     limited = {name: plan for name, plan in inventory.plans.items() if _is_limited(plan)}
+    closed = {name for name, plan in limited.items() if any(exhausted(plan, Usage(), now, zone) for zone in zones)}
     if not limited:
         return set()
-    zones = {inventory.zone(site) for site in inventory.site}
     midnight = min((local_day(now, zone)[0] for zone in zones), default=now)
     on = cursor(connection)
-    on.execute(_SUMS.of(connection), (midnight, listed(connection, persons)))
+    on.execute(_SUMS.of(connection), (listed(connection, persons), midnight))
     of_person: dict[str, list[Any]] = {}
     for person, plan, octets, seconds in on.fetchall():
         known = of_person.setdefault(person, [0, 0, []])
@@ -75,7 +76,7 @@ def _suspects(connection: Connection, inventory: Inventory, persons: set[str], n
     return {
         person
         for person, (octets, seconds, plans) in of_person.items()
-        if any(_may_be_over(limited[plan], octets, seconds) for plan in plans if plan in limited)
+        if any(plan in closed or _may_be_over(limited[plan], octets, seconds) for plan in plans if plan in limited)
     }
 
 
@@ -84,8 +85,6 @@ def _is_limited(plan: Plan) -> bool:
 
 
 def _may_be_over(plan: Plan, octets: int, seconds: int) -> bool:
-    return (
-        plan.hours is not None
-        or (plan.data_per_day is not None and octets >= plan.data_per_day)
-        or (plan.time_per_day is not None and seconds >= plan.time_per_day)
+    return (plan.data_per_day is not None and octets >= plan.data_per_day) or (
+        plan.time_per_day is not None and seconds >= plan.time_per_day
     )

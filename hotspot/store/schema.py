@@ -317,6 +317,16 @@ maintenance = Table(
     Column("withdrawn_at", _Time),
 )
 
+radius_count = Table(
+    "radius_count",
+    telemetry,
+    Column("node", _Name, primary_key=True),
+    Column("gateway", _Name, primary_key=True),
+    Column("outcome", _Name, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    Column("at", _Time, nullable=False),
+)
+
 export = Table(
     "export",
     telemetry,

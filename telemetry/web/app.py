@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from hotspot.catalogue import LANGUAGES, Catalogue, load
 from hotspot.errors import ConfigError, HotspotError, PeerError
 from hotspot.settings import Settings
-from hotspot.store import Store
+from hotspot.store import Store, counts
 from hotspot.store.revisions import Following
 
 from ..numerals import Numerals
@@ -83,7 +83,9 @@ def create_app(settings: Settings, clock: Callable[[], int] = lambda: int(time.t
             found: Overview | None = present.get()
         except ConfigError:
             found = None
-        return Response(exposition(found), content_type=CONTENT_TYPE)
+        with store.telemetry.read() as connection:
+            radius = counts.listed(connection)
+        return Response(exposition(found, radius), content_type=CONTENT_TYPE)
 
     @app.get("/healthz")
     def _health() -> ResponseReturnValue:

@@ -1,10 +1,14 @@
 """/metrics in Prometheus's text format. Labels name access points and sites, never a person or a device."""
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from hotspot import __version__
+from hotspot.store.counts import Count
 
 from ..overview import Overview
 from ..uptime import State
@@ -12,9 +16,24 @@ from ..uptime import State
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 
-def exposition(found: Overview | None) -> bytes:
+class _Radius(Collector):
+    """Counts that other processes made."""
+
+    def __init__(self, counted: Sequence[Count]):
+        self._counted = counted
+
+    def collect(self) -> Iterator[Metric]:
+        text = "RADIUS packets by what became of them; the gateway is empty for unknown sources."
+        family = CounterMetricFamily("hotspot_radius_packets", text, labels=["node", "gateway", "outcome"])
+        for count in self._counted:
+            family.add_metric([count.node, count.gateway, count.outcome], count.value)
+        yield family
+
+
+def exposition(found: Overview | None, radius: Sequence[Count] = ()) -> bytes:
     """The present as metrics. What is not known has no sample: an alert on absence tells it from 0."""
     registry = CollectorRegistry()
+    registry.register(_Radius(radius))
     build = Gauge("hotspot_build_info", "The running version.", ["version"], registry=registry)
     build.labels(__version__).set(1)
     if found is None:

@@ -14,7 +14,7 @@ def main(url: str, method: str, *fields: str) -> None:
     browser = Browser()
     page = browser.open(url)
     if method == "out":
-        page = browser.submit(page, page.forms[0])
+        page = browser.submit(page, page.form_to("logout"))
     elif method != "look":
         values = dict(field.split("=", 1) for field in fields)
         page = browser.submit(page, page.form(method=method), **values)

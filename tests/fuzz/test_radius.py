@@ -4,6 +4,7 @@ scapy's RADIUS layer is the independent codec. `make test` runs few examples, `m
 """
 
 import hashlib
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,7 +31,9 @@ from tests.fuzz.datagrams import datagrams, mutants, packets, signed
 SECRET = "a secret of the park"
 SOURCES = [("10.20.1.2", 40000), ("10.20.4.2", 40001), ("192.0.2.1", 1)]
 """A CoovaChilli, a MikroTik and a stranger to the example city."""
-CITY = (Path(__file__).parents[2] / "sites.toml").read_text()
+EXAMPLE = (Path(__file__).parents[2] / "sites.toml").read_text()
+CITY = re.sub(r'(, secret = "env:\w+")', r"\1, rate = 1_000_000", EXAMPLE)
+"""Its gateways may ask as often as they like: time stands still here."""
 NOW = int(time.time())
 
 
@@ -131,9 +134,9 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def handled(service: Service, batch: list[tuple[bytes, tuple[str, int]]]) -> None:
     """Every datagram is answered, authentically, or dropped and counted."""
-    before: Counter[str] = service.endpoint.dropped.copy()
+    before = service.endpoint.drops.copy()
     answers = service.handle([(data, source, 0) for data, source in batch], NOW)
-    dropped = service.endpoint.dropped - before
+    dropped = service.endpoint.drops - before
     assert len(answers) + dropped.total() == len(batch), dropped
     for answer, target, _ in answers:
         assert any(

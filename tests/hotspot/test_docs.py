@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 import hotspot.settings
-from hotspot import sites, wifi
+from hotspot import look, sites, wifi
 from hotspot.inventory import check
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,6 +24,8 @@ NESTED = {"ap", "plans", "gateway", "site", "regions"}
 SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "city": (sites.City,),
     "portal": (sites.PortalSection,),
+    "look": (look.Look,),
+    "link": (look.Link,),
     "ssid": (wifi.WifiNetwork,),
     "ssid.radius": (wifi.SsidRadius,),
     "wifi": (wifi.Wifi,),

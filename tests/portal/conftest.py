@@ -2,7 +2,9 @@ import secrets as random
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests import chromium as chromium_
 from tests.doubles.coovachilli import CoovaChilliDouble
 from tests.node import Node
 
@@ -22,3 +24,9 @@ def gateway(node: Node) -> Iterator[CoovaChilliDouble]:
     with node.gateway() as running:
         running.phone.mac = "-".join(["02", *(f"{random.randbelow(256):02X}" for _ in range(5))])
         yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with chromium_.running() as browser:
+        yield browser

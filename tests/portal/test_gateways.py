@@ -189,7 +189,7 @@ def test_logging_out_on_the_page_puts_out_at_the_next_post(school: Router) -> No
     page = browser.open(landing)
     assert "Anda tersambung" in page.text
     assert "8 jam" in page.text or "menit" in page.text
-    page = browser.submit(page, page.forms[0])
+    page = browser.submit(page, page.form_to("logout"))
     assert "Sambungan berakhir" in page.text
     assert school.post(clients=[school.client(custom)]) == ["ok", f"deauth - {school.mac} {opennds.pass_grant(custom)}"]
 

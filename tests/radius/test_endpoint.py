@@ -7,6 +7,7 @@ from pyrad import packet as rp
 
 from hotspot.errors import ConfigError
 from hotspot.inventory import load
+from radius.counting import outcomes
 from radius.dictionary import encode
 from radius.endpoint import Client, Clients, Endpoint, Request
 from radius.packet import Code, parse
@@ -53,8 +54,8 @@ def test_a_gateway_is_known_by_its_network_also_over_ipv6_sockets() -> None:
 def drop_reason(data: bytes, source: tuple[str, int] = SOURCE) -> str:
     endpoint = Endpoint()
     assert received(data, source, endpoint) is None
-    [(reason, count)] = endpoint.dropped.items()
-    assert count == 1
+    [((gateway, reason), count)] = endpoint.drops.items()
+    assert (gateway, count) == ("" if reason == "unknown-source" else "tk1-gw", 1)
     return reason
 
 
@@ -84,7 +85,7 @@ def test_a_retransmission_gets_the_same_bytes_and_no_second_handling() -> None:
     data = access_request()
     request = received(data, endpoint=endpoint)
     assert received(data, endpoint=endpoint) is None
-    assert endpoint.dropped["in-progress"] == 1
+    assert endpoint.drops["tk1-gw", "in-progress"] == 1
     reply = request.reply(Code.ACCESS_REJECT, encode("Reply-Message", "no"))
     endpoint.answered(request, reply)
     assert received(data, endpoint=endpoint, now=29) == reply
@@ -102,12 +103,53 @@ def test_an_unanswered_request_is_handled_again() -> None:
     assert isinstance(received(access_request(), endpoint=endpoint), Request)
 
 
-def test_access_replies_are_signed_and_accounting_replies_as_asked() -> None:
+def test_access_replies_are_signed_and_accounting_replies_are_not() -> None:
     request = received(access_request())
     assert parse(request.reply(Code.ACCESS_REJECT)).attributes[0][0] == 80
     accounting = rp.AcctPacket(id=1, secret=SECRET, dict=DICTIONARY)
+    accounting.add_message_authenticator()
     reply = received(bytes(accounting.RequestPacket())).reply(Code.ACCOUNTING_RESPONSE)
     assert parse(reply).attributes == []
+
+
+def test_a_gateway_asks_no_more_often_than_it_may() -> None:
+    """Ten a second, twenty at once; forgeries, repetitions and other gateways do not use up what is its own."""
+    text = (Path(__file__).parents[2] / "sites.toml").read_text()
+    slow = text.replace('secret = "env:TK1_RADIUS"', 'secret = "env:TK1_RADIUS", rate = 10')
+    table, endpoint = Clients(load(slow), lambda _: SECRET), Endpoint()
+
+    def ask(identifier: int, now: int, **more: Any) -> bool:
+        source = more.pop("source", SOURCE)
+        return endpoint.receive(access_request(identifier=identifier, **more), source, 0, table, now) is not None
+
+    assert not any(ask(i, 0, secret=b"forged") for i in range(100))
+    assert all(ask(i, 0) for i in range(20))
+    assert not any(ask(i, 0) for i in range(20, 30))
+    assert endpoint.drops["tk1-gw", "rate"] == 10
+    assert ask(30, 0, source=("10.20.4.2", 1)), "another gateway"
+    assert [ask(i, 1) for i in range(20, 32)] == [True] * 10 + [False] * 2
+    assert [ask(i, 1000) for i in range(100, 121)] == [True] * 20 + [False], "no more is saved up than a burst"
+
+
+def test_what_was_counted() -> None:
+    endpoint = Endpoint()
+    request = received(access_request(), endpoint=endpoint)
+    endpoint.answered(request, request.reply(Code.ACCESS_REJECT))
+    for host in ("192.0.2.2", "192.0.2.1", "192.0.2.2"):
+        received(access_request(), (host, 1), endpoint)
+    received(b"", endpoint=endpoint)
+    assert outcomes(endpoint) == {
+        ("tk1-gw", "access-reject"): 1,
+        ("", "dropped:unknown-source"): 3,
+        ("tk1-gw", "dropped:short"): 1,
+    }
+    assert endpoint.strangers() == ["192.0.2.1", "192.0.2.2"]
+    assert endpoint.strangers() == []
+
+
+def test_short_secrets_are_named() -> None:
+    assert "tk1-gw" in clients(b"fifteen letters").guessable
+    assert clients(b"sixteen letters.").guessable == []
 
 
 def test_a_gateway_without_secret_is_named_and_stays_unknown() -> None:

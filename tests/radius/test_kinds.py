@@ -51,7 +51,8 @@ def test_status_server_on_both_ports(node: Node, port: str) -> None:
     number = node.auth_port if port == "auth" else node.acct_port
     code, attributes = city.reply(city.ask(node, "generic", "NAS-Identifier = x\n", command="status", port=number))
     assert code == ("Access-Accept" if port == "auth" else "Accounting-Response")
-    assert [line.split(" = ")[0] for line in attributes] == ["Message-Authenticator"]
+    signed = ["Message-Authenticator"] if port == "auth" else []
+    assert [line.split(" = ")[0] for line in attributes] == signed
 
 
 def test_a_wrong_mschapv2_response_gets_its_error(node: Node) -> None:

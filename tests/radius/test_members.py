@@ -165,7 +165,7 @@ def test_a_retransmission_waits_for_the_same_hash_and_another_node_gives_the_sam
     data = datagram(node, "budi", mac())
     assert here.hears(data, NOW, SOURCE) == []
     assert here.hears(data, NOW, SOURCE) == []
-    assert here.service.endpoint.dropped["in-progress"] == 1
+    assert here.service.endpoint.drops["generic", "in-progress"] == 1
     [first] = here.finishes(NOW)
     assert first[0] == Code.ACCESS_ACCEPT
     assert here.hears(data, NOW + 1, SOURCE) == [first]
@@ -199,7 +199,7 @@ def test_more_than_there_is_room_for_is_not_answered_and_does_not_count_as_an_at
     here, _ = workers
     flood = [datagram(node, f"nobody {i}", f"02-00-00-00-02-{i:02X}") for i in range(ROOM + 6)]
     assert here.service.handle([(data, SOURCE, 0) for data in flood], NOW) == []
-    assert here.service.endpoint.dropped["members-busy"] == 6
+    assert here.service.endpoint.drops["generic", "members-busy"] == 6
     with here.store.core.read() as connection:
         counted = set(connection.execute(select(attempt.c.subject)).scalars())
     keys = node.settings.keys()
@@ -212,7 +212,7 @@ def test_more_than_there_is_room_for_is_not_answered_and_does_not_count_as_an_at
         answered += here.finishes(NOW)
     assert {reply[0] for reply in answered} == {Code.ACCESS_REJECT}
     assert here.service.handle([(data, SOURCE, 0) for data in flood[-6:]], NOW) == []
-    assert here.service.endpoint.dropped["in-progress"] == 0, "they were forgotten, and are begun anew"
+    assert here.service.endpoint.drops["generic", "in-progress"] == 0, "they were forgotten, and are begun anew"
     for _ in range(6):
         answered += here.finishes(NOW) if len(answered) < ROOM + 6 else []
     assert len(answered) == ROOM + 6

@@ -174,6 +174,12 @@ def test_accounting_folds_into_one_session_in_any_order(node: Node) -> None:
 
 
 @pytest.mark.usefixtures("server")
+def test_a_signed_accounting_request_gets_an_answer_that_radclient_accepts(node: Node) -> None:
+    signed = accounting("Start", User_Name='"x"', Acct_Session_Id='"signed"') + "Message-Authenticator = 0x00\n"
+    assert "Received Accounting-Response" in radclient(node, signed, "acct")
+
+
+@pytest.mark.usefixtures("server")
 def test_a_restarted_gateway_has_no_sessions(node: Node, gateway: CoovaChilliDouble) -> None:
     base = {"User_Name": '"x"', "Acct_Session_Id": '"before-reboot"'}
     radclient(node, accounting("Start", **base), "acct")
@@ -282,6 +288,26 @@ def test_the_service_stops_cleanly_and_names_what_is_wrong(tmp_path: Path) -> No
     service = node.service("radius")
     assert f"127.0.0.1:{node.auth_port}/udp" in service.ready
     assert service.stop() == 0
+
+
+def test_what_was_answered_and_dropped_can_be_seen(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    environment = tmp_path / "state" / "hotspot.env"
+    environment.write_text(re.sub("(?m)^TK1_RADIUS=.*", "TK1_RADIUS=short", environment.read_text()))
+    node.activate()
+    with node.service("radius") as service:
+        user, password = issue(node)
+        for _ in range(2):
+            radclient(node, request(user, password))
+        radclient(node, accounting("Start", User_Name='"x"', Acct_Session_Id='"1"'), "acct")
+        radclient(node, request(user, password), "auth", "-t", "1", secret="wrong")
+        assert any("secret too short" in line and "tk1-gw" in line for line in service.lines)
+        assert not any('"short"' in line for line in service.lines)
+    [line] = [line for line in node.json("radius", "status") if line["gateway"] == "tk1-gw"]
+    assert line["answered"] == {"access-accept": 1, "access-reject": 1, "accounting-response": 1}
+    assert line["dropped"] == {"bad-message-authenticator": 1}
+    assert abs(line["last_at"] - time.time()) < 60
+    assert "never" in next(line for line in node.run("radius", "status").splitlines() if "smpn11-gw" in line)
 
 
 def test_a_secret_that_comes_later_is_found(tmp_path: Path) -> None:

@@ -53,5 +53,5 @@ def test_a_store_that_goes_away_is_waited_for(
     again, later = requests()
     assert [data[0] for data, _, _ in service.handle([(again, SOURCE, 0), (later, SOURCE, 1)], NOW + 2)] == [3]
     assert service.handle([(later, SOURCE, 1)], NOW + 3) == [], "tried again, and still not acknowledged"
-    assert service.endpoint.dropped["in-progress"] == 0
+    assert service.endpoint.drops["tk1-gw", "in-progress"] == 0
     store.close()

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -235,7 +236,7 @@ def test_a_session_across_midnight_counts_in_proportion(store: Store, keys: Keys
 def test_what_a_gateway_must_still_fetch(store: Store, keys: Keys) -> None:
     grant = a_grant(store, keys)
     with store.core.write() as connection:
-        fetched = Grant(**{**grant.__dict__, "id": new_id(), "starts_at": NOW + 1, "ends_at": NOW + 3601})
+        fetched = replace(grant, id=new_id(), starts_at=NOW + 1, ends_at=NOW + 3601)
         admission.add_grant(connection, fetched, 1, "entry")
         assert admission.waiting(connection, "gw", NOW) == ["entry"]
         assert admission.waiting(connection, "other", NOW) == []

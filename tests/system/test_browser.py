@@ -1,21 +1,15 @@
 """The same journey in a real browser: Chromium in a phone's namespace, behind a real openNDS, without JavaScript."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.bed.house import House
 from tests.bed.net import INTERNET_NAME, Client
+from tests.chromium import keep, running
 
 pytestmark = pytest.mark.system
-
-SCREENS = Path(__file__).parents[2] / "build" / "screens"
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +28,8 @@ def chromium(house: House) -> Iterator[Browser]:
     wrapper = house.folder / "chromium"
     wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {phone.name} /usr/bin/chromium "$@"\n')
     wrapper.chmod(0o755)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(wrapper), args=list(ARGUMENTS))
+    with running(str(wrapper)) as browser:
         yield browser
-        browser.close()
 
 
 def open_page(chromium: Browser, language: str, width: int = 320) -> tuple[Page, list[str]]:
@@ -48,11 +40,6 @@ def open_page(chromium: Browser, language: str, width: int = 320) -> tuple[Page,
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     return page, requests
-
-
-def keep(page: Page, name: str) -> None:
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
 
 
 def test_a_phone_without_javascript(house: House, chromium: Browser) -> None:

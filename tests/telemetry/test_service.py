@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hotspot.identity import new_id
 from hotspot.settings import Settings, create_secrets
-from hotspot.store import Store, schema
+from hotspot.store import Store, counts, schema
 from hotspot.store.revisions import activate
 from telemetry.prober import keep
 from telemetry.uptime import Sample
@@ -46,6 +46,9 @@ def state(tmp_path: Path) -> Path:
         with store.core.write() as connection:
             activate(connection, text_of({}, interval="2s"), "test", now())
         probe = inventory_of(text_of({})).probe
+        with store.telemetry.write() as connection:
+            for value in (2, 3):
+                counts.add(connection, "node", {("tk1-gw", "dropped:rate"): value}, now())
         latest = now()
         for at in range(latest - 120, latest, 60):
             keep(store, {ap: Sample(at, True) for ap in ("tk1-ap1", "tk1-ap2")}, probe)
@@ -229,6 +232,7 @@ def test_the_service_probes_shows_and_stops(state: Path) -> None:
     with service(state) as (url, process):
         until(lambda: metrics(url).get(("hotspot_ap_up", "sman2-ap1", "sman-2")) == 1)
         found = metrics(url)
+        assert found["hotspot_radius_packets_total", "tk1-gw", "node", "dropped:rate"] == 5
         assert found["hotspot_site_available", "sman-2"] == 1
         assert found["hotspot_sessions_active", "sman-2"] == 0
         assert found[("hotspot_telemetry_last_sample_timestamp_seconds",)] >= now() - 30

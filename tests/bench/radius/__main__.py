@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from tests.postgres import Server, binaries, running
 
-from . import freeradius
+from . import freeradius, profiled
 from .city import GATEWAYS, City
 from .freeradius import Backend, FreeRadius
 from .generator import BenchError, Pressure, compiled
@@ -23,6 +24,7 @@ from .report import Summary, line
 
 ROOT = Path(__file__).parents[3]
 BUILT = ROOT / "build" / "bench"
+PROFILES = BUILT / "profiles"
 SERVERS = (
     "ours-sqlite", "ours-postgresql", "freeradius-files", "freeradius-sqlite", "freeradius-postgresql", "pyrad",
 )  # fmt: skip
@@ -43,8 +45,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--phones", type=int, default=20_000, help="people, with a phone each (default: 20000)")
     parser.add_argument("--no-half-load", action="store_true", help="do not ask ours again at half of its rate")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting for our server")
+    parser.add_argument("--patience", type=float, default=0, help="seconds to wait for a quiet machine before each run")
     parser.add_argument("--threads", type=int, help="FreeRADIUS's thread pool (default: its fastest)")
-    parser.add_argument("--profile", action="store_true", help="run ours under cProfile, into build/bench/*.prof")
+    parser.add_argument("--profile", action="store_true", help="run ours under cProfile and tell where its time goes")
     parser.add_argument("--write", type=Path, default=BUILT / "radius.json", help="where the figures go")
     return parser.parse_args()
 
@@ -63,8 +66,8 @@ def _peers(arguments: argparse.Namespace, folder: Path, postgres: Server | None)
         if name not in SERVERS:
             raise BenchError(f"there is no server {name!r}; there are {', '.join(SERVERS)}")
         if kind == "ours":
-            launcher = ("-m", "cProfile", "-o", str(BUILT / f"{name}.prof")) if arguments.profile else ()
-            yield Ours(folder, postgres if store == "postgresql" else None, changes, launcher)
+            profiles = PROFILES if arguments.profile else None
+            yield Ours(folder, postgres if store == "postgresql" else None, changes, profiles)
         elif kind == "freeradius":
             if freeradius.program() is None:
                 raise BenchError("FreeRADIUS is missing; `tools/peers.sh bench` brings it")
@@ -95,12 +98,14 @@ def _measure(arguments: argparse.Namespace, stack: ExitStack) -> Summary:
                 work.append((peer, workload, peer.prepare(workload, city)))
     half = frozenset() if arguments.no_half_load else frozenset(p.name for p in peers if p.name.startswith("ours"))
     count = arguments.rounds or (1 if arguments.quick else 3)
-    rounds = Rounds(compiled(BUILT), folder, pressure, count, half)
+    rounds = Rounds(compiled(BUILT), folder, pressure, count, half, arguments.patience)
     return Summary(list(rounds.play(work, lambda measured: print(line(measured), flush=True))))
 
 
 def main() -> int:
     arguments = _arguments()
+    shutil.rmtree(PROFILES, ignore_errors=True)
+    PROFILES.mkdir(parents=True)
     print(f"{os.cpu_count()} cores shared with the load; {arguments.outstanding} requests in flight", flush=True)
     try:
         with ExitStack() as stack:
@@ -109,6 +114,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     print(summary.table())
+    if arguments.profile:
+        profiled.summary(PROFILES)
     arguments.write.parent.mkdir(parents=True, exist_ok=True)
     arguments.write.write_text(json.dumps(summary.as_json(), indent=1) + "\n")
     print(f"\n{arguments.write}")

@@ -28,7 +28,10 @@ _GATEWAY = """
 [[gateway]]
 id = "{gateway}"
 nas = "coovachilli"
-radius = {{ sources = ["{address}/32"], secret = "env:BENCH_RADIUS_{number}", coa = "{address}:3799" }}
+radius.sources = ["{address}/32"]
+radius.secret = "env:BENCH_RADIUS_{number}"
+radius.coa = "{address}:3799"
+radius.rate = 1_000_000
 uam_secret = "env:BENCH_UAM_{number}"
 [[site]]
 id = "{site}"

@@ -179,8 +179,6 @@ class FreeRadius:
         connection = sqlite3.connect(self._folder / f"{workload}.db")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.executescript(_schema("sqlite"))
-        for index in _NEEDLESS:
-            connection.execute(f"DROP INDEX {index}")
         connection.executemany(_INSERT.format(place="?"), people)
         connection.commit()
         connection.close()
@@ -260,11 +258,6 @@ class FreeRadius:
 
 
 _INSERT = "INSERT INTO radcheck (username, attribute, op, value) VALUES ({place}, 'Cleartext-Password', ':=', {place})"
-_NEEDLESS = (
-    "framedipaddress", "framedipv6address", "framedipv6prefix", "framedinterfaceid", "delegatedipv6prefix",
-    "acctsessionid", "acctsessiontime", "acctinterval", "class",
-)  # fmt: skip
-"""Indexes that the comment in its schema says one may delete."""
 
 
 def _schema(dialect: str) -> str:

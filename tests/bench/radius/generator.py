@@ -47,7 +47,7 @@ class Pressure:
 
     outstanding: int = 64
     seconds: float = 3
-    warmup: float = 0.5
+    warmup: float = 1
     rate: float | None = None
     timeout: float = 3
 

@@ -1,9 +1,10 @@
 """One measurement, and the rounds that take turns."""
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -13,6 +14,10 @@ from .generator import Pressure, Run, play
 from .peer import Expected, Ledger, Peer, Serving, Workload, folded
 from .tape import Tape
 
+_SETTLE: Final = 1.0
+"""Seconds that a server has after it said that it is ready: its workers open their stores."""
+_QUIET: Final = 0.1
+"""The part of all cores' time that others may use before it counts as a disturbance."""
 _PATIENCE: Final = 20.0
 """Seconds in which what was acknowledged must have come to the store."""
 _RIGHT: Final = 1
@@ -35,6 +40,8 @@ class Measured:
     stored: Ledger | None
     whole: bool
     """Whether the store holds what was acknowledged, and nothing that was not sent."""
+    others_cpu: float
+    """The part of all cores' time that went to neither server nor load: where it is large, the figures mean little."""
     half_load: Run | None = None
 
 
@@ -48,6 +55,8 @@ class Rounds:
     count: int
     half_load_of: frozenset[str]
     """Names of the peers that are also asked at half of the rate just found."""
+    patience: float = 0
+    """Seconds to wait, before each run, for a machine that is busy with something else."""
 
     def play(self, work: list[tuple[Peer, Workload, Tape]], tell: Callable[[Measured], None]) -> Iterator[Measured]:
         for number in range(self.count):
@@ -61,9 +70,10 @@ class Rounds:
         subprocess.run(["sync", "-f", str(self.folder)], check=True)
         with peer.serve(workload) as serving:
             port = serving.port(workload)
-            before = _times(serving)
+            self._wait_for_quiet()
+            before, busy, began = _times(serving), processes.machine(), time.monotonic()
             run = play(self.program, tape, port, self.pressure, results)
-            after = _times(serving)
+            after, busy, lasted = _times(serving), processes.machine() - busy, time.monotonic() - began
             began = time.monotonic()
             expected = _expected(workload, tape, run, results) if serving.stored else Expected()
             stored, waited = _settled(serving, expected, began)
@@ -80,18 +90,23 @@ class Rounds:
             applied_per_second=None if stored is None else run.per_second * run.elapsed / (run.elapsed + waited),
             stored=stored,
             whole=stored is None or expected.is_met(stored),
+            others_cpu=max(0, busy - server - postgres - run.generator_cpu) / lasted / (os.cpu_count() or 1),
             half_load=half,
         )
 
+    def _wait_for_quiet(self) -> None:
+        deadline = time.monotonic() + self.patience
+        while True:
+            busy = processes.machine()
+            time.sleep(_SETTLE)
+            part = (processes.machine() - busy) / _SETTLE / (os.cpu_count() or 1)
+            if part <= _QUIET or time.monotonic() >= deadline:
+                return
+
     def _half_load(self, peer: Peer, workload: Workload, tape: Tape, run: Run) -> Run:
-        pressure = Pressure(
-            outstanding=self.pressure.outstanding,
-            seconds=self.pressure.seconds,
-            warmup=self.pressure.warmup,
-            timeout=self.pressure.timeout,
-            rate=max(run.per_second / 2, 1),
-        )
+        pressure = replace(self.pressure, rate=max(run.per_second / 2, 1))
         with peer.serve(workload) as serving:
+            self._wait_for_quiet()
             return play(self.program, tape, serving.port(workload), pressure, self.folder / "outcomes")
 
 

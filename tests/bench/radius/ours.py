@@ -37,18 +37,16 @@ _LEDGERS = {
 
 
 class Ours:
-    """`changes` are HOTSPOT_ variables on top of the benchmark's; `launcher` starts `-m radius` in another way."""
+    """`changes` are HOTSPOT_ variables beside the benchmark's; in `profiles` its processes leave a profile each."""
 
     workloads = (Workload.REDEEM, Workload.LOOKUP, Workload.ACCT)
 
-    def __init__(
-        self, folder: Path, postgres: Server | None, changes: Mapping[str, str], launcher: tuple[str, ...] = ()
-    ):
+    def __init__(self, folder: Path, postgres: Server | None, changes: Mapping[str, str], profiles: Path | None = None):
         self.name = "ours-postgresql" if postgres else "ours-sqlite"
         self._folder = folder / self.name
         self._postgres = postgres
         self._changes = changes
-        self._launcher = launcher
+        self._program = ["-m", f"{__package__}.profiled", str(profiles)] if profiles else ["-m", "radius"]
         self._secrets = {MASTER_KEY: Keys.new_text()}
         (self._folder / "state").mkdir(parents=True)
 
@@ -101,7 +99,7 @@ class Ours:
         else:
             _copy(self._folder / f"{workload}.db", self._folder / f"{name}.db")
         auth, acct = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
-        command = [sys.executable, *self._launcher, "-m", "radius"]
+        command = [sys.executable, *self._program]
         try:
             with Service(command, self._environment(url, auth, acct), "radius listening on") as service:
                 postgres = self._postgres.pid if self._postgres else None

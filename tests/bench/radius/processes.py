@@ -27,6 +27,14 @@ def times(root: int) -> Times:
     return found
 
 
+def machine() -> float:
+    """Seconds for which the cores were busy since the machine started."""
+    user, nice, system, _idle, _waiting, interrupts, soft, steal = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    )
+    return (user + nice + system + interrupts + soft + steal) * _TICK
+
+
 def _stat(entry: Path) -> tuple[int, float] | None:
     """(parent, seconds of user and system time); None for a process that has just ended."""
     try:

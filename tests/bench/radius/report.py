@@ -27,7 +27,8 @@ WORDS = {
     " answer; the same packets for all",
 }
 NOTES = """Every Response Authenticator and Message-Authenticator is checked and only right answers count. No request is
-ever sent twice: one without an answer is lost. CPU: us for each answer, of the server and of its PostgreSQL."""
+ever sent twice: one without an answer is lost. CPU: us for each answer, of the server and of its PostgreSQL.
+Others: the part of the cores that neither server nor load used; where it is large, the figures mean little."""
 
 
 def line(measured: Measured) -> str:
@@ -41,7 +42,8 @@ def line(measured: Measured) -> str:
     half = f", at half load p99 {measured.half_load.p99_ms:.2f} ms" if measured.half_load else ""
     return (
         f"round {measured.round + 1} {measured.workload:7} {measured.peer:22} {run.per_second:9,.0f}/s"
-        f"  p50 {run.p50_ms:.2f} p99 {run.p99_ms:.2f} ms{half}{''.join('; ' + fault for fault in faults)}"
+        f"  p50 {run.p50_ms:.2f} p99 {run.p99_ms:.2f} ms{half}; others took {measured.others_cpu:.0%} of the cores"
+        f"{''.join('; ' + fault for fault in faults)}"
     )
 
 
@@ -67,6 +69,7 @@ class Summary:
             "p50_ms": self._middle(key, lambda m: m.run.p50_ms),
             "p99_ms": self._middle(key, lambda m: m.run.p99_ms),
             "p99_ms_half_load": self._middle(key, lambda m: m.half_load.p99_ms if m.half_load else None),
+            "others_cpu": self._middle(key, lambda m: m.others_cpu),
             "lost": sum(m.run.lost for m in self.of[key]),
             "whole": all(m.whole for m in self.of[key]),
         }
@@ -104,7 +107,7 @@ class Summary:
 
 _HEAD = (
     f"  {'server':22} {'acked/s':>10} {'applied/s':>10} {'CPU us':>8} {'PG us':>8} {'p50 ms':>8} {'p99 ms':>8}"
-    f" {'half p99':>9} {'lost':>6}"
+    f" {'half p99':>9} {'lost':>6} {'others':>7}"
 )
 
 
@@ -116,5 +119,6 @@ def _shown(peer: str, row: dict[str, Any]) -> str:
         f"  {peer:22} {number('per_second', ',.0f'):>10} {number('applied_per_second', ',.0f'):>10}"
         f" {number('cpu_us', '.1f'):>8} {number('postgres_cpu_us', '.1f'):>8} {number('p50_ms', '.2f'):>8}"
         f" {number('p99_ms', '.2f'):>8} {number('p99_ms_half_load', '.2f'):>9} {row['lost']:>6}"
+        f" {number('others_cpu', '.0%'):>7}"
     )
     return text if row["whole"] else f"{text}  THE STORE DOES NOT ADD UP"

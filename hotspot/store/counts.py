@@ -1,0 +1,42 @@
+"""What RADIUS has answered and dropped, over processes and restarts: a row for each node, gateway and outcome."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from .portable import upsert
+from .schema import radius_count
+
+
+@dataclass(frozen=True, order=True)
+class Count:
+    """`gateway` is empty for sources that no gateway's are; `outcome` is `access-accept` or `dropped:rate`, say."""
+
+    node: str
+    gateway: str
+    outcome: str
+    value: int
+    at: int
+    """When it last grew, within the seconds that a process keeps counts to itself."""
+
+
+def add(connection: Connection, node: str, counted: Mapping[tuple[str, str], int], now: int) -> None:
+    """Adds what (gateway, outcome) have grown by."""
+    if not counted:
+        return
+    statement = upsert(connection, radius_count)
+    statement = statement.on_conflict_do_update(
+        index_elements=["node", "gateway", "outcome"],
+        set_={"value": radius_count.c.value + statement.excluded.value, "at": statement.excluded.at},
+    )
+    rows = [
+        {"node": node, "gateway": gateway, "outcome": outcome, "value": value, "at": now}
+        for (gateway, outcome), value in sorted(counted.items())  # every process locks rows in the same order
+    ]
+    connection.execute(statement, rows)
+
+
+def listed(connection: Connection) -> list[Count]:
+    """All of them, by node, gateway and outcome."""
+    return sorted(Count(**row) for row in connection.execute(select(radius_count)).mappings())

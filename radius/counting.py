@@ -1,0 +1,73 @@
+"""Counts of one process, brought to the store every few seconds by a thread of its own: the store may be slow, and the
+gateways' answers must not wait for it.
+"""
+
+import socket
+import threading
+import time
+from collections import Counter
+from typing import Final
+
+import structlog
+
+from hotspot.errors import HotspotError
+from hotspot.store import Store, counts
+
+from .endpoint import Endpoint
+from .show import CODES
+
+log = structlog.get_logger("radius")
+
+EVERY: Final = 10.0
+"""Seconds between two times; what a process that is killed has counted since is lost."""
+DROPPED: Final = "dropped:"
+
+
+def node_name() -> str:
+    return socket.gethostname()[:64]
+
+
+class Counting:
+    """Brings an endpoint's counts to the store. Use as a context manager around the process's work."""
+
+    def __init__(self, store: Store, endpoint: Endpoint):
+        self._store = store
+        self._endpoint = endpoint
+        self._kept: Counter[tuple[str, str]] = Counter()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="counting", daemon=True)
+
+    def __enter__(self) -> "Counting":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY):
+            self._bring()
+        self._bring()
+
+    def _bring(self) -> None:
+        counted = outcomes(self._endpoint)
+        grown = counted - self._kept
+        strangers = self._endpoint.strangers()
+        if strangers:
+            log.warning("unknown sources", addresses=strangers, remedy="name them in a gateway's radius.sources")
+        try:
+            if grown:
+                with self._store.telemetry.write() as connection:
+                    counts.add(connection, node_name(), grown, int(time.time()))
+        except HotspotError as error:  # the next time brings both
+            log.error("counts wait", error=str(error))
+        else:
+            self._kept = counted
+
+
+def outcomes(endpoint: Endpoint) -> Counter[tuple[str, str]]:
+    """What an endpoint has counted, by gateway and outcome."""
+    answers = {(gateway, CODES[code].lower()): count for (gateway, code), count in endpoint.answers.copy().items()}
+    drops = {(gateway, DROPPED + reason): count for (gateway, reason), count in endpoint.drops.copy().items()}
+    return Counter({**answers, **drops})

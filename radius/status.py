@@ -1,0 +1,74 @@
+"""`hotspot radius status`: what was answered and dropped, by gateway."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import click
+
+from hotspot.sites import RadiusGateway
+from hotspot.store import counts
+from hotspot.store.counts import Count
+from hotspot.terminal import Command, Node, pass_node
+
+from .counting import DROPPED
+
+_UNKNOWN = "(unknown)"
+
+
+@dataclass
+class Line:
+    """One gateway over all nodes; `at` is when any of its counts last grew."""
+
+    gateway: str
+    answered: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    at: int = 0
+
+
+def by_gateway(gateways: Iterable[str], found: Iterable[Count]) -> list[Line]:
+    """A line for each gateway, also for those never heard of; unknown sources at the end, where there were any."""
+    lines = {gateway: Line(gateway) for gateway in gateways}
+    for count in found:
+        line = lines.setdefault(count.gateway, Line(count.gateway))
+        kind = line.dropped if count.outcome.startswith(DROPPED) else line.answered
+        kind[count.outcome.removeprefix(DROPPED)] += count.value
+        line.at = max(line.at, count.at)
+    return sorted(lines.values(), key=lambda line: (not line.gateway, line.gateway))
+
+
+@click.command(cls=Command)
+@pass_node
+def status(node: Node) -> None:
+    """Show what each gateway was answered, what of it was dropped and why, and when it was last heard.
+
+    Counted over all nodes and all time, and up to ten seconds old.
+    """
+    inventory = node.revision().inventory
+    with node.store.telemetry.read() as connection:
+        found = counts.listed(connection)
+    lines = by_gateway([g.id for g in inventory.gateway if isinstance(g, RadiusGateway)], found)
+    node.table(
+        ("GATEWAY", "ACCEPTED", "REJECTED", "ACCOUNTED", "DROPPED", "LAST (UTC)"),
+        (
+            (
+                line.gateway or _UNKNOWN,
+                line.answered["access-accept"],
+                line.answered["access-reject"],
+                line.answered["accounting-response"],
+                ", ".join(f"{count} {reason}" for reason, count in line.dropped.most_common()),
+                datetime.fromtimestamp(line.at, UTC).strftime("%Y-%m-%d %H:%M:%S") if line.at else "never",
+            )
+            for line in lines
+        ),
+        [
+            {
+                "gateway": line.gateway or None,
+                "answered": dict(line.answered),
+                "dropped": dict(line.dropped),
+                "last_at": line.at or None,
+            }
+            for line in lines
+        ],
+    )

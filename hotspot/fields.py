@@ -85,6 +85,33 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def split_orders(text: str) -> tuple[bool, tuple[str, int] | None]:
+    """Where a gateway takes orders: over TLS or not, and at which endpoint; over its own connection where at none."""
+    if text == "tls":
+        return True, None
+    over_tls = text.startswith("tls:")
+    return over_tls, split_endpoint(text.removeprefix("tls:"))
+
+
+def _orders(text: str) -> str:
+    try:
+        split_orders(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is no place for orders; write '10.20.1.2:3799', 'tls:10.20.1.2:2083', or 'tls' for the "
+            "connection that the gateway itself opens"
+        ) from error
+    return text
+
+
+def certificate_name(text: str) -> str:
+    """A name in a certificate as it is compared: in lower case, an address in its usual spelling."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text.lower()
+
+
 def _ssh_address(text: str) -> str:
     split_endpoint(text, 22)
     return text
@@ -136,6 +163,10 @@ Origin = Annotated[str, text_as(_origin)]
 Network = Annotated[str, text_as(_network)]
 Address = Annotated[str, text_as(_address)]
 Endpoint = Annotated[str, text_as(_endpoint)]
+Orders = Annotated[str, text_as(_orders)]
+CertificateName = Annotated[
+    str, Field(min_length=1, max_length=253, pattern=r"^[!-~]([ -~]*[!-~])?$"), AfterValidator(certificate_name)
+]
 SshAddress = Annotated[str, text_as(_ssh_address)]
 Interface = Annotated[str, text_as(_interface)]
 """An access point's own IPv4 address with its prefix."""

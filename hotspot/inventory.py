@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .errors import ConfigError, Fault
+from .fields import certificate_name
 from .sites import AccessPoint, Inventory, RadiusGateway, Site
 from .toml_lines import Lines, Path
 from .wifi import INDONESIAN_CHANNELS, MOST_NETWORKS
@@ -183,6 +184,7 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from _regions(raw, sites)
     yield from _secrets(raw, gateways, ssids)
     yield from _sources(gateways)
+    yield from _certificates(gateways)
 
 
 def _references(
@@ -238,6 +240,16 @@ def _secrets(raw: dict[str, Any], gateways: Placed, ssids: Placed) -> Iterator[t
     if isinstance(controller, dict):
         found.append((("controller", "key"), controller.get("key")))
     yield from _repeated(found, "the secret")
+
+
+def _certificates(gateways: Placed) -> Iterator[tuple[Path, str]]:
+    """A certificate must name one gateway."""
+    named = [
+        ((*path, "radius", "certificate"), certificate_name(name))
+        for path, gateway in gateways
+        if isinstance(radius := gateway.get("radius"), dict) and isinstance(name := radius.get("certificate"), str)
+    ]
+    yield from _repeated(list(named), "the certificate's name")
 
 
 def _sources(gateways: Placed) -> Iterator[tuple[Path, str]]:

@@ -177,7 +177,7 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
     """Every (path, reference) of a city: ("gateway", 0, "radius", "secret"), `env:TK1_RADIUS`."""
     found: list[tuple[TomlPath, str]] = []
     for i, gateway in enumerate(inventory.gateway):
-        if isinstance(gateway, RadiusGateway):
+        if isinstance(gateway, RadiusGateway) and gateway.radius.secret:
             found.append((("gateway", i, "radius", "secret"), gateway.radius.secret))
         found += [
             (("gateway", i, key), value)
@@ -198,6 +198,11 @@ def secret_faults(text: str, inventory: Inventory, settings: Settings) -> list[F
     """The secrets of a city that this node does not have, or that can be guessed."""
     lines = Lines(text)
     found: list[Fault] = []
+    for i, gateway in enumerate(inventory.gateway):
+        if isinstance(gateway, RadiusGateway) and gateway.radius.certificate and settings.radsec is None:
+            path: TomlPath = ("gateway", i, "radius", "certificate")
+            message = "this node has no RADIUS over TLS: set HOTSPOT_RADSEC_CERT, HOTSPOT_RADSEC_KEY, HOTSPOT_RADSEC_CA"
+            found.append(Fault(lines.of(path), dotted(path), message))
     for path, reference in secret_references(inventory):
         try:
             short = len(settings.secret(reference)) < MINIMUM_SECRET

@@ -14,6 +14,7 @@ from .fields import (
     Address,
     BitsPerSecond,
     Bytes,
+    CertificateName,
     CityRegion,
     Endpoint,
     Entry,
@@ -22,6 +23,7 @@ from .fields import (
     Mac,
     Name,
     Network,
+    Orders,
     Origin,
     Region,
     Seconds,
@@ -30,6 +32,7 @@ from .fields import (
     Timezone,
     VillageRegion,
     split_endpoint,
+    split_orders,
 )
 from .look import LANGUAGES, Language, Look
 from .wifi import Wifi, WifiNetwork, joined
@@ -133,9 +136,11 @@ DEFAULT_RATE = 1000
 class RadiusClient(Entry):
     """How a gateway speaks RADIUS to us."""
 
-    sources: Annotated[tuple[Network, ...], Field(min_length=1)]
-    secret: Secret
-    coa: Endpoint | None = None
+    sources: tuple[Network, ...] = ()
+    secret: Secret | None = None
+    certificate: CertificateName | None = None
+    """What its certificate calls it, over TLS (RFC 6614): a common name, or a DNS name, address or URI beside it."""
+    coa: Orders | None = None
     coa_from: tuple[Address, ...] = ()
     """The nodes' addresses that it takes orders from; any node's where there are none."""
     message_authenticator: Annotated[bool, Field(strict=True)] = True
@@ -147,8 +152,15 @@ class RadiusClient(Entry):
     """Whether members may log in at the gateway's own page, with their passwords in Access-Requests (PAP)."""
 
     @model_validator(mode="after")
-    def _somewhere_to_send(self) -> "RadiusClient":
-        if self.coa_from and not self.coa:
+    def _speaks(self) -> "RadiusClient":
+        if bool(self.sources) != (self.secret is not None):
+            raise ValueError("sources and secret go together: whoever sends from there must know it")
+        if not self.sources and self.certificate is None:
+            raise ValueError("give sources and secret, or certificate for a gateway that comes over TLS")
+        over_tls, _ = split_orders(self.coa or "tls")
+        if self.coa and (self.certificate if over_tls else self.secret) is None:
+            raise ValueError(f"coa {self.coa} needs {'certificate' if over_tls else 'sources and secret'}")
+        if self.coa_from and (self.coa is None or over_tls):
             raise ValueError("coa_from says who may send to coa; give coa, the address where it listens")
         return self
 

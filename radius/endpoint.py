@@ -31,6 +31,10 @@ from .packet import (
 
 Source = tuple[str, int]
 
+TLS: Final = "tls:"
+"""What a source over TLS begins with, instead of an address; a gateway's id follows."""
+TLS_SECRET: Final = b"radsec"
+"""The secret that everybody has over TLS, where another protects the packets (RFC 6614 section 2.3)."""
 REMEMBER: Final = 30
 """Seconds for which replies are kept for retransmissions."""
 MOST_REMEMBERED: Final = 500_000
@@ -98,11 +102,12 @@ class _Bucket:
 
 
 class Clients:
-    """Who may speak: networks to clients, for one inventory."""
+    """Who may speak: networks and certificates to clients, for one inventory."""
 
     def __init__(self, inventory: Inventory, secret: Callable[[str], bytes]):
         self._networks: list[tuple[object, Client]] = []
         self._by_source: dict[str, Client | None] = {}
+        self._by_certificate: dict[str, Client] = {}
         self.unusable: list[tuple[str, str]] = []
         """(gateway, why) for those whose secret this node does not have."""
         self.guessable: list[str] = []
@@ -110,7 +115,11 @@ class Clients:
         for gateway in inventory.gateway:
             if not isinstance(gateway, RadiusGateway):
                 continue
-            radius = gateway.radius
+            radius, dialect = gateway.radius, RADIUS_DIALECTS[gateway.nas]
+            if radius.certificate:
+                self._by_certificate[radius.certificate] = _client(gateway, dialect, TLS_SECRET)
+            if radius.secret is None:
+                continue
             try:
                 shared = secret(radius.secret)
             except ConfigError as error:
@@ -118,20 +127,17 @@ class Clients:
                 continue
             if len(shared) < MINIMUM_SECRET:
                 self.guessable.append(gateway.id)
-            client = Client(
-                gateway=gateway.id,
-                secret=shared,
-                signed=radius.message_authenticator,
-                dialect=RADIUS_DIALECTS[gateway.nas],
-                roles=gateway.roles,
-                login_role=getattr(gateway, "login_role", None),
-                members=radius.members,
-                rate=radius.rate,
-            )
+            client = _client(gateway, dialect, shared)
             self._networks += [(ip_network(source), client) for source in radius.sources]
+        self._over_tls = {TLS + client.gateway: client for client in self._by_certificate.values()}
+
+    def named(self, names: frozenset[str]) -> Client | None:
+        """The client that a certificate's names belong to; None also where they belong to more than one."""
+        found = [client for name, client in self._by_certificate.items() if name in names]
+        return found[0] if len(found) == 1 else None
 
     def of(self, host: str) -> Client | None:
-        """The client that a source address belongs to."""
+        """The client that a source belongs to: an address, or over TLS `tls:` and the gateway's id."""
         if host not in self._by_source:
             if len(self._by_source) > 10_000:
                 self._by_source.clear()
@@ -139,10 +145,25 @@ class Clients:
         return self._by_source[host]
 
     def _find(self, host: str) -> Client | None:
+        if host.startswith(TLS):
+            return self._over_tls.get(host)
         address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         return next((client for network, client in self._networks if address in network), None)  # type: ignore[operator]
+
+
+def _client(gateway: RadiusGateway, dialect: RadiusDialect, secret: bytes) -> Client:
+    return Client(
+        gateway=gateway.id,
+        secret=secret,
+        signed=gateway.radius.message_authenticator,
+        dialect=dialect,
+        roles=gateway.roles,
+        login_role=getattr(gateway, "login_role", None),
+        members=gateway.radius.members,
+        rate=gateway.radius.rate,
+    )
 
 
 class Endpoint:

@@ -16,11 +16,11 @@ from typing import Final
 import structlog
 
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.fields import split_endpoint
+from hotspot.fields import split_orders
 from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.settings import Settings
-from hotspot.sites import Inventory, RadiusGateway
+from hotspot.sites import Inventory, RadiusClient, RadiusGateway
 from hotspot.store import Store, orders
 from hotspot.store.orders import Channel, Order, OrderState
 
@@ -167,10 +167,12 @@ class Sender:
 
     def _launch(self, order: Order, now: int) -> None:
         gateway = self._inventory().find_gateway(order.gateway)
-        if not isinstance(gateway, RadiusGateway) or gateway.radius.coa is None:
+        if not isinstance(gateway, RadiusGateway) or not gateway.radius.coa or not gateway.radius.secret:
             raise ConfigError(f"gateway {order.gateway} has no radius.coa address in the active inventory")
         secret = self._settings.secret(gateway.radius.secret)
-        target = split_endpoint(gateway.radius.coa)
+        over_tls, target = split_orders(gateway.radius.coa)
+        if over_tls or target is None:
+            raise ConfigError("RADIUS over TLS carries its orders itself")
         line = self._lines.get(_family(target))
         if line is None:
             raise ConfigError("this node has no IPv6")
@@ -210,16 +212,20 @@ class _Reach:
             reached = {
                 gateway.id
                 for gateway in inventory.gateway
-                if isinstance(gateway, RadiusGateway)
-                and gateway.radius.coa
-                and (not gateway.radius.coa_from or self._source(gateway.radius.coa) in gateway.radius.coa_from)
+                if isinstance(gateway, RadiusGateway) and self._reaches(gateway.radius)
             }
             self._known = (inventory, now, reached)
         return self._known[2]
 
-    def _source(self, endpoint: str) -> str | None:
-        """The address from which this node sends to an endpoint; None where there is no way to it."""
-        target = split_endpoint(endpoint)
+    def _reaches(self, radius: RadiusClient) -> bool:
+        """Over UDP, that is: RADIUS over TLS carries its own orders."""
+        over_tls, target = split_orders(radius.coa) if radius.coa else (False, None)
+        if over_tls or target is None:
+            return False
+        return not radius.coa_from or self._source(target) in radius.coa_from
+
+    def _source(self, target: Address) -> str | None:
+        """The address from which this node sends to a gateway; None where there is no way to it."""
         family = _family(target)
         chosen = self._settings.coa_source(family)
         if chosen is not None:

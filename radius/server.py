@@ -23,12 +23,14 @@ import structlog
 
 from hotspot.errors import HotspotError, PeerError
 from hotspot.service import announce
-from hotspot.settings import Settings
+from hotspot.settings import RadSec, Settings
 from hotspot.store.keyed import open_keyed
 
 from .counting import Counting
 from .orders import Sender, open_sockets
 from .packet import LONGEST
+from .radsec import server as radsec
+from .radsec.certificates import Certificates
 from .service import Datagram, Service
 
 log = structlog.get_logger("radius")
@@ -129,6 +131,18 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         serve(service, sockets, stop)
 
 
+def _secure(settings: Settings, files: RadSec, listener: socket.socket, stop: threading.Event) -> None:
+    """RADIUS over TLS."""
+    with ExitStack() as resources:
+        store, keys = open_keyed(settings)
+        resources.callback(store.close)
+        service = Service(settings, store, keys)
+        resources.callback(service.close)
+        service.clients()
+        resources.enter_context(Counting(store, service.endpoint))
+        radsec.Server(service, Certificates(files), listener).run(stop)
+
+
 def _carry(settings: Settings, stop: threading.Event) -> None:
     """The carrier of orders."""
     store, keys = open_keyed(settings)
@@ -195,5 +209,11 @@ def main(settings: Settings, stop: threading.Event) -> None:
             partial(_work, settings, list(pair)) for pair in zip(auth, acct, strict=True)
         ]
         ports = [f"{host}:{port}/udp" for host, port in (sock.getsockname()[:2] for sock in (auth[0], acct[0]))]
-        announce("radius", f"{ports[0]} (authentication), {ports[1]} (accounting)")
+        where = f"{ports[0]} (authentication), {ports[1]} (accounting)"
+        if settings.radsec is not None:
+            Certificates(settings.radsec)  # a fault in them is told now
+            listener = resources.enter_context(radsec.listen("HOTSPOT_RADSEC_LISTEN", settings.radsec.listen))
+            bodies.append(partial(_secure, settings, settings.radsec, listener))
+            where += ", {}:{}/tcp (TLS)".format(*listener.getsockname()[:2])
+        announce("radius", where)
         _watch([*bodies, partial(_carry, settings)], stop)

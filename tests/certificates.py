@@ -47,7 +47,9 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
 
-    def issue(self, name: str, *, also: tuple[str, ...] = (), days: float = 1) -> tuple[Path, Path]:
+    def issue(
+        self, name: str, *, also: tuple[str, ...] = (), days: float = 1, file: str | None = None
+    ) -> tuple[Path, Path]:
         """(certificate, key) of a name; `also` are DNS names or addresses. Negative days have passed."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(_named(name), key, timedelta(days=days)).add_extension(_BOTH, critical=False)
@@ -55,7 +57,7 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_other(text) for text in also]), critical=False
             )
-        certificate, private = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        certificate, private = self.folder / f"{file or name}.pem", self.folder / f"{file or name}.key"
         certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(PEM))
         private.write_bytes(key.private_bytes(PEM, *_PRIVATE))
         return certificate, private

@@ -5,18 +5,14 @@ RFC 6613 has packets follow one another without anything between them; whoever b
 
 import ssl
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import Any, Final
+
+from hotspot.fields import certificate_name
 
 from ..packet import HEADER, LONGEST
 
 _READ: Final = 65536
-_ADDRESS: Final = "IP Address"
-_NAMES: Final = ("DNS", _ADDRESS, "URI")
-
-
-class Broken(Exception):  # noqa: N818 - a finding about the peer, not an error of ours
-    """The connection cannot go on. `args[0]` is a short reason that serves as a counter's label."""
+_NAMES: Final = ("DNS", "IP Address", "URI")
 
 
 class Link:
@@ -32,6 +28,8 @@ class Link:
         self._waiting: list[bytes] = []
         self.names: frozenset[str] | None = None
         """What the peer's certificate calls it, in lower case; None until the handshake is done."""
+        self.ended: str | None = None
+        """Why nothing can follow, as a counter's label: closed (by the peer), tls, length."""
         self.detail = ""
         """What TLS says of why it broke."""
         if not server:
@@ -47,7 +45,9 @@ class Link:
         return self._tls.version()
 
     def receive(self, data: bytes) -> list[bytes]:
-        """The packets that are whole now. No bytes at all are the peer's end. Broken says why nothing can follow."""
+        """The packets that are whole now, also where the connection has ended. No bytes at all are the peer's end."""
+        if self.ended is not None:
+            return []
         if data:
             self._incoming.write(data)
         else:
@@ -56,11 +56,11 @@ class Link:
         return self._packets()
 
     def send(self, packet: bytes) -> None:
-        """Queues a packet; before the handshake is done it waits for that."""
-        if self.established:
-            self._tls.write(packet)
-        else:
+        """Queues a packet; before the handshake is done it waits for that, and after the end it is lost."""
+        if not self.established:
             self._waiting.append(packet)
+        elif self.ended is None:
+            self._tls.write(packet)
 
     def close(self) -> None:
         """Says goodbye, where TLS is far enough for it."""
@@ -82,15 +82,16 @@ class Link:
             while True:
                 read = self._tls.read(_READ)
                 if not read:
-                    raise Broken("closed")
+                    self.ended = "closed"
+                    return
                 self._plain += read
         except ssl.SSLWantReadError:
             return
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-            raise Broken("closed") from error
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            self.ended = "closed"
         except ssl.SSLError as error:
             self.detail = (error.reason or str(error)).lower().replace("_", " ")
-            raise Broken("tls") from error
+            self.ended = "tls"
 
     def _packets(self) -> list[bytes]:
         found: list[bytes] = []
@@ -98,7 +99,8 @@ class Link:
         while len(plain) - start >= 4:
             length = int.from_bytes(plain[start + 2 : start + 4], "big")
             if not HEADER <= length <= LONGEST:
-                raise Broken("length")
+                self.ended = "length"
+                break
             if len(plain) - start < length:
                 break
             found.append(bytes(plain[start : start + length]))
@@ -110,9 +112,5 @@ class Link:
 def names_of(certificate: dict[str, Any]) -> frozenset[str]:
     """What a verified certificate calls its owner: common names, and the DNS names, addresses and URIs beside them."""
     common = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
-    others = [
-        str(ip_address(value)) if kind == _ADDRESS else value
-        for kind, value in certificate.get("subjectAltName", ())
-        if kind in _NAMES
-    ]
-    return frozenset(str(name).lower() for name in (*common, *others))
+    others = [value for kind, value in certificate.get("subjectAltName", ()) if kind in _NAMES]
+    return frozenset(certificate_name(str(name)) for name in (*common, *others))

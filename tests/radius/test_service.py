@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,14 @@ def issue(
     return made.id, ticket.password(keys.derive("ticket"), made.id, gateway, mac)
 
 
-def radclient(node: Node, attributes: str, kind: str = "auth", *options: str, secret: str | None = None) -> str:
+def radclient(
+    node: Node, attributes: str, kind: str = "auth", *options: str, secret: str | None = None, host: str = "127.0.0.1"
+) -> str:
     """What radclient prints. It checks the reply's authenticators itself."""
     assert shutil.which("radclient"), "package freeradius-utils is missing"
     port = node.acct_port if kind == "acct" else node.auth_port
-    command = ["radclient", "-x", "-r", "1", "-t", "3", *options, f"127.0.0.1:{port}", kind]
+    family = "-6" if ":" in host else "-4"
+    command = ["radclient", "-x", family, "-r", "1", "-t", "3", *options, f"{host}:{port}", kind]
     done = subprocess.run(
         [*command, secret or node.secret("TK1_RADIUS").decode()],
         input=attributes, capture_output=True, text=True, check=False,
@@ -308,6 +312,25 @@ def test_what_was_answered_and_dropped_can_be_seen(tmp_path: Path) -> None:
     assert line["dropped"] == {"bad-message-authenticator": 1}
     assert abs(line["last_at"] - time.time()) < 60
     assert "never" in next(line for line in node.run("radius", "status").splitlines() if "smpn11-gw" in line)
+
+
+@pytest.mark.parametrize(
+    ("listen", "target", "source"), [("[::]", "127.0.0.1", "127.0.0.1"), ("[::1]", "[::1]", "::1")]
+)
+def test_gateways_over_ipv6_and_over_ipv4_on_the_same_socket(
+    tmp_path: Path, listen: str, target: str, source: str
+) -> None:
+    node = Node(tmp_path)
+    node.environment["HOTSPOT_RADIUS_AUTH_LISTEN"] = f"{listen}:{node.auth_port}"
+    node.environment["HOTSPOT_RADIUS_ACCT_LISTEN"] = f"{listen}:{node.acct_port}"
+    prefix = ip_network(source).supernet(new_prefix=120 if ":" in source else 31)
+    node.write({'"127.0.0.1/32"': f'"{prefix}"'}, node.sites.read_text())
+    node.activate()
+    with node.service("radius"):
+        user, password = issue(node)
+        assert "Received Access-Accept" in radclient(node, request(user, password), host=target)
+        start = accounting("Start", User_Name='"x"', Acct_Session_Id='"six"')
+        assert "Received Accounting-Response" in radclient(node, start, "acct", host=target)
 
 
 def test_a_secret_that_comes_later_is_found(tmp_path: Path) -> None:

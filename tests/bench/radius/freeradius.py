@@ -1,7 +1,7 @@
 """FreeRADIUS 3.2 from Debian, tuned: one query for a request, a prepared database, no logging, signed requests only.
 
 It has no tickets: the people of `redeem` are users with a name and a password of the same lengths, those of `lookup`
-users named by their MAC address. Its answers carry fewer attributes than ours.
+users named by their MAC address. Its answers carry the limits that ours carry.
 """
 
 import shutil
@@ -36,7 +36,7 @@ _THREADS = {
     (Backend.FILES, Workload.LOOKUP): 2,
     (Backend.SQLITE, Workload.REDEEM): 2,
     (Backend.SQLITE, Workload.LOOKUP): 2,
-    (Backend.SQLITE, Workload.ACCT): 2,
+    (Backend.SQLITE, Workload.ACCT): 1,
     (Backend.POSTGRESQL, Workload.REDEEM): 16,
     (Backend.POSTGRESQL, Workload.LOOKUP): 4,
     (Backend.POSTGRESQL, Workload.ACCT): 16,
@@ -132,11 +132,22 @@ client {gateway} {{
     require_message_authenticator = yes
 }}"""
 
-_REPLY = """update reply {
-            &Session-Timeout := 7200
-            &Idle-Timeout := 900
-            &Acct-Interim-Interval := 300
-        }"""
+_LIMITS = {
+    "Session-Timeout": 7200,
+    "Idle-Timeout": 900,
+    "Acct-Interim-Interval": 300,
+    "WISPr-Bandwidth-Max-Down": 5_000_000,
+    "WISPr-Bandwidth-Max-Up": 2_000_000,
+    "ChilliSpot-Max-Total-Octets": 10**9,
+    "ChilliSpot-Max-Total-Gigawords": 0,
+}
+_DICTIONARY = """BEGIN-VENDOR ChilliSpot
+ATTRIBUTE ChilliSpot-Max-Total-Gigawords 23 integer
+END-VENDOR ChilliSpot
+"""
+_REPLY = "\n".join(
+    ["update reply {", *(f"&{name} := {value}" for name, value in _LIMITS.items()), '&Class := "%{User-Name}"', "}"]
+)
 
 
 def program() -> str | None:
@@ -152,7 +163,7 @@ class FreeRadius:
         self._threads = threads
         self._clients = ""
         self._folder.mkdir(parents=True)
-        (self._folder / "dictionary").write_text("")
+        (self._folder / "dictionary").write_text(_DICTIONARY)
 
     @property
     def workloads(self) -> tuple[Workload, ...]:
@@ -274,5 +285,5 @@ def _people(workload: Workload, city: City) -> list[tuple[str, str]]:
 def _entry(person: tuple[str, str]) -> str:
     """A user of the `files` module."""
     name, password = person
-    limits = "Session-Timeout = 7200, Idle-Timeout = 900, Acct-Interim-Interval = 300"
-    return f'{name} Cleartext-Password := "{password}"\n\t{limits}\n'
+    limits = ", ".join(f"{limit} = {value}" for limit, value in _LIMITS.items())
+    return f'{name} Cleartext-Password := "{password}"\n\t{limits}, Class = "{name}"\n'

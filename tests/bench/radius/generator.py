@@ -36,6 +36,8 @@ class Run:
     p50_ms: float
     p99_ms: float
     worst_ms: float
+    answer_bytes: float
+    """The mean length of right answers."""
     generator_cpu: float
     """Seconds."""
     elapsed: float

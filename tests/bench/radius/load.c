@@ -83,7 +83,7 @@ static uint8_t *outcomes;
 
 static uint64_t started, measure_from, measure_to; /* ns */
 static bool exhausted;
-static uint64_t sent, right, wrong, refused, lost, late, unsigned_answers, measured;
+static uint64_t sent, right, wrong, refused, lost, late, unsigned_answers, measured, bytes;
 static uint32_t *latencies; /* us */
 static size_t latency_room;
 
@@ -296,8 +296,10 @@ static void receive_one(struct source *source, uint8_t *packet, size_t length, u
     source->waiting--;
     if (code != record->answer)
         refused++;
-    else
+    else {
         right++;
+        bytes += length;
+    }
     if (outcomes)
         outcomes[exchange->record] = code == record->answer ? RIGHT : WRONG;
     if (code == record->answer && now >= measure_from && now < measure_to)
@@ -525,9 +527,9 @@ static void report(void)
     qsort(latencies, measured, sizeof *latencies, by_value);
     printf("{\"sent\": %lu, \"right\": %lu, \"refused\": %lu, \"wrong\": %lu, \"lost\": %lu, \"late\": %lu, "
            "\"without_message_authenticator\": %lu, \"exhausted\": %s, \"seconds\": %.3f, \"per_second\": %.1f, "
-           "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"worst_ms\": %.3f, \"generator_cpu\": %.3f, \"elapsed\": %.3f}\n",
+           "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"worst_ms\": %.3f, \"answer_bytes\": %.1f, \"generator_cpu\": %.3f, \"elapsed\": %.3f}\n",
            sent, right, refused, wrong, lost, late, unsigned_answers, exhausted ? "true" : "false", window,
-           window > 0 ? (double)measured / window : 0, quantile(.5), quantile(.99), quantile(1), cpu,
+           window > 0 ? (double)measured / window : 0, quantile(.5), quantile(.99), quantile(1), right ? (double)bytes / (double)right : 0, cpu,
            (double)(now_ns() - started) / 1e9);
     if (option.results) {
         FILE *file = fopen(option.results, "wb");

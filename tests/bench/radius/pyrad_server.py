@@ -27,6 +27,11 @@ class BenchServer(Server):  # type: ignore[misc]
             reply["Session-Timeout"] = 7200
             reply["Idle-Timeout"] = 900
             reply["Acct-Interim-Interval"] = 300
+            reply["WISPr-Bandwidth-Max-Down"] = 5_000_000
+            reply["WISPr-Bandwidth-Max-Up"] = 2_000_000
+            reply["CoovaChilli-Max-Total-Octets"] = 10**9
+            reply["CoovaChilli-Max-Total-Gigawords"] = 0
+            reply["Class"] = name.encode()
         else:
             reply.code = packet.AccessReject
         reply.add_message_authenticator()

@@ -27,7 +27,8 @@ WORDS = {
     " answer; the same packets for all",
 }
 NOTES = """Every Response Authenticator and Message-Authenticator is checked and only right answers count. No request is
-ever sent twice: one without an answer is lost. CPU: us for each answer, of the server and of its PostgreSQL.
+ever sent twice: one without an answer is lost. Access-Accepts carry the same limits and a Class, whoever sends them.
+CPU: us for each answer, of the server and of its PostgreSQL.
 Others: the part of the cores that neither server nor load used; where it is large, the figures mean little."""
 
 
@@ -84,6 +85,16 @@ class Summary:
         found["p99_ms_half_load"] = max(half, default=None)
         return found
 
+    def by_cpu(self) -> dict[str, float | None]:
+        """How much more CPU theirs takes for an answer than ours: what a busy machine disturbs least."""
+        found: dict[str, float | None] = {}
+        for name, (workload, ours, theirs, _) in _RATIOS.items():
+            below, above = (
+                self._middle((workload, peer), lambda m: m.cpu_us + (m.postgres_cpu_us or 0)) for peer in (ours, theirs)
+            )
+            found[name] = round(above / below, 3) if above and below else None
+        return found
+
     def table(self) -> str:
         """Rows for people, by workload."""
         lines: list[str] = []
@@ -93,16 +104,17 @@ class Summary:
                 continue
             lines += ["", WORDS[workload], _HEAD]
             lines += [_shown(peer, self.row((workload, peer))) for _, peer in keys]
-        lines += ["", "ratios of medians, and what they should be"]
+        lines += ["", f"  {'ratios of medians':36} {'measured':>8} {'of CPU':>8}   should be"]
+        by_cpu = self.by_cpu()
         for name, value in self.ratios().items():
             aim = f"under {_HALF_LOAD_MS:g}" if name not in _RATIOS else f"at least {_RATIOS[name][3]:g}"
-            lines.append(f"  {name:36} {'-' if value is None else f'{value:.2f}':>8}   {aim}")
+            lines.append(f"  {name:36} {_or_dash(value, '.2f'):>8} {_or_dash(by_cpu.get(name), '.2f'):>8}   {aim}")
         return "\n".join([*lines, "", NOTES])
 
     def as_json(self) -> dict[str, Any]:
         rows = [{"workload": workload, "server": peer, **self.row((workload, peer))} for workload, peer in self.of]
         runs = [asdict(measured) for all_measured in self.of.values() for measured in all_measured]
-        return {**self.ratios(), "medians": rows, "runs": runs}
+        return {**self.ratios(), "by_cpu": self.by_cpu(), "medians": rows, "runs": runs}
 
 
 _HEAD = (
@@ -111,9 +123,13 @@ _HEAD = (
 )
 
 
+def _or_dash(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
 def _shown(peer: str, row: dict[str, Any]) -> str:
     def number(name: str, form: str) -> str:
-        return "-" if row[name] is None else format(row[name], form)
+        return _or_dash(row[name], form)
 
     text = (
         f"  {peer:22} {number('per_second', ',.0f'):>10} {number('applied_per_second', ',.0f'):>10}"

@@ -1,0 +1,281 @@
+"""The process for RADIUS over TLS: reads what has come, lets the service decide for all of it, answers all.
+
+Nobody waits for a peer: sockets do not block, and what a peer does not take, does not say or does not finish in time
+costs it its connection. Buffers are bounded on both sides; whoever does not read its answers is not read from either.
+"""
+
+import contextlib
+import resource
+import selectors
+import socket
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from hotspot.errors import PeerError
+
+from ..endpoint import TLS
+from ..packet import LONGEST
+from ..service import Datagram, Service
+from .certificates import Certificates
+from .link import Link
+
+log = structlog.get_logger("radius")
+
+_HANDSHAKE: Final = 10.0
+"""Seconds until TLS must stand."""
+_IDLE: Final = 3600.0
+"""Seconds of silence after which a connection is closed; Status-Server keeps it open."""
+_ALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+"""How TCP itself finds out, in two minutes, that a silent peer is gone."""
+_READ: Final = 4 * LONGEST
+"""Bytes read from a peer at a time, so that one that floods leaves the others their turn."""
+_PAUSE: Final = 64 * 1024
+"""Unsent bytes above which a peer is not read from."""
+_MOST_UNSENT: Final = 512 * 1024
+_MOST_PEERS: Final = 4000
+_MOST_OF_ONE: Final = 32
+"""Connections of one gateway; a further one ends the one that was silent longest."""
+_MOST_STRANGERS: Final = 16
+"""Connections from one address that have not yet shown who they are."""
+_ACCEPTS: Final = 32
+"""Connections accepted at a time."""
+_BATCH: Final = 256
+_LINES: Final = 20
+"""Refusals logged in ten seconds; all are counted."""
+
+
+@dataclass(eq=False, slots=True)
+class Peer:
+    """A connection, and what is known of its other end."""
+
+    number: int
+    sock: socket.socket
+    link: Link
+    host: str
+    since: float
+    heard: float
+    gateway: str | None = None
+    """Known once its certificate is."""
+    unsent: bytearray = field(default_factory=bytearray)
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """Where its packets come from, to the endpoint."""
+        return f"{TLS}{self.gateway}", self.number
+
+
+def listen(setting: str, address: tuple[str, int]) -> socket.socket:
+    """PeerError names the setting whose address cannot be had. An IPv6 address serves IPv4 too."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        sock = socket.create_server(
+            address, family=family, backlog=512, dualstack_ipv6=family == socket.AF_INET6 and address[0] == "::"
+        )
+    except OSError as error:
+        raise PeerError(f"{setting} {address[0]}:{address[1]}: {error.strerror}") from error
+    sock.setblocking(False)
+    return sock
+
+
+class Server:
+    """All connections of one process."""
+
+    def __init__(self, service: Service, certificates: Certificates, listener: socket.socket):
+        self._service = service
+        self._certificates = certificates
+        self._listener = listener
+        self._peers: dict[int, Peer] = {}
+        self._strangers: Counter[str] = Counter()
+        self._next_number = 0
+        self._next_look = 0.0
+        self._logged = (0.0, 0)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
+        self._selector.register(service.hashing, selectors.EVENT_READ)
+
+    def run(self, stop: threading.Event) -> None:
+        """Answers until told to stop."""
+        _allow_many_files()
+        try:
+            while not stop.is_set():
+                self.step()
+        finally:
+            for peer in list(self._peers.values()):
+                self._end(peer)
+            self._selector.close()
+
+    def step(self) -> None:
+        """One round: everything that is ready now, or half a second of silence."""
+        batch: list[Datagram] = []
+        for key, events in self._selector.select(timeout=0.5):
+            if key.fileobj is self._listener:
+                self._accept()
+            elif key.fileobj is self._service.hashing:
+                self._answer(self._service.finish(int(time.time())))
+            else:
+                peer: Peer = key.data
+                if events & selectors.EVENT_WRITE:
+                    self._flush(peer)
+                if events & selectors.EVENT_READ and peer.number in self._peers:
+                    batch += self._read(peer)
+        for start in range(0, len(batch), _BATCH):
+            self._answer(self._service.handle(batch[start : start + _BATCH], int(time.time())))
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + 1
+            self._look_around()
+
+    # -- connections -----------------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS):
+            try:
+                sock, address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # no more files, say; those that wait are asked again
+                log.error("a connection was not accepted", error=str(error))
+                return
+            host = address[0]
+            if len(self._peers) >= _MOST_PEERS or self._strangers[host] >= _MOST_STRANGERS:
+                self._count("", "tls-too-many", host)
+                sock.close()
+                continue
+            self._strangers[host] += 1
+            self._add(sock, Link(self._certificates.accepting, server=True), host)
+
+    def _add(self, sock: socket.socket, link: Link, host: str) -> Peer:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _ALIVE:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        now = time.monotonic()
+        self._next_number += 1
+        peer = Peer(self._next_number, sock, link, host, since=now, heard=now)
+        self._peers[peer.number] = peer
+        self._selector.register(sock, selectors.EVENT_READ, peer)
+        return peer
+
+    def _end(self, peer: Peer, reason: str | None = None) -> None:
+        """Closes a connection; with a reason, because of it."""
+        if self._peers.pop(peer.number, None) is None:
+            return
+        if reason is not None:
+            self._count(peer.gateway or "", f"tls-{reason}", peer.host, peer.link)
+        if peer.gateway is None:
+            self._strangers[peer.host] -= 1
+            if not self._strangers[peer.host]:
+                del self._strangers[peer.host]
+        self._selector.unregister(peer.sock)
+        peer.link.close()
+        peer.unsent += peer.link.outgoing()
+        with contextlib.suppress(OSError):  # why it was refused, if the peer still listens
+            peer.sock.send(peer.unsent)
+        peer.sock.close()
+
+    def _count(self, gateway: str, reason: str, host: str, link: Link | None = None) -> None:
+        self._service.endpoint.drops[gateway, reason] += 1
+        since, lines = self._logged
+        now = time.monotonic()
+        self._logged = (since, lines + 1) if now - since < 10 else (now, 1)
+        if self._logged[1] <= _LINES:
+            names = sorted((link.names or ()) if link else ())
+            log.warning("RadSec", source=host, gateway=gateway, reason=reason, detail=link and link.detail, names=names)
+
+    def _look_around(self) -> None:
+        """What is due with time: late handshakes, silent peers, gateways that are no more, changed certificates."""
+        self._certificates.follow()
+        clients = self._service.clients()
+        now = time.monotonic()
+        for peer in list(self._peers.values()):
+            if peer.gateway is None:
+                if now - peer.since > _HANDSHAKE:
+                    self._end(peer, "handshake-timeout")
+            elif now - peer.heard > _IDLE:
+                self._end(peer)
+            else:
+                client = clients.named(peer.link.names or frozenset())
+                if client is None or client.gateway != peer.gateway:
+                    self._end(peer, "unknown-certificate")
+
+    # -- bytes -----------------------------------------------------------------------------------------------------
+
+    def _read(self, peer: Peer) -> list[Datagram]:
+        """The packets that a peer has completed."""
+        try:
+            data = peer.sock.recv(_READ)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        packets = peer.link.receive(data)
+        if peer.gateway is None and peer.link.established and not self._known(peer):
+            return []
+        if packets:
+            peer.heard = time.monotonic()
+        self._flush(peer)
+        ended = peer.link.ended
+        if ended == "closed":
+            self._end(peer)
+        elif ended is not None:
+            self._end(peer, ended if peer.link.established else "handshake")
+        return [(packet, peer.source, 0) for packet in packets]
+
+    def _known(self, peer: Peer) -> bool:
+        """Whether a certificate is a gateway's; from now on the connection is the gateway's."""
+        client = self._service.clients().named(peer.link.names or frozenset())
+        if client is None:
+            self._end(peer, "unknown-certificate")
+            return False
+        own = [other for other in self._peers.values() if other.gateway == client.gateway]
+        if len(own) >= _MOST_OF_ONE:
+            self._end(min(own, key=lambda other: other.heard), "too-many")
+        self._strangers[peer.host] -= 1
+        if not self._strangers[peer.host]:
+            del self._strangers[peer.host]
+        peer.gateway = client.gateway
+        log.info("RadSec connected", gateway=peer.gateway, source=peer.host, tls=peer.link.version)
+        return True
+
+    def _answer(self, answers: list[Datagram]) -> None:
+        touched: dict[int, Peer] = {}
+        for data, (_, number), _ in answers:
+            peer = self._peers.get(number)
+            if peer is not None:  # else it has gone meanwhile; over its next connection it asks again
+                peer.link.send(data)
+                touched[number] = peer
+        for peer in touched.values():
+            self._flush(peer)
+
+    def _flush(self, peer: Peer) -> None:
+        """Sends what a peer takes, and keeps the rest."""
+        if peer.number not in self._peers:
+            return
+        peer.unsent += peer.link.outgoing()
+        try:
+            while peer.unsent:
+                del peer.unsent[: peer.sock.send(peer.unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._end(peer)
+            return
+        if len(peer.unsent) > _MOST_UNSENT:
+            self._end(peer, "slow")
+            return
+        events = selectors.EVENT_WRITE if peer.unsent else 0
+        if len(peer.unsent) <= _PAUSE:
+            events |= selectors.EVENT_READ
+        if self._selector.get_key(peer.sock).events != events:
+            self._selector.modify(peer.sock, events, peer)
+
+
+def _allow_many_files() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_PEERS + 200
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(hard, wanted), hard))

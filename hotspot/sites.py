@@ -142,6 +142,8 @@ class RadiusClient(Entry):
     certificate: CertificateName | None = None
     """What its certificate calls it, over TLS (RFC 6614): a common name, or a DNS name, address or URI beside it."""
     coa: Orders | None = None
+    coa_from: tuple[Address, ...] = ()
+    """The nodes' addresses that it takes orders from; any node's where there are none."""
     message_authenticator: Annotated[bool, Field(strict=True)] = True
     """Whether Access-Requests must carry a valid Message-Authenticator (CVE-2024-3596)."""
     interim: Seconds = 300
@@ -159,6 +161,8 @@ class RadiusClient(Entry):
         over_tls, _ = split_orders(self.coa or "tls")
         if self.coa and (self.certificate if over_tls else self.secret) is None:
             raise ValueError(f"coa {self.coa} needs {'certificate' if over_tls else 'sources and secret'}")
+        if self.coa_from and (self.coa is None or over_tls):
+            raise ValueError("coa_from says who may send to coa; give coa, the address where it listens")
         return self
 
 

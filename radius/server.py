@@ -32,7 +32,7 @@ from hotspot.store.revisions import Following, Revision
 from .backlog import FOLDER
 from .counting import Counting
 from .memory import recall
-from .orders import Sender
+from .orders import Sender, open_sockets
 from .packet import LONGEST
 from .radsec import server as radsec
 from .radsec.certificates import Certificates
@@ -272,6 +272,8 @@ def main(settings: Settings, stop: threading.Event) -> None:
     finally:
         service.close()
         store.close()
+    for sock in open_sockets(settings).values():
+        sock.close()  # what cannot be had is told before anything runs
     count = settings.radius_workers
     with ExitStack() as resources:
         auth = listen("HOTSPOT_RADIUS_AUTH_LISTEN", settings.radius_auth_listen, count)

@@ -31,6 +31,7 @@ _Serial = BigInteger().with_variant(Integer, "sqlite")
 _Id = String(32)
 _Name = String(64)
 _Time = BigInteger
+PENDING = text("state = 'pending'")
 _RUNNING = text("ended_at IS NULL")
 _CLASSLESS = text("ticket_id = ''")
 
@@ -229,6 +230,8 @@ order = Table(
     Column("outcome", String(200)),
     Column("finished_at", _Time),
     Index("ix_session_order_state_channel_due_at", "state", "channel", "due_at"),
+    # A session is told one thing at a time.
+    Index("uq_session_order_pending", "session_id", unique=True, sqlite_where=PENDING, postgresql_where=PENDING),
 )
 
 agent = Table(

@@ -235,7 +235,7 @@ class AccessPoint(Span):
     id: Id
     mac: Mac
     address: SshAddress
-    kind: Literal["debian"]
+    kind: Literal["debian", "openwrt"]
     gateway: Id
     wifi: Wifi | None = None
     """What is particular to it (`hotspot.wifi`)."""

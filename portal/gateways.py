@@ -60,7 +60,7 @@ def _settle(
     pairs = {(grant, devices[client.mac]) for client, grant in shown.items() if grant}
     live = admission.live_grants(connection, gateway.id, pairs, now)
     admission.confirm(connection, {grant for grant, _ in live}, now)
-    enforce(connection, inventory, {origin.person for origin in touched.values() if origin}, now)
+    enforce(connection, inventory, touched.values(), now)
     claimed = orders.claim(connection, desk.keys, Channel.AGENT, f"agent of {gateway.id}", now, gateway=gateway.id)
     lines = [f"deauth {order.id} {order.mac} {order.user_name or '-'}" for order in claimed]
     for client, grant in shown.items():

@@ -1,14 +1,15 @@
 """How one-time codes are sent, and how many: the table [codes] of sites.toml.
 
 A message costs money and can be sent to anybody's number: whoever asks for codes in masses (SMS pumping) is stopped by
-limits for each number and device (`hotspot.store.codes`), each gateway, and the city's own for an hour, a day and in rupiah.
+limits for each number and device (`hotspot.store.codes`), for each gateway, and by the city's own for an hour, a day
+and in rupiah.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from .fields import Entry, Secret, Url
 
@@ -64,6 +65,12 @@ class HttpSender(Entry):
     secret: Secret | None = None
     accepted: Annotated[str, Field(min_length=1)] | None = None
     """A text that stands in the answer when the message was taken; without it any status of 200 to 299 says so."""
+
+    @model_validator(mode="after")
+    def _flat(self) -> "HttpSender":
+        if self.format == "form" and not all(isinstance(value, str) for value in self.body.values()):
+            raise ValueError("the body of a form is a table of texts; nested ones need format = 'json'")
+        return self
 
 
 class TwilioSender(Entry):

@@ -1,7 +1,7 @@
 """One-time codes: six digits for one phone number, asked for by one device at one gateway. Pure.
 
-A code is computed, not kept: the first 64 bits of HMAC-SHA256(code key, id of the challenge), modulo a million. The id is
-random (128 bits), so the code is as random as the key is secret, and the store holds nothing that shows it.
+A code is computed, not kept: the first 64 bits of HMAC-SHA256(code key, id of the challenge), modulo a million. The id
+is random (128 bits), so the code is as random as the key is secret, and the store holds nothing that shows it.
 """
 
 import hashlib

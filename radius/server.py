@@ -27,7 +27,8 @@ from hotspot.settings import RadSec, Settings
 from hotspot.store.keyed import open_keyed
 
 from .counting import Counting
-from .orders import Sender
+from .desk import Desk
+from .orders import Sender, open_sockets
 from .packet import LONGEST
 from .radsec import server as radsec
 from .radsec.certificates import Certificates
@@ -140,7 +141,7 @@ def _secure(settings: Settings, files: RadSec, listener: socket.socket, stop: th
         resources.callback(service.close)
         service.clients()
         resources.enter_context(Counting(store, service.endpoint))
-        radsec.Server(service, Certificates(files), listener).run(stop)
+        radsec.Server(service, Desk(store, keys), Certificates(files), listener).run(stop)
 
 
 def _carry(settings: Settings, stop: threading.Event) -> None:
@@ -197,6 +198,8 @@ def main(settings: Settings, stop: threading.Event) -> None:
         Service(settings, store, keys).clients()
     finally:
         store.close()
+    for sock in open_sockets(settings).values():
+        sock.close()  # what cannot be had is told before anything runs
     count = settings.radius_workers
     with ExitStack() as resources:
         auth = listen("HOTSPOT_RADIUS_AUTH_LISTEN", settings.radius_auth_listen, count)

@@ -293,3 +293,10 @@ def test_which_site_a_request_is_of() -> None:
     assert park.id == "taman-kota-1"
     assert city.site_of("tk1-gw", None) == park
     assert city.site_of("nowhere", None) is None
+
+
+def test_who_may_send_orders_needs_an_address_to_send_them_to() -> None:
+    text = changed((', coa = "10.20.1.2:3799"', ', coa_from = ["10.20.0.5"]'))
+    assert any("over UDP; give coa, the address where it listens" in fault for fault in faults(text))
+    text = changed(('coa = "10.20.1.2:3799"', 'coa = "10.20.1.2:3799", coa_from = ["park"]'))
+    assert any("gateway[0].radius.coa_from" in fault and "no IP address" in fault for fault in faults(text))

@@ -41,13 +41,15 @@ class Desired:
     """All that an access point should hold, and how it is checked, put to work and undone.
 
     `checks` run in the folder of the staged files, before anything is touched, with paths relative to it. `undo`
-    commands run when a later configuration, or the one that is restored, no longer has them.
+    commands run when a later configuration, or the one that is restored, no longer has them. `restored` commands run
+    when the first push was taken back and what the admin had before stands again.
     """
 
     files: tuple[File, ...]
     checks: tuple[str, ...] = ()
     reloads: tuple[Reload, ...] = ()
     undo: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:

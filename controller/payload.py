@@ -10,6 +10,7 @@ Manifest, one entry a line, in this order:
     check COMMAND                       run in the folder of the staged files
     reload PATHS COMMAND                PATHS joined by commas, "-" for always
     undo COMMAND                        run when the configuration that follows has no such line
+    restored COMMAND                    run when the files that stood before any configuration of ours are back
 """
 
 import gzip
@@ -41,6 +42,7 @@ def manifest(desired: Desired) -> str:
     lines += [f"check {command}" for command in desired.checks]
     lines += [f"reload {','.join(reload.paths) or '-'} {reload.command}" for reload in desired.reloads]
     lines += [f"undo {command}" for command in desired.undo]
+    lines += [f"restored {command}" for command in desired.restored]
     return "\n".join(lines) + "\n"
 
 
@@ -82,11 +84,11 @@ def command(script: bytes, verb: str, tx: str = "", *arguments: int | str, root:
         raise ValueError(f"{tx!r} is no transaction id")
     if not all(_ARGUMENT.fullmatch(str(argument)) for argument in arguments):
         raise ValueError(f"{arguments!r} are no arguments of the helper")
-    run = f"{root}/run/nirkabel"
-    stage = f"{run}/stage.{tx}" if verb == "apply" else f"$(mktemp -d {run}/call.XXXXXX)"
+    stage = f"$r/stage.{tx}" if verb == "apply" else "$(mktemp -d $r/call.XXXXXX)"
     words = " ".join([verb, tx, *map(str, arguments)]).strip()
     return (
-        f"umask 077; mkdir -p {run}; s={stage}; mkdir -p $s && tar xzf - -C $s 2>/dev/null && "
+        f"umask 077; r={root}/run/nirkabel; [ ! -f {root}/etc/openwrt_release ] || r={root}/tmp/run/nirkabel; "  # noqa: S108
+        f"mkdir -p $r; s={stage}; mkdir -p $s && tar xzf - -C $s 2>/dev/null && "
         f'[ "$(sha256sum <$s/helper.sh)" = "{hashlib.sha256(script).hexdigest()}  -" ] && '
         f"{{ NIRKABEL_ROOT={root} sh $s/helper.sh {words}; exit; }}; rm -rf $s; echo result damaged"
     )

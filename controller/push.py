@@ -134,7 +134,7 @@ class Contact:
         before: dict[str, bytes] = {}
         changed = tuple(change.path for change in found.changes)
         if contents and changed:
-            before = _unpacked(self._question(target, "fetch", paths=changed))
+            before = unpacked(self._question(target, "fetch", paths=changed))
         return Result(ap, Outcome.PLANNED, found.summary, plan=found, before=before)
 
     def _apply(self, ap: str, target: Target, desired: Desired) -> Result:
@@ -184,7 +184,7 @@ def _result(output: bytes) -> tuple[str, str]:
     raise SshError(Problem.BROKEN, f"it gave no result: {output[-200:].decode('utf-8', 'replace').strip()!r}")
 
 
-def _unpacked(archive: bytes) -> dict[str, bytes]:
+def unpacked(archive: bytes) -> dict[str, bytes]:
     """Files of a `tar.gz` with relative names, by absolute path. PeerError when it is none."""
     found: dict[str, bytes] = {}
     try:

@@ -204,6 +204,8 @@ class OpenndsGateway(_Gateway):
 
 class MikrotikGateway(RadiusGateway):
     nas: Literal["mikrotik"]
+    login: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?/login$")] | None = None
+    """Its Hotspot's login address as guests reach it; without it the portal does not serve this gateway's phones."""
 
 
 class ArubaGateway(RadiusGateway):
@@ -242,7 +244,7 @@ class AccessPoint(Span):
     id: Id
     mac: Mac
     address: SshAddress
-    kind: Literal["debian"]
+    kind: Literal["debian", "openwrt"]
     gateway: Id
     wifi: Wifi | None = None
     """What is particular to it (`hotspot.wifi`)."""

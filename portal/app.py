@@ -15,7 +15,6 @@ from hotspot.catalogue import load
 from hotspot.errors import HotspotError, RequestError
 from hotspot.grant import Denial
 from hotspot.look import LANGUAGES
-from hotspot.nas import coovachilli
 from hotspot.nas.arrival import Arrival, Stage
 from hotspot.service import end_with_parent
 from hotspot.settings import Settings
@@ -25,7 +24,9 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 
 from . import gateways, status
-from .admit import Desk, admit, arrive, next_hops
+from .admit import admit
+from .desk import Desk
+from .dialects import OPEN_WEB, Visit, arrive, dialect, origin
 from .forms import seal, status_token, unseal
 from .methods import Terms, read_terms
 from .pages import Pages, common_headers, language
@@ -85,7 +86,7 @@ class Portal:
     def entry(self, gateway_id: str) -> AnyResponse:
         """A phone that its gateway has sent here."""
         query_string = request.query_string.decode("latin-1")
-        arrival = arrive(self.desk, self.inventory, gateway_id, query_string, request.args.to_dict())
+        arrival = arrive(self.desk, self.inventory, gateway_id, Visit(query_string, request.args.to_dict()))
         now = int(time.time())
         if arrival.stage is Stage.ADMITTED:
             grant = self._grant_of(arrival, now)
@@ -131,15 +132,16 @@ class Portal:
             "name": "",
             **(typed or {}),
         }
-        return self.page("login.html", lang, site, shown, code=code, hops=next_hops(self.inventory, arrival))
+        hop = dialect(self.desk, self.inventory, arrival.gateway).hop(arrival)
+        return self.page("login.html", lang, site, shown, code=code, hops=[hop] if hop else [])
 
     def _site(self, arrival: Arrival) -> Site | None:
         return self.inventory.site_of(arrival.gateway, arrival.ap_mac)
 
     def again(self, arrival: Arrival, lang: str) -> Response:
         """The form has lain too long: a link by which the gateway sends the phone here anew."""
-        gateway_url = coovachilli.prelogin(arrival) if "uamip" in arrival.data else "http://detectportal.firefox.com/"
-        return self.page("expired.html", lang, self._site(arrival), {"url": gateway_url}, code=410)
+        url = dialect(self.desk, self.inventory, arrival.gateway).anew(arrival)
+        return self.page("expired.html", lang, self._site(arrival), {"url": url}, code=410)
 
     # -- logging in ----------------------------------------------------------------------------------------------
 
@@ -187,7 +189,7 @@ class Portal:
     def _log_off_origin(self, grant_id: str) -> list[str]:
         with self.desk.store.core.read() as connection:
             handback = admission.handback(connection, grant_id) or ""
-        return ["/".join(handback.split("/")[:3])] if handback.startswith("http://") else []
+        return [origin(handback)] if handback.startswith(("http://", "https://")) else []
 
     def log_out(self, token: str) -> AnyResponse:
         url = status.log_out(self.desk, token, int(time.time()))
@@ -209,6 +211,11 @@ def create(desk: Desk) -> Flask:
     @app.get("/")
     def home() -> Response:
         return portal.page("connect.html", portal.language(), None)
+
+    @app.get("/start")
+    def start() -> AnyResponse:
+        """Where a phone begins that its gateway has not sent here: it is sent to its gateway, if it has one."""
+        return portal.see_other(OPEN_WEB)
 
     @app.get("/healthz")
     def healthz() -> Response:

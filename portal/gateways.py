@@ -14,7 +14,7 @@ from hotspot.store import admission, agents, ledger, orders, people, sessions
 from hotspot.store.enforcement import enforce
 from hotspot.store.orders import Channel, OrderState
 
-from .admit import Desk
+from .desk import Desk
 
 log = structlog.get_logger("portal")
 
@@ -60,7 +60,7 @@ def _settle(
     pairs = {(grant, devices[client.mac]) for client, grant in shown.items() if grant}
     live = admission.live_grants(connection, gateway.id, pairs, now)
     admission.confirm(connection, {grant for grant, _ in live}, now)
-    enforce(connection, inventory, {origin.person for origin in touched.values() if origin}, now)
+    enforce(connection, inventory, touched.values(), now)
     who = f"agent of {gateway.id}"
     claimed = orders.claim(connection, desk.keys, Channel.AGENT, who, now, gateways=[gateway.id], again=True)
     lines = [f"deauth {order.id} {order.mac} {order.ticket or '-'}" for order in claimed]

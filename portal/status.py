@@ -8,7 +8,7 @@ from hotspot.grant import Grant
 from hotspot.sites import Inventory, OpenndsGateway, Plan
 from hotspot.store import admission, sessions
 
-from .admit import Desk
+from .desk import Desk
 from .forms import grant_of_token
 
 _WAIT = 90
@@ -77,4 +77,4 @@ def log_out(desk: Desk, token: str, now: int) -> str | None:
             raise RequestError("not-found")
         handback = admission.handback(connection, grant_id)
         admission.end_grant(connection, grant_id, now)
-    return handback if handback and handback.startswith("http://") else None
+    return handback if handback and handback.startswith(("http://", "https://")) else None

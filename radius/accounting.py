@@ -99,13 +99,14 @@ def _octets(packet: Packet, direction: tuple[int, int]) -> int:
 
 def _ticket(packet: Packet) -> str | None:
     """The Class that we sent; a foreign one is none of ours."""
-    if _CLASS not in packet.first:
+    first = packet.first.get(_CLASS)
+    if first is None:
         return None
-    for value in packet.all("Class"):
-        text = value.decode("ascii", "replace")
-        if ticket.is_ticket_id(text):
-            return text
-    return None
+    text = first.decode("ascii", "replace")
+    if ticket.is_ticket_id(text):
+        return text
+    others = (value.decode("ascii", "replace") for value in packet.all("Class"))
+    return next((text for text in others if ticket.is_ticket_id(text)), None)
 
 
 def station(packet: Packet) -> str:

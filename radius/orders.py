@@ -18,7 +18,7 @@ from hotspot.errors import ConfigError, HotspotError
 from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.settings import Settings
-from hotspot.sites import Inventory, RadiusGateway
+from hotspot.sites import Inventory, RadiusClient, RadiusGateway
 from hotspot.store import Store
 from hotspot.store.orders import Order
 
@@ -177,17 +177,20 @@ class _Reach:
             reached = {
                 gateway.id
                 for gateway in inventory.gateway
-                if isinstance(gateway, RadiusGateway)
-                and (way := gateway.radius.orders) is not None
-                and way.endpoint is not None
-                and not way.over_tls
-                and (not gateway.radius.coa_from or self._source(way.endpoint) in gateway.radius.coa_from)
+                if isinstance(gateway, RadiusGateway) and self._reaches(gateway.radius)
             }
             self._known = (inventory, now, reached)
         return self._known[2]
 
+    def _reaches(self, radius: RadiusClient) -> bool:
+        """Over UDP, that is: RADIUS over TLS carries its own orders."""
+        way = radius.orders
+        if way is None or way.over_tls or way.endpoint is None:
+            return False
+        return not radius.coa_from or self._source(way.endpoint) in radius.coa_from
+
     def _source(self, target: Address) -> str | None:
-        """The address from which this node sends to an endpoint; None where there is no way to it."""
+        """The address from which this node sends to a gateway; None where there is no way to it."""
         family = _family(target)
         chosen = self._settings.coa_source(family)
         if chosen is not None:

@@ -313,7 +313,7 @@ class Service:
             touched = ledger.apply(connection, records, known)
             for restart in restarts:
                 sessions.presume(connection, restart.gateway, restart.at, restart.cause)
-            enforce(connection, self.inventory(), {origin.person for origin in touched.values() if origin}, now)
+            enforce(connection, self.inventory(), touched.values(), now)
         return replies
 
     def _device(self, connection: Connection, report: Heard, known: dict[str, Origin], now: int) -> str:

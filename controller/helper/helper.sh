@@ -10,7 +10,7 @@
 #   helper.sh rollback TX           give up what was switched, at once
 #   helper.sh recover               at boot, before the network: undo what nobody confirmed
 #
-# State, in $state (on flash):
+# State, in $state (on flash; OpenWrt's /var is in memory, so there it stands below /etc):
 #   current     manifest of the committed configuration (first lines: tx, digest)
 #   pending     the same of a switched one that waits: tx, deadline (seconds of uptime), boot, digest, then the manifest.
 #               `mv pending current` is the commit, `mv pending rolling` begins a rollback: exactly one of them wins.
@@ -24,6 +24,10 @@ main() {
 	root=${NIRKABEL_ROOT:-}
 	state=$root/var/lib/nirkabel
 	run=$root/run/nirkabel
+	if [ -f "$root/etc/openwrt_release" ]; then
+		state=$root/etc/nirkabel/state
+		run=$root/tmp/run/nirkabel
+	fi
 	verb=$1 tx=${2:-}
 	stage=$run/stage.$tx
 	case $tx in *[!0-9a-f]*) echo "result bad-payload transaction id"; exit 0 ;; esac
@@ -120,7 +124,12 @@ do_observe() {
 do_fetch() {
 	cd "$root/" || exit 1
 	while read -r path; do [ -f ".$path" ] && echo ".$path"; done <"$stage/paths" >"$stage/there"
-	tar czf - -T "$stage/there"
+	if [ -s "$stage/there" ]; then
+		# shellcheck disable=SC2046 # no path has a space in it, and busybox's tar need not know -T
+		tar czf - $(cat "$stage/there")
+	else
+		tar czf - -C "$stage" there
+	fi
 	rm -rf "$stage"
 	exit 0
 }
@@ -204,6 +213,7 @@ detach() { # VERB PIDFILE: a process that outlives this connection
 }
 
 install_recovery() { # a unit of our own, outside the managed files: it must stand before the first of them does
+	[ ! -f "$root/etc/rc.common" ] || install_recovery_procd
 	units=$root/etc/systemd/system
 	[ -d "$units" ] || return 0
 	cat >"$state/recover.unit" <<-UNIT
@@ -227,6 +237,26 @@ install_recovery() { # a unit of our own, outside the managed files: it must sta
 	chmod 644 "$units/nirkabel-recover.service"
 	(umask 022 && mkdir -p "$units/multi-user.target.wants")
 	ln -sf ../nirkabel-recover.service "$units/multi-user.target.wants/nirkabel-recover.service"
+}
+
+install_recovery_procd() { # OpenWrt: after the flash is mounted (S10boot), before the firewall and the network (S19, S20)
+	cat >"$state/recover.init" <<-INIT
+		#!/bin/sh /etc/rc.common
+		# Undoes a configuration that was never confirmed
+		START=12
+		boot() {
+		 	sh ${state#"$root"}/helper.sh recover
+		}
+		start() {
+		 	:
+		}
+	INIT
+	service=$root/etc/init.d/nirkabel-recover
+	[ -L "$root/etc/rc.d/S12nirkabel-recover" ] && cmp -s "$state/recover.init" "$service" && return 0
+	cp "$state/recover.init" "$service"
+	chmod 755 "$service"
+	(umask 022 && mkdir -p "$root/etc/rc.d")
+	ln -sf ../init.d/nirkabel-recover "$root/etc/rc.d/S12nirkabel-recover"
 }
 
 # -- the worker: the switch itself -------------------------------------------------------------------------------
@@ -374,7 +404,11 @@ rollback() { # REASON; under the lock. Can be repeated at any point: `rolling` g
 			exit 1
 		fi
 		if [ -z "${booting:-}" ]; then
-			[ -f "$state/current" ] && reload "$state/current" "$snap/touched"
+			if [ -f "$state/current" ]; then
+				reload "$state/current" "$snap/touched"
+			else
+				entries "$state/rolling" restored | while read -r command; do bounded "$command" || :; done
+			fi
 		fi
 		note "$old reverted: $1"
 		rm -f "$state/rolling" "$run/applied" "$run/failed"

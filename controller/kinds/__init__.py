@@ -7,13 +7,16 @@ from hotspot.errors import ConfigError
 from hotspot.sites import Inventory
 
 from ..desired import Desired
-from . import debian
+from . import debian, openwrt
 from .setup import Setup, secret_references
 
 Secrets = Mapping[str, bytes]
 """The values behind `env:NAME` and `file:PATH`."""
 
-KINDS: Final[dict[str, Callable[[Setup], Desired]]] = {"debian": debian.render}
+KINDS: Final[dict[str, Callable[[Setup], Desired]]] = {
+    "debian": debian.render,
+    "openwrt": openwrt.render,
+}
 
 
 def render(inventory: Inventory, ap_id: str, secrets: Secrets) -> Desired:

@@ -151,7 +151,7 @@ def _gateway(values: Mapping[str, Any]) -> Desired:
     drop_in = f"{_UNITS}/opennds.service.d/nirkabel.conf"
     dnsmasq, reporter = _unit("dnsmasq.service", values), _unit("nirkabel-agent.service", values)
     key: bytes = values["agent_key"]
-    values = {**values, "binauth": binauth}
+    values = {**values, "binauth": binauth, "run": "/run/nirkabel"}
     return Desired(
         files=(
             file(_DNSMASQ, "debian/dnsmasq.conf.j2", {**values, "first": first, "last": last}),
@@ -159,7 +159,7 @@ def _gateway(values: Mapping[str, Any]) -> Desired:
             file(_OPENNDS, "debian/opennds.conf.j2", values, 0o600, _FAS_KEY),
             file(drop_in, "debian/opennds.service.j2", values),
             file(wrapper, "debian/nft.j2", values, 0o755),
-            file(binauth, "shared/binauth.j2", pads(key, BINAUTH_LABEL), 0o700, _PADS),
+            file(binauth, "shared/binauth.j2", {**values, **pads(key, BINAUTH_LABEL)}, 0o700, _PADS),
             file(agent, "shared/agent.j2", {**values, **pads(key, AGENT_LABEL)}, 0o700, _PADS),
             reporter,
         ),

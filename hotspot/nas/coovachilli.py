@@ -84,7 +84,7 @@ def hand_back(arrival: Arrival, user_name: str, password: str, secret: bytes) ->
     if not challenge:
         raise RequestError("expired", "no challenge")
     response = chap_response(challenge, secret, password)
-    return f"{_gateway(arrival)}/logon?username={quote(user_name)}&response={response}"
+    return f"{origin(arrival)}/logon?username={quote(user_name)}&response={response}"
 
 
 def log_off(arrival_data: Mapping[str, str]) -> str | None:
@@ -96,10 +96,11 @@ def log_off(arrival_data: Mapping[str, str]) -> str | None:
 
 def prelogin(arrival: Arrival) -> str:
     """The URL that sends the phone back here with a new challenge."""
-    return f"{_gateway(arrival)}/prelogin"
+    return f"{origin(arrival)}/prelogin"
 
 
-def _gateway(arrival: Arrival) -> str:
+def origin(arrival: Arrival) -> str:
+    """Where the gateway listens for phones."""
     return f"http://{arrival.data['uamip']}:{arrival.data['uamport']}"
 
 

@@ -1,6 +1,8 @@
 """Ending sessions that are over before their gateway knows: used-up time or data of a person, a closing hour."""
 
-from typing import Any, Final
+from collections.abc import Iterable
+from math import inf
+from typing import Final
 
 from sqlalchemy import Connection, select
 
@@ -8,6 +10,7 @@ from ..grant import Usage, exhausted, local_day
 from ..sites import Inventory, OpenndsGateway, Plan, RadiusGateway
 from . import orders
 from .admission import usage
+from .ledger import Origin
 from .orders import Channel
 from .portable import Statement, cursor, listed
 from .schema import grant, session
@@ -24,24 +27,25 @@ def channel_of(inventory: Inventory, gateway_id: str) -> Channel | None:
 
 
 _SUMS: Final = Statement(
-    "SELECT s.person_id, g.plan, SUM(s.down + s.up), SUM(s.seconds)"
-    " FROM {pairs} CROSS JOIN session s JOIN access_grant g ON g.id = s.grant_id"
-    " WHERE s.person_id = a.value AND s.last_at >= ? GROUP BY s.person_id, g.plan"
+    "SELECT person_id, SUM(down * 1.0 + up), SUM(seconds * 1.0) FROM session"
+    " WHERE person_id {among} AND last_at >= ? GROUP BY person_id"
 )
+"""Not in whole numbers: what a hostile gateway reports must not overflow them."""
 
 
-def enforce(connection: Connection, inventory: Inventory, persons: set[str], now: int) -> int:
-    """Orders every running session of these persons to end whose plan is used up. How many.
+def enforce(connection: Connection, inventory: Inventory, touched: Iterable[Origin | None], now: int) -> int:
+    """Orders every running session of these sessions' persons to end whose plan is used up or closed. How many.
 
     The sums of a day, by one statement for all, say who may have used a plan up; only those are looked at closely.
     """
-    suspects = _suspects(connection, inventory, persons, now) if persons else set()
-    if not suspects:
+    origins = [origin for origin in touched if origin is not None]
+    sums = _suspects(connection, inventory, origins, now) if origins else {}
+    if not sums:
         return 0
     rows = connection.execute(
         select(session, grant.c.plan)
         .join(grant, grant.c.id == session.c.grant_id)
-        .where(session.c.person_id.in_(suspects), session.c.ended_at.is_(None))
+        .where(session.c.person_id.in_(sums), session.c.ended_at.is_(None))
     ).all()
     ordered = 0
     for row in rows:
@@ -50,6 +54,8 @@ def enforce(connection: Connection, inventory: Inventory, persons: set[str], now
         if site is None or plan is None or channel is None:
             continue
         zone = inventory.zone(site)
+        if not (_may_be_over(plan, *sums[row.person_id]) or exhausted(plan, Usage(), now, zone)):
+            continue
         reason = exhausted(plan, usage(connection, row.person_id, now, zone), now, zone)
         if reason is not None:
             orders.add(connection, row, channel, reason, now)
@@ -57,26 +63,24 @@ def enforce(connection: Connection, inventory: Inventory, persons: set[str], now
     return ordered
 
 
-def _suspects(connection: Connection, inventory: Inventory, persons: set[str], now: int) -> set[str]:
-    """Those whose sessions of the day, counted whole, reach what one of their plans allows, or whose plan is closed."""
-    zones = {inventory.zone(site) for site in inventory.site}
+def _suspects(
+    connection: Connection, inventory: Inventory, origins: list[Origin], now: int
+) -> dict[str, tuple[float, float]]:
+    """Bytes and seconds of the day, sessions counted whole, of those who reach what any plan of the city allows, or
+    whose plan is closed now."""
     limited = {name: plan for name, plan in inventory.plans.items() if _is_limited(plan)}
-    closed = {name for name, plan in limited.items() if any(exhausted(plan, Usage(), now, zone) for zone in zones)}
     if not limited:
-        return set()
+        return {}
+    zones = {inventory.zone(site) for site in inventory.site}
+    closed = {name for name, plan in limited.items() if any(exhausted(plan, Usage(), now, zone) for zone in zones)}
+    shut_out = {origin.person for origin in origins if origin.plan in closed}
     midnight = min((local_day(now, zone)[0] for zone in zones), default=now)
+    octets = min((plan.data_per_day for plan in limited.values() if plan.data_per_day is not None), default=inf)
+    seconds = min((plan.time_per_day for plan in limited.values() if plan.time_per_day is not None), default=inf)
     on = cursor(connection)
-    on.execute(_SUMS.of(connection), (listed(connection, persons), midnight))
-    of_person: dict[str, list[Any]] = {}
-    for person, plan, octets, seconds in on.fetchall():
-        known = of_person.setdefault(person, [0, 0, []])
-        known[0] += octets
-        known[1] += seconds
-        known[2].append(plan)
+    on.execute(_SUMS.of(connection), (listed(connection, {origin.person for origin in origins}), midnight))
     return {
-        person
-        for person, (octets, seconds, plans) in of_person.items()
-        if any(plan in closed or _may_be_over(limited[plan], octets, seconds) for plan in plans if plan in limited)
+        row[0]: (row[1], row[2]) for row in on.fetchall() if row[1] >= octets or row[2] >= seconds or row[0] in shut_out
     }
 
 
@@ -84,7 +88,7 @@ def _is_limited(plan: Plan) -> bool:
     return plan.hours is not None or plan.time_per_day is not None or plan.data_per_day is not None
 
 
-def _may_be_over(plan: Plan, octets: int, seconds: int) -> bool:
+def _may_be_over(plan: Plan, octets: float, seconds: float) -> bool:
     return (plan.data_per_day is not None and octets >= plan.data_per_day) or (
         plan.time_per_day is not None and seconds >= plan.time_per_day
     )

@@ -34,16 +34,17 @@ class Origin:
     """The device's index (`Keys.device_index`), to tell whether it is the one the gateway sees."""
     gateway: str
     site: str
+    plan: str
 
 
 _BY_TICKET: Final = Statement(
-    "SELECT t.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site"
+    "SELECT t.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site, g.plan"
     " FROM ticket t JOIN access_grant g ON g.id = t.grant_id JOIN device d ON d.id = g.device_id"
-    " WHERE t.id IN ({list})"
+    " WHERE t.id {among}"
 )
 _BY_GRANT: Final = Statement(
-    "SELECT g.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site"
-    " FROM access_grant g JOIN device d ON d.id = g.device_id WHERE g.id IN ({list})"
+    "SELECT g.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site, g.plan"
+    " FROM access_grant g JOIN device d ON d.id = g.device_id WHERE g.id {among}"
 )
 
 _LATER: Final = (
@@ -84,8 +85,8 @@ def origins(connection: Connection, names: set[str]) -> dict[str, Origin]:
         missing = names - found.keys()
         if missing:
             on.execute(statement.of(connection), (listed(connection, missing),))
-            for name, grant, person, device, lookup, gateway, site in on.fetchall():
-                found[name] = Origin(grant, person, device, bytes(lookup), gateway, site)
+            for name, grant, person, device, lookup, gateway, site, plan in on.fetchall():
+                found[name] = Origin(grant, person, device, bytes(lookup), gateway, site, plan)
     return found
 
 

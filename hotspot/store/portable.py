@@ -34,7 +34,7 @@ def cursor(connection: Connection) -> Any:
 
 
 _SQLITE: Final = {
-    "list": "SELECT value FROM json_each(?)",
+    "among": "IN (SELECT value FROM json_each(?))",
     "pairs": "json_each(?) a",
     "unhex": "unhex(a.value)",
     "least": "min",
@@ -42,7 +42,7 @@ _SQLITE: Final = {
     "binary": "COLLATE BINARY",
 }
 _POSTGRESQL: Final = {
-    "list": "SELECT unnest(?::text[])",
+    "among": "= ANY (?::text[])",
     "pairs": "(SELECT value, n - 1 AS key FROM unnest(?::text[]) WITH ORDINALITY AS u (value, n)) a",
     "unhex": "decode(a.value, 'hex')",
     "least": "LEAST",
@@ -52,7 +52,7 @@ _POSTGRESQL: Final = {
 
 
 class Statement:
-    """One text for both engines. `?` is a parameter; `{list}`, the rows of a subquery, and `{pairs}`, a table `a` of
+    """One text for both engines. `?` is a parameter; `{among}`, for one of many texts, and `{pairs}`, a table `a` of
     `key` (position) and `value`, take one that `listed` makes; `{unhex}` is a.value's bytes; `{least}` and `{greatest}`
     are functions of numbers, `{binary}` the collation in which Python compares texts.
     """
@@ -67,7 +67,7 @@ class Statement:
 
 
 def listed(connection: Connection, values: Iterable[str]) -> str:
-    """The parameter of a statement's `{list}`."""
+    """The parameter of a statement's `{among}` or `{pairs}`."""
     return text_array(values) if is_postgresql(connection) else json.dumps(list(values))
 
 

@@ -52,7 +52,7 @@ def redeem(connection: Connection, claims: Sequence[Claim], now: int) -> list[Re
 
 _LOOK: Final = Statement(
     "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, {grant}"
-    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id IN ({list})",
+    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id {among}",
     grant=_GRANT,
 )
 
@@ -138,7 +138,7 @@ class Unexpired:
 
 
 _RESUME: Final = Statement(
-    "SELECT a.key, {grant}, (SELECT COALESCE(SUM(s.down + s.up), 0) FROM session s"
+    "SELECT a.key, {grant}, (SELECT COALESCE(SUM(s.down * 1.0 + s.up), 0) FROM session s"
     " WHERE s.person_id = g.person_id AND (s.grant_id = g.id OR s.started_at >= g.starts_at))"
     " FROM {pairs} JOIN device d ON d.lookup = {unhex} JOIN access_grant g ON g.device_id = d.id"
     " WHERE g.ends_at > ? ORDER BY g.starts_at",

@@ -58,9 +58,7 @@ class BlankAp:
         host_key = self.folder / "host_key"
         if not host_key.exists():
             subprocess.run(["dropbearkey", "-t", "ed25519", "-f", host_key], check=True, capture_output=True)
-        (self.folder / "init.sh").write_text(
-            _INIT.format(folder=shlex.quote(str(self.folder)), systemctl=shlex.quote(str(_SYSTEMCTL)))
-        )
+        (self.folder / "init.sh").write_text(self.init_script())
         init = ["sh", str(self.folder / "init.sh")]
         isolated = ["unshare", "-m", "-p", "--fork", "--mount-proc", "--kill-child", *init]
         with (self.folder / "log").open("ab") as log:
@@ -72,6 +70,10 @@ class BlankAp:
             running = time.monotonic() < end and self._process.poll() is None
             assert running, (self.folder / "log").read_text()
             time.sleep(0.05)
+
+    def init_script(self) -> str:
+        """What its first process runs, in namespaces of its own."""
+        return _INIT.format(folder=shlex.quote(str(self.folder)), systemctl=shlex.quote(str(_SYSTEMCTL)))
 
     def authorize(self, public_line: str) -> None:
         """What an admin does on the console: lets the controller's key in."""

@@ -23,6 +23,7 @@ def sites_toml(
     portal: str = "http://portal.test:8000",
     ap_address: str = "10.199.0.2",
     network: str = "10.210.0.1/24",
+    kind: str = "debian",
 ) -> str:
     """The text of its sites.toml. The secrets are `env:BED_FAS` and `env:BED_AGENT`."""
     return f"""
@@ -71,7 +72,7 @@ funding = "APBD"
   id = "{AP}"
   mac = "{AP_MAC}"
   address = "{ap_address}"
-  kind = "debian"
+  kind = "{kind}"
   gateway = "{GATEWAY}"
   wifi = {{ uplink = "wan0", ports = ["lan1", "lan2"], network = "{network}" }}
 """

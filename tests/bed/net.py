@@ -160,8 +160,9 @@ class Client(Namespace):
 class Bed:
     """Everything up, in a `with`: `wan`, `ap` and `clients`."""
 
-    def __init__(self, folder: Path, clients: int = 2):
+    def __init__(self, folder: Path, clients: int = 2, kind: type[BlankAp] = BlankAp):
         self.folder = folder
+        self.kind = kind
         self.wan: Namespace
         self.ap: BlankAp
         self.clients: list[Client] = []
@@ -209,7 +210,7 @@ class Bed:
             client.ip("link", "set", "eth0", "up")
             self.clients.append(client)
         self._wan_services()
-        self.ap = BlankAp(router.name, AP_ADDRESS, self.folder / "ap")
+        self.ap = self.kind(router.name, AP_ADDRESS, self.folder / "ap")
         self._made.append(self.ap.close)
         self.ap.start()
 

@@ -11,14 +11,42 @@ from pathlib import Path
 from controller import payload
 from controller.desired import Desired
 from controller.plan import Observed, parse_observed
+from controller.push import unpacked
+
+NOT_ON_OPENWRT = [
+    "base64",
+    "diff",
+    "install",
+    "nohup",
+    "od",
+    "paste",
+    "setsid",
+    "shuf",
+    "stat",
+    "tac",
+    "timeout",
+    "xxd",
+]
+"""What OpenWrt's busybox lacks and Debian's has."""
 
 
 def busybox_path(folder: Path) -> str:
-    """A PATH on which every tool is busybox's; Debian's has no flock, as OpenWrt's has."""
-    folder.mkdir()
+    """A PATH on which every tool is busybox's, those alone that OpenWrt's has, too; Debian's lacks its flock."""
+    folder.mkdir(parents=True)
     subprocess.run(["busybox", "--install", "-s", str(folder)], check=True)
+    for name in NOT_ON_OPENWRT:
+        (folder / name).unlink(missing_ok=True)
     (folder / "flock").symlink_to("/usr/bin/flock")
     return str(folder)
+
+
+def lay_out_as_openwrt(root: Path) -> None:
+    """The marks and folders of OpenWrt that the helper looks at."""
+    for folder in ("etc/init.d", "etc/rc.d", "tmp"):
+        (root / folder).mkdir(parents=True)
+    (root / "var").symlink_to("tmp")
+    (root / "etc/openwrt_release").write_text("DISTRIB_ID='OpenWrt'\n")
+    (root / "etc/rc.common").touch()
 
 
 @dataclass
@@ -75,11 +103,22 @@ class LocalAp:
     def observe(self, *paths: str) -> Observed:
         return parse_observed(self.call("observe", new_tx(), payload.pack_call(payload.helper(), paths)))
 
+    @property
+    def is_openwrt(self) -> bool:
+        return (self.root / "etc/openwrt_release").exists()
+
+    def fetch(self, *paths: str) -> dict[str, bytes]:
+        """The contents of those files that are there."""
+        command = self.command("fetch", new_tx())
+        stream = payload.pack_call(payload.helper(), paths)
+        done = subprocess.run(command, input=stream, capture_output=True, env=self.environment, timeout=60, check=True)
+        return {path: data for path, data in unpacked(done.stdout).items() if path in paths}
+
     def state(self, name: str) -> Path:
-        return self.root / "var/lib/nirkabel" / name
+        return self.root / ("etc/nirkabel/state" if self.is_openwrt else "var/lib/nirkabel") / name
 
     def run(self, name: str) -> Path:
-        return self.root / "run/nirkabel" / name
+        return self.root / ("tmp/run/nirkabel" if self.is_openwrt else "run/nirkabel") / name
 
     def read(self, path: str) -> str | None:
         file = self.root / path[1:]

@@ -1,4 +1,6 @@
-"""The access point's helper, run by dash and by busybox: commit, revert, and every way to be interrupted."""
+"""The access point's helper, run by dash and, laid out as on OpenWrt, by busybox: commit, revert, and every way to be
+interrupted.
+"""
 
 import gzip
 import os
@@ -13,16 +15,20 @@ import pytest
 from controller import payload
 from controller.desired import Desired, File, Reload
 from controller.plan import State, plan
-from tests.controller.local import LocalAp, busybox_path, eventually, new_tx
+from tests.controller.local import LocalAp, busybox_path, eventually, lay_out_as_openwrt, new_tx
 
 A, B, C = "/etc/nirkabel/a", "/etc/deep/er/b", "/usr/local/c"
 
 
-@pytest.fixture(params=["dash", "busybox"])
+@pytest.fixture(params=["debian", "openwrt"])
 def ap(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalAp]:
     root = tmp_path / "root"
-    (root / "etc/systemd/system").mkdir(parents=True)
-    path = busybox_path(tmp_path / "bin") if request.param == "busybox" else os.environ["PATH"]
+    path = os.environ["PATH"]
+    if request.param == "openwrt":
+        lay_out_as_openwrt(root)
+        path = busybox_path(tmp_path / "bin")
+    else:
+        (root / "etc/systemd/system").mkdir(parents=True)
     one = LocalAp(root, path)
     yield one
     one.clean()
@@ -45,11 +51,36 @@ def test_a_push_is_committed_by_its_confirmation(ap: LocalAp) -> None:
     assert ap.push(SECOND).startswith("confirmed ")
     assert (ap.read(A), ap.read(B), ap.read(C)) == ("two\n", None, "c\n")
     assert plan(SECOND, ap.observe(*SECOND.paths)).state is State.IN_SYNC
-    assert not list(ap.root.glob("run/nirkabel/*.*/"))
-    assert not list(ap.root.glob("var/lib/nirkabel/snap.*"))
-    unit = ap.read("/etc/systemd/system/nirkabel-recover.service")
-    assert unit is not None
-    assert "helper.sh recover" in unit
+    assert not list(ap.run("").glob("*.*/"))
+    assert not list(ap.state("").glob("snap.*"))
+
+
+def test_what_undoes_it_at_boot_stands_before_the_first_file(ap: LocalAp) -> None:
+    ap.apply(FIRST)
+    if ap.is_openwrt:
+        link = ap.root / "etc/rc.d/S12nirkabel-recover"
+        assert link.resolve() == (ap.root / "etc/init.d/nirkabel-recover").resolve()
+        assert "sh /etc/nirkabel/state/helper.sh recover" in link.read_text()
+        assert os.access(link, os.X_OK)
+    else:
+        unit = ap.read("/etc/systemd/system/nirkabel-recover.service")
+        assert unit is not None
+        assert "/var/lib/nirkabel/helper.sh recover" in unit
+    assert ap.state("helper.sh").read_bytes() == payload.helper()
+
+
+def test_after_a_first_push_that_reverts_services_take_what_stood_there_before(ap: LocalAp) -> None:
+    log = ap.root / "log"
+    ap.write(A, "the admin's own\n")
+    config = desired((A, "one\n"), restored=(f"cat {ap.root}{A} >>{log}", f"echo 2 >>{log}"))
+    ap.apply(config, confirm=2)
+    eventually(lambda: not ap.state("pending").exists() and not ap.state("rolling").exists())
+    assert log.read_text() == "the admin's own\n2\n"
+    log.unlink()
+    ap.push(FIRST)
+    ap.apply(config, confirm=2)
+    eventually(lambda: not ap.state("pending").exists() and not ap.state("rolling").exists())
+    assert not log.exists(), "what was pushed before is reloaded by its own commands"
 
 
 def test_what_is_in_sync_is_not_written(ap: LocalAp) -> None:
@@ -60,6 +91,12 @@ def test_what_is_in_sync_is_not_written(ap: LocalAp) -> None:
     assert ap.apply(FIRST)[1].startswith("insync ")
     after = {path: path.stat().st_mtime_ns for path in ap.root.rglob("*") if path.is_file() and "run" not in path.parts}
     assert before == after
+
+
+def test_the_files_that_are_there_are_fetched(ap: LocalAp) -> None:
+    ap.push(FIRST)
+    assert ap.fetch(A, C) == {A: b"one\n"}
+    assert ap.fetch(C) == {}
 
 
 def test_without_a_confirmation_it_reverts_by_itself(ap: LocalAp) -> None:
@@ -132,7 +169,7 @@ def test_a_cut_or_corrupted_stream_never_runs_the_helper(ap: LocalAp) -> None:
     assert ap.result("apply", new_tx(), other, 60) == "damaged"
     assert ap.read(A) is None
     assert not ap.state("helper.sh").exists()
-    assert not list(ap.root.glob("run/nirkabel/*.*/"))
+    assert not list(ap.run("").glob("*.*/"))
 
 
 def test_files_that_differ_from_the_manifest_are_refused(ap: LocalAp) -> None:
@@ -267,11 +304,11 @@ def test_a_rollback_that_cannot_restore_is_tried_again(ap: LocalAp) -> None:
     ap.apply(SECOND)
     eventually(lambda: ap.run("applied").exists())
     ap.kill("watchdog")
-    folder = (ap.root / A[1:]).parent
+    folder = (ap.root / B[1:]).parent
     aside = folder.rename(folder.with_name("aside"))
     folder.write_text("a file where a folder was")
     ap.observe()
-    assert "not restored: /etc/nirkabel/a" in ap.state("last").read_text()
+    assert "not restored: /etc/deep/er/b" in ap.state("last").read_text()
     assert ap.apply(SECOND)[1].startswith("failed ")
     folder.unlink()
     aside.rename(folder)

@@ -156,7 +156,12 @@ def test_the_same_mac_twice_is_found_in_any_spelling() -> None:
 @pytest.mark.parametrize("nas", ["uspot", "mikrotik", "aruba", "cisco", "ruckus", "generic"])
 def test_every_kind_that_speaks_radius_is_a_radius_gateway(nas: str) -> None:
     uam = '\nuam_secret = "env:OTHER"' if nas == "uspot" else ""
-    city = load(changed(('nas = "mikrotik"', f'nas = "{nas}"\nroles = {{ sekolah = "pupils" }}{uam}')))
+    city = load(
+        changed(
+            ('nas = "mikrotik"', f'nas = "{nas}"\nroles = {{ sekolah = "pupils" }}{uam}'),
+            ('login = "http://10.213.0.1/login"\n', ""),
+        )
+    )
     gateway = city.find_gateway("smpn11-gw")
     assert isinstance(gateway, RadiusGateway)
     assert gateway.roles == {"sekolah": "pupils"}

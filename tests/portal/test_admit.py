@@ -21,7 +21,9 @@ from hotspot.settings import Settings, secret_references
 from hotspot.store import Store, admission, ledger, people, sessions, vouchers
 from hotspot.store.revisions import Revision, activate
 from hotspot.ticket import Ticket
-from portal.admit import Admitted, Desk, admit, arrive
+from portal.admit import Admitted, admit
+from portal.desk import Desk
+from portal.dialects import Visit, arrive
 from portal.gateways import agent_post, authmon
 from portal.methods import Terms
 
@@ -184,7 +186,7 @@ def test_a_level_1_phone_cannot_choose_where_it_is_sent(desk: Desk, city: Revisi
     text = f"hid={'0' * 64}, clientip=1.1.1.1, clientmac=02:00:00:00:00:01, gatewayaddress={address}"
     query = {"fas": b64encode(text.encode()).decode()}
     with pytest.raises(RequestError, match="bad-signature"):
-        arrive(desk, city.inventory, "sman2-gw" if address.startswith("10.210") else PARK2, "", query)
+        arrive(desk, city.inventory, "sman2-gw" if address.startswith("10.210") else PARK2, Visit("", query))
 
 
 def test_devices_are_only_remembered_at_a_login(desk: Desk) -> None:

@@ -12,15 +12,14 @@ from sqlalchemy import select
 
 from hotspot.password import HASHER
 from hotspot.store import attempts, people
-from hotspot.store.keyed import open_keyed
 from hotspot.store.schema import attempt
 from radius.hashing import ROOM
 from radius.packet import Code, parse
-from radius.service import Service
 from tests.doubles.coovachilli import dictionary
 from tests.node import Node
 from tests.node import Service as Process
 from tests.radius import city
+from tests.radius.worker import Worker
 
 PASSWORD = "rahasia sekali"
 
@@ -107,31 +106,6 @@ def test_slow_hashes_hold_up_no_other_request(node: Node) -> None:
 
 
 # -- in this process: what a retransmission and another node do ---------------------------------------------------
-
-
-class Worker:
-    """One node's service without its sockets. pyrad makes the datagrams."""
-
-    def __init__(self, node: Node):
-        self.store, keys = open_keyed(node.settings)
-        self.service = Service(node.settings, self.store, keys)
-
-    def hears(self, data: bytes, now: int, source: tuple[str, int]) -> list[bytes]:
-        return [reply for reply, _, _ in self.service.handle([(data, source, 0)], now)]
-
-    def finishes(self, now: int) -> list[bytes]:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            if answers := self.service.finish(now):
-                return [reply for reply, _, _ in answers]
-        return []
-
-    def answers(self, data: bytes, now: int, source: tuple[str, int]) -> bytes:
-        return (self.hears(data, now, source) or self.finishes(now))[0]
-
-    def close(self) -> None:
-        self.service.close()
-        self.store.close()
 
 
 @pytest.fixture

@@ -1,10 +1,20 @@
 """MS-CHAPv2 against the examples of RFC 1320, 2759, 3079 and 2548. A real peer: tests/radius/test_mschap_peer.py."""
 
 import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+from pyrad import packet as rp
 
 from radius.mschap import Proof, challenge_response, failure, hide_key, md4, verify
+from radius.packet import parse
+from tests.doubles.coovachilli import dictionary
+from tests.radius import city
+from tests.radius.test_service import MAC, issue
+from tests.radius.worker import Worker
 
 # RFC 2759 section 9.2
 CHALLENGE = bytes.fromhex("5B5D7C7D7B3F2F3E3C2C602132262628")
@@ -106,3 +116,30 @@ def test_a_failure_says_that_there_is_no_second_try() -> None:
     assert value.startswith(b"\x07E=691 R=0 C=00000000000000000000000000000000 V=3 M=Tiket tidak cocok")
     assert len(value) <= 253 - 6, "what fits into a vendor's attribute"
     value[1:].decode()
+
+
+def test_the_same_request_gets_the_same_success_and_keys_from_another_node(tmp_path: Path) -> None:
+    node = city.node(tmp_path)
+    user, password = issue(node, gateway="generic")
+    challenge, peer_challenge = os.urandom(16), os.urandom(16)
+    short = hashlib.sha1(peer_challenge + challenge + user.encode()).digest()[:8]
+    response = b"\x01\0" + peer_challenge + bytes(8) + challenge_response(short, md4(password.encode("utf-16-le")))
+    request: Any = rp.AuthPacket(code=1, secret=node.secret("GENERIC_RADIUS"), dict=dictionary(), User_Name=user)
+    request["Calling-Station-Id"] = MAC
+    request["MS-CHAP-Challenge"] = challenge
+    request["MS-CHAP2-Response"] = response
+    request.add_message_authenticator()
+    data, now = bytes(request.RequestPacket()), int(time.time())
+    answers = []
+    for moment in (now, now + 2):
+        worker = Worker(node)
+        answers += worker.hears(data, moment, (city.address("generic"), 4000))
+        worker.close()
+    assert answers[0] == answers[1]
+    packet = parse(answers[0])
+    proved = verify(user.encode(), password, challenge, response)
+    assert proved is not None
+    assert packet.get("MS-CHAP2-Success") == proved.success
+    keys = [packet.get(name) or b"" for name in ("MS-MPPE-Send-Key", "MS-MPPE-Recv-Key")]
+    secret, authenticator = node.secret("GENERIC_RADIUS"), data[4:20]
+    assert [reveal_key(key, secret, authenticator) for key in keys] == [proved.send_key, proved.receive_key]

@@ -45,7 +45,13 @@ def gateway(node: Node, server: Service) -> Iterator[CoovaChilliDouble]:
 
 
 def issue(
-    node: Node, *, mac: str = MAC, gateway: str = "tk1-gw", expires_in: int = 60, **limits: Any
+    node: Node,
+    *,
+    mac: str = MAC,
+    gateway: str = "tk1-gw",
+    expires_in: int = 60,
+    language: str = "id",
+    **limits: Any,
 ) -> tuple[str, str]:
     """A ticket as the portal makes it: its id and its password."""
     keys, store, now = node.settings.keys(), node.store(), int(time.time())
@@ -61,7 +67,7 @@ def issue(
             gateway,
             "umum",
             "voucher",
-            "id",
+            language,
             now,
             now + values.session,
             values,
@@ -138,6 +144,18 @@ def test_expired_and_foreign_tickets_are_refused(node: Node) -> None:
     assert "Access-Reject" in radclient(node, request(user, password))
     user, password = issue(node, gateway="pamulang-gw")
     assert "Access-Reject" in radclient(node, request(user, password))
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("language", "spent", "expired"),
+    [("id", "sudah dipakai", "kedaluwarsa"), ("en", "already been used", "has expired")],
+)
+def test_a_refusal_is_in_the_language_of_the_login(node: Node, language: str, spent: str, expired: str) -> None:
+    user, password = issue(node, language=language)
+    assert "Access-Accept" in radclient(node, request(user, password))
+    assert spent in radclient(node, request(user, password))
+    assert expired in radclient(node, request(*issue(node, language=language, expires_in=-1)))
 
 
 @pytest.mark.usefixtures("server")

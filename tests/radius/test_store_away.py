@@ -31,6 +31,13 @@ def requests() -> list[bytes]:
     return [bytes(login.RequestPacket()), bytes(start.RequestPacket())]
 
 
+def alive() -> bytes:
+    """Status-Server."""
+    status = rp.AuthPacket(code=12, secret=SECRET.encode(), dict=dictionary())
+    status.add_message_authenticator()
+    return bytes(status.RequestPacket())
+
+
 def test_a_store_that_goes_away_is_waited_for(
     tmp_path: Path, postgres_url: str, fresh_postgres: Callable[[], str]
 ) -> None:
@@ -41,8 +48,8 @@ def test_a_store_that_goes_away_is_waited_for(
         activate(connection, (Path(__file__).parents[2] / "sites.toml").read_text(), "test", NOW)
     service = Service(settings, store, keys)
     login, start = requests()
-    answers = service.handle([(login, SOURCE, 0), (start, SOURCE, 1)], NOW)
-    assert [data[0] for data, _, _ in answers] == [3, 5]
+    answers = service.handle([(login, SOURCE, 0), (start, SOURCE, 1), (alive(), SOURCE, 0)], NOW)
+    assert [data[0] for data, _, _ in answers] == [3, 5, 2]
 
     admin = make_url(postgres_url)
     with psycopg.connect(
@@ -54,4 +61,5 @@ def test_a_store_that_goes_away_is_waited_for(
     assert [data[0] for data, _, _ in service.handle([(again, SOURCE, 0), (later, SOURCE, 1)], NOW + 2)] == [3]
     assert service.handle([(later, SOURCE, 1)], NOW + 3) == [], "tried again, and still not acknowledged"
     assert service.endpoint.drops["tk1-gw", "in-progress"] == 0
+    assert service.handle([(alive(), SOURCE, 0)], NOW + 4) == [], "a gateway that asks goes to another node"
     store.close()

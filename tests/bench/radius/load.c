@@ -26,17 +26,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "md5.h"
+#include "wire.h"
 
 enum {
-    HEADER = 20,
-    LONGEST = 4096,
-    SCRATCH = LONGEST + 2 * MD5_BLOCK + MD5_ROOM,
     IDENTIFIERS = 256,
     BATCH = 32,
-    ACCESS_REQUEST = 1,
-    USER_PASSWORD = 2,
-    MESSAGE_AUTHENTICATOR = 80,
     TICK = 500 * 1000,        /* ns between two looks at what is due */
     SWEEP = 20 * 1000 * 1000, /* ns between two looks for lost requests */
 };
@@ -52,8 +46,7 @@ struct exchange {
 
 struct source {
     int socket;
-    uint8_t secret[MD5_BLOCK];
-    struct hmac_md5 signer;
+    struct key key;
     uint32_t *queue; /* its records, in order */
     uint32_t length, next;
     unsigned waiting;
@@ -62,9 +55,8 @@ struct source {
 };
 
 struct record {
-    uint8_t code, answer;
-    uint16_t length;
-    const uint8_t *attributes;
+    uint8_t answer; /* the code of the right one */
+    struct request request;
 };
 
 static struct {
@@ -75,7 +67,6 @@ static struct {
     bool loop;
 } option = {.outstanding = 64, .seconds = 3, .warmup = 0.5, .timeout = 3};
 
-static size_t secret_length;
 static struct source *sources;
 static struct record *records;
 static uint32_t source_count, record_count;
@@ -115,55 +106,6 @@ static uint64_t random_64(void) /* xorshift128+; Authenticators must differ, her
 
 /* -- requests ------------------------------------------------------------------------------------------------------ */
 
-static void hide_password(const uint8_t *secret, uint8_t *value, size_t length, const uint8_t *authenticator)
-{
-    uint8_t message[MD5_BLOCK + MD5_SIZE + MD5_ROOM], pad[MD5_SIZE];
-
-    for (size_t at = 0; at < length; at += MD5_SIZE) {
-        memcpy(message, secret, secret_length);
-        memcpy(message + secret_length, at ? value + at - MD5_SIZE : authenticator, MD5_SIZE);
-        md5_end(md5_start, message, secret_length + MD5_SIZE, 0, pad);
-        for (size_t i = 0; i < MD5_SIZE; i++)
-            value[at + i] ^= pad[i];
-    }
-}
-
-/* A request on the wire (RFC 2865 sections 3 and 5.2, RFC 2866 section 3, RFC 2869 section 5.14). Returns its length. */
-static size_t build(const struct source *source, uint8_t *packet, const struct record *record)
-{
-    size_t length = HEADER + record->length;
-    uint8_t *signature = NULL, *authenticator = packet + 4;
-
-    packet[0] = record->code;
-    packet[1] = source->identifier;
-    packet[2] = (uint8_t)(length >> 8);
-    packet[3] = (uint8_t)length;
-    memset(authenticator, 0, MD5_SIZE);
-    memcpy(packet + HEADER, record->attributes, record->length);
-    if (record->code == ACCESS_REQUEST) {
-        uint64_t random[2] = {random_64(), random_64()};
-        memcpy(authenticator, random, MD5_SIZE);
-    }
-    for (uint8_t *at = packet + HEADER; at < packet + length; at += at[1]) {
-        if (at[0] == USER_PASSWORD)
-            hide_password(source->secret, at + 2, at[1] - 2u, authenticator);
-        else if (at[0] == MESSAGE_AUTHENTICATOR)
-            signature = at + 2;
-    }
-    if (signature) {
-        uint8_t digest[MD5_SIZE];
-        hmac_md5(&source->signer, packet, length, digest);
-        memcpy(signature, digest, MD5_SIZE);
-    }
-    if (record->code != ACCESS_REQUEST) {
-        uint8_t digest[MD5_SIZE];
-        memcpy(packet + length, source->secret, secret_length);
-        md5_end(md5_start, packet, length + secret_length, 0, digest);
-        memcpy(authenticator, digest, MD5_SIZE);
-    }
-    return length;
-}
-
 static bool has_more(const struct source *source)
 {
     return source->next < source->length || option.loop;
@@ -178,7 +120,9 @@ static size_t take(struct source *source, uint8_t *packet, uint64_t since)
     while (source->exchanges[source->identifier].waiting)
         source->identifier++;
     exchange = &source->exchanges[source->identifier];
-    size_t length = build(source, packet, &records[number]);
+    uint64_t random[2] = {random_64(), random_64()};
+    memcpy(packet + 4, random, MD5_SIZE);
+    size_t length = build(&source->key, packet, &records[number].request, source->identifier);
     *exchange = (struct exchange){.waiting = true, .record = number, .since = since};
     memcpy(exchange->authenticator, packet + 4, MD5_SIZE);
     source->identifier++;
@@ -231,37 +175,6 @@ static void fill(struct source *source)
 
 /* -- answers ------------------------------------------------------------------------------------------------------- */
 
-/* Whether an answer is signed right; `packet` has room behind it and is spoilt. */
-static bool authentic(const struct source *source, uint8_t *packet, size_t length, const uint8_t *request)
-{
-    uint8_t authenticator[MD5_SIZE], digest[MD5_SIZE], claimed[MD5_SIZE];
-    uint8_t *signature = NULL;
-
-    memcpy(authenticator, packet + 4, MD5_SIZE);
-    memcpy(packet + 4, request, MD5_SIZE);
-    memcpy(packet + length, source->secret, secret_length);
-    md5_end(md5_start, packet, length + secret_length, 0, digest);
-    if (memcmp(digest, authenticator, MD5_SIZE) != 0)
-        return false;
-    for (uint8_t *at = packet + HEADER; at < packet + length; at += at[1]) {
-        if (at + 2 > packet + length || at[1] < 2 || at + at[1] > packet + length)
-            return false;
-        if (at[0] == MESSAGE_AUTHENTICATOR) {
-            if (signature || at[1] != 2 + MD5_SIZE)
-                return false;
-            signature = at + 2;
-        }
-    }
-    if (!signature) {
-        unsigned_answers++;
-        return true;
-    }
-    memcpy(claimed, signature, MD5_SIZE);
-    memset(signature, 0, MD5_SIZE);
-    hmac_md5(&source->signer, packet, length, digest);
-    return memcmp(digest, claimed, MD5_SIZE) == 0;
-}
-
 static void keep_latency(uint64_t ns)
 {
     if (measured == latency_room) {
@@ -287,11 +200,12 @@ static void receive_one(struct source *source, uint8_t *packet, size_t length, u
         return;
     }
     uint8_t code = packet[0];
-    bool is_authentic = authentic(source, packet, length, exchange->authenticator);
-    if (!is_authentic) {
+    enum verdict verdict = judge(&source->key, packet, length, exchange->authenticator);
+    if (verdict == FORGED) {
         wrong++; /* anybody could have sent it; the right one may still come */
         return;
     }
+    unsigned_answers += verdict == UNSIGNED;
     exchange->waiting = false;
     source->waiting--;
     if (code != record->answer)
@@ -461,22 +375,20 @@ static void read_tape(void)
         fail(option.tape);
     source_count = number(at + 6, 2);
     record_count = number(at + 8, 4);
-    secret_length = number(at + 12, 2);
+    size_t secret_length = number(at + 12, 2);
     if (!source_count || source_count > 200 || secret_length > MD5_BLOCK)
         fail("sources or secret of the tape");
     sources = calloc(source_count, sizeof *sources);
     at += 14;
-    for (uint32_t s = 0; s < source_count; s++, at += secret_length) {
-        memcpy(sources[s].secret, at, secret_length);
-        hmac_md5_key(&sources[s].signer, at, secret_length);
-    }
+    for (uint32_t s = 0; s < source_count; s++, at += secret_length)
+        take_key(&sources[s].key, at, secret_length);
     records = calloc(record_count, sizeof *records);
     uint16_t *owner = calloc(record_count, sizeof *owner);
     for (uint32_t r = 0; r < record_count; r++) {
         owner[r] = (uint16_t)number(at, 2);
-        records[r] = (struct record){at[2], at[3], (uint16_t)number(at + 4, 2), at + 6};
+        records[r] = (struct record){at[3], {at[2], (uint16_t)number(at + 4, 2), at + 6}};
         sources[owner[r]].length++;
-        at += 6 + records[r].length;
+        at += 6 + records[r].request.length;
     }
     for (uint32_t s = 0; s < source_count; s++) {
         sources[s].queue = calloc(sources[s].length + 1, sizeof *sources[s].queue);
@@ -484,6 +396,9 @@ static void read_tape(void)
     }
     for (uint32_t r = 0; r < record_count; r++)
         sources[owner[r]].queue[sources[owner[r]].length++] = r;
+    for (uint32_t s = 0; s < source_count; s++)
+        if (!sources[s].length)
+            fail("a source without records");
     free(owner);
     if (option.results)
         outcomes = calloc(record_count, 1);

@@ -1,13 +1,11 @@
-"""`hotspot member` and `hotspot voucher`: whom the portal lets in."""
+"""`hotspot voucher`: printed codes."""
 
-import sys
 from datetime import datetime, time, timedelta
 
 import click
 
-from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
-from hotspot.password import HASHER, LONGEST_PASSWORD
-from hotspot.store import people, vouchers
+from hotspot.errors import ConfigError, Fault
+from hotspot.store import vouchers
 from hotspot.store.audit import record
 from hotspot.terminal import Group, Node, pass_node
 from hotspot.units import format_duration, parse_duration
@@ -16,42 +14,6 @@ from hotspot.voucher import format_code
 _SHORTEST_PASSWORD = 8
 _LAST_YEAR = 2999
 _DEFAULT_EXPIRY = timedelta(days=90)
-
-
-@click.group(cls=Group)
-def member() -> None:
-    """Keep member accounts."""
-
-
-@member.command()
-@click.argument("name")
-@pass_node
-def add(node: Node, name: str) -> None:
-    """Add a member. The password is asked for, or read from standard input.
-
-    \b
-    hotspot member add sari
-    printf '%s\\n' "$PASSWORD" | hotspot member add sari
-    """
-    if sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    else:
-        password = sys.stdin.readline().rstrip("\r\n")
-    if not _SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise ConfigError(f"the password must have {_SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    password_hash, keys = HASHER.hash(password), node.keys
-    try:
-        with node.store.core.write() as connection:
-            person = people.add_member(connection, keys, name, password_hash, node.now)
-            record(connection, node.who, "member.add", person, node.now)
-    except RequestError as error:
-        reasons = {
-            "member-exists": f"there is a member {name!r} already",
-            "bad-name": "a name has 1 to 64 printable characters",
-        }
-        raise HotspotError(reasons[error.code]) from error
-    node.answer({"person": person})
-    node.say(f"member {name} added")
 
 
 @click.group(cls=Group)

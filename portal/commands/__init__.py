@@ -1,0 +1,1 @@
+"""The portal's commands, one group each; nothing here is imported by the portal itself."""

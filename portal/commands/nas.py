@@ -1,0 +1,82 @@
+"""`hotspot nas`: what must be put on gateways that the controller does not configure."""
+
+from pathlib import Path
+
+import click
+
+from hotspot.errors import ConfigError, Fault
+from hotspot.nas import mikrotik
+from hotspot.sites import Inventory, MikrotikGateway
+from hotspot.terminal import Group, Node, pass_node
+
+from ..dialects import origin
+
+_SCRIPT = """\
+# Beside the pages in the folder {id}, for the Hotspot whose profile is named here. Read it before `/import {id}.rsc`.
+# RADIUS is apart from it (docs/radius.md).
+:local profile "hsprof1"
+/ip hotspot profile set [find name=$profile] html-directory-override={id} login-by=http-chap use-radius=yes
+/ip hotspot walled-garden ip remove [find comment="nirkabel"]
+"""
+
+
+@click.group(cls=Group)
+def nas() -> None:
+    """Write what gateways need that are configured by hand."""
+
+
+@nas.group(cls=Group)
+def files() -> None:
+    """Write the files to upload to a gateway."""
+
+
+@files.command("mikrotik")
+@click.option("--gateway", "gateway_id", help='One gateway; without it all with nas = "mikrotik".')
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder to write to.")
+@pass_node
+def files_mikrotik(node: Node, gateway_id: str | None, out: Path) -> None:
+    """Write the Hotspot's pages (login.html and the others) and a script with its walled garden.
+
+    \b
+    hotspot nas files mikrotik --out /tmp/hotspot
+    scp -r /tmp/hotspot/smpn11-gw /tmp/hotspot/smpn11-gw.rsc admin@10.20.4.2:/
+    """
+    inventory = node.revision().inventory
+    chosen = _chosen(inventory, gateway_id)
+    written: list[str] = []
+    for gateway in chosen:
+        for name, text in _files(inventory, gateway).items():
+            path = out / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            written.append(str(path))
+    node.answer({"written": written})
+    node.say("\n".join(written))
+
+
+def _chosen(inventory: Inventory, gateway_id: str | None) -> list[MikrotikGateway]:
+    known = [gateway for gateway in inventory.gateway if isinstance(gateway, MikrotikGateway)]
+    chosen = [gateway for gateway in known if gateway_id in (None, gateway.id)]
+    if not chosen:
+        there_are = ", ".join(gateway.id for gateway in known) or "none"
+        raise ConfigError([Fault(0, "--gateway", f'no such gateway with nas = "mikrotik"; there are: {there_are}')])
+    faults = [
+        Fault(0, f"gateway {gateway.id}", "the key login is missing: the Hotspot's address as guests reach it")
+        for gateway in chosen
+        if gateway.login is None
+    ]
+    if faults:
+        raise ConfigError(faults)
+    return chosen
+
+
+def _files(inventory: Inventory, gateway: MikrotikGateway) -> dict[str, str]:
+    """Texts by their paths below the folder."""
+    portal = inventory.portal.url
+    made = mikrotik.pages(inventory.uam_url(gateway.id), f"{portal}/start", f"{portal}/")
+    hosts = [origin(portal).partition("://")[2].partition(":")[0], *inventory.garden(gateway.id)]
+    rules = (f'/ip hotspot walled-garden ip add action=accept dst-host={host} comment="nirkabel"\n' for host in hosts)
+    return {
+        **{f"{gateway.id}/{name}": text for name, text in made.items()},
+        f"{gateway.id}.rsc": _SCRIPT.format(id=gateway.id) + "".join(rules),
+    }

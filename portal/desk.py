@@ -1,0 +1,22 @@
+"""What the portal works with: one node's settings, stores and keys."""
+
+from dataclasses import dataclass
+
+from hotspot.identity import Keys
+from hotspot.settings import Settings
+from hotspot.store import Store
+
+
+@dataclass(frozen=True)
+class Desk:
+    settings: Settings
+    store: Store
+    keys: Keys
+
+    @property
+    def form_key(self) -> bytes:
+        return self.keys.derive("portal form")
+
+    @property
+    def status_key(self) -> bytes:
+        return self.keys.derive("portal status")

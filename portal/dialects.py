@@ -1,0 +1,188 @@
+"""The gateways' dialects as the portal uses them: who arrives, and how a phone is handed back with its grant.
+
+What the dialects say on the wire is in `hotspot.nas`, one file each; here they meet the inventory, secrets and tickets.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from hotspot import ticket
+from hotspot.errors import RequestError
+from hotspot.grant import Grant
+from hotspot.identity import new_id
+from hotspot.nas import coovachilli, mikrotik, opennds
+from hotspot.nas.arrival import Arrival
+from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway, OpenndsGateway
+from hotspot.ticket import Ticket
+
+from .desk import Desk
+
+OPEN_WEB: Final = "http://detectportal.firefox.com/"
+"""An address without TLS: whoever is held back is sent from it to the gateway, and from there to the portal."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request for a gateway's door. `raw` is the query as it came, its escapes untouched."""
+
+    raw: str
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class HandBack:
+    """Where the phone goes to be let in, the ticket it carries there, and what the dialect needs later."""
+
+    url: str
+    ticket: Ticket | None = None
+    kept: str | None = None
+
+
+class Dialect(Protocol):
+    """One gateway at the portal."""
+
+    def arrive(self, visit: Visit, /) -> Arrival | None:
+        """Who stands at the door; None where this gateway has not sent them. RequestError for a bad signature."""
+        ...
+
+    def hand_back(self, arrival: Arrival, grant: Grant, landing: str, now: int, /) -> HandBack:
+        """`landing` is the page that the phone is to see in the end."""
+        ...
+
+    def hop(self, arrival: Arrival, /) -> str | None:
+        """The foreign origin over which a phone is handed back; the login page's policy names it."""
+        ...
+
+    def anew(self, arrival: Arrival, /) -> str:
+        """An address by which the gateway sends the phone here anew."""
+        ...
+
+
+def _new_ticket(desk: Desk, grant: Grant, mac: str, now: int) -> tuple[Ticket, str]:
+    """A ticket and its password."""
+    made = Ticket(new_id(), grant.id, grant.gateway, now + ticket.LIFETIME)
+    return made, ticket.password(desk.keys.derive("ticket"), made.id, made.gateway, mac)
+
+
+@dataclass(frozen=True)
+class _CoovaChilli:
+    desk: Desk
+    inventory: Inventory
+    gateway: CoovaChilliGateway
+
+    @property
+    def _secret(self) -> bytes:
+        return self.desk.settings.secret(self.gateway.uam_secret)
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        if not coovachilli.recognises(visit.query):
+            return None
+        base = self.inventory.uam_url(self.gateway.id)
+        url = f"{base}{'&' if '?' in base else '?'}{visit.raw}"
+        return coovachilli.arrive(self.gateway.id, url, visit.query, self._secret)
+
+    def hand_back(self, arrival: Arrival, grant: Grant, _landing: str, now: int) -> HandBack:
+        made, password = _new_ticket(self.desk, grant, arrival.mac, now)
+        url = coovachilli.hand_back(arrival, made.id, password, self._secret)
+        return HandBack(url, made, coovachilli.log_off(arrival.data))
+
+    def hop(self, arrival: Arrival) -> str | None:
+        return coovachilli.origin(arrival)
+
+    def anew(self, arrival: Arrival) -> str:
+        return coovachilli.prelogin(arrival)
+
+
+@dataclass(frozen=True)
+class _Opennds:
+    desk: Desk
+    inventory: Inventory
+    gateway: OpenndsGateway
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        if not opennds.recognises(visit.query):
+            return None
+        key = self.desk.settings.secret(self.gateway.fas_key)
+        arrival = opennds.arrive(self.gateway.id, visit.query, key, self.gateway.fas_level)
+        if not self._is_our_router(arrival.data["gatewayaddress"]):
+            raise RequestError("bad-signature", self.gateway.id)
+        return arrival
+
+    def _is_our_router(self, address: str) -> bool:
+        """Whether a phone may be sent to this `IP:port` with a pass; at level 1 the phone may have written it."""
+        host = ip_address(address.rpartition(":")[0])
+        placed = self.inventory.find_ap(self.gateway.ap) if self.gateway.ap else None
+        if placed is None:
+            return host.is_private  # configured by hand: we do not know its network
+        return str(host) == self.inventory.wifi_of(*placed).network.partition("/")[0]
+
+    def hand_back(self, arrival: Arrival, grant: Grant, landing: str, _now: int) -> HandBack:
+        secret = self.desk.settings.secret
+        binauth = opennds.derive(secret(self.gateway.agent_key), opennds.BINAUTH_LABEL)
+        limits = opennds.limits_in_kilo(grant.limits)
+        custom = opennds.make_pass(binauth, grant.id, arrival.mac, arrival.data["hid"], **limits)
+        fas_key = secret(self.gateway.fas_key)
+        if self.gateway.fas_level == 3:
+            rhid = opennds.rhid(arrival.data["hid"], fas_key)
+            return HandBack(landing, kept=opennds.authmon_entry(rhid, grant.limits, custom))
+        return HandBack(opennds.hand_back(arrival, fas_key, custom, landing))
+
+    def hop(self, arrival: Arrival) -> str | None:
+        return f"http://{arrival.data['gatewayaddress']}"
+
+    def anew(self, _arrival: Arrival) -> str:
+        return OPEN_WEB
+
+
+@dataclass(frozen=True)
+class _Mikrotik:
+    desk: Desk
+    gateway: MikrotikGateway
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        if not mikrotik.recognises(visit.query):
+            return None
+        return mikrotik.arrive(self.gateway.id, visit.raw, visit.query)
+
+    def hand_back(self, arrival: Arrival, grant: Grant, landing: str, now: int) -> HandBack:
+        if self.gateway.login is None:
+            raise RequestError("no-dialect", self.gateway.id)
+        made, password = _new_ticket(self.desk, grant, arrival.mac, now)
+        url = mikrotik.hand_back(self.gateway.login, arrival, made.id, password, landing)
+        return HandBack(url, made, mikrotik.log_off(self.gateway.login))
+
+    def hop(self, _arrival: Arrival) -> str | None:
+        return origin(self.gateway.login) if self.gateway.login else None
+
+    def anew(self, _arrival: Arrival) -> str:
+        return self.gateway.login or OPEN_WEB
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def dialect(desk: Desk, inventory: Inventory, gateway_id: str) -> Dialect:
+    """How to speak with a gateway. RequestError where there is none, or none that the portal understands."""
+    gateway = inventory.find_gateway(gateway_id)
+    match gateway:
+        case CoovaChilliGateway():
+            return _CoovaChilli(desk, inventory, gateway)
+        case OpenndsGateway():
+            return _Opennds(desk, inventory, gateway)
+        case MikrotikGateway():
+            return _Mikrotik(desk, gateway)
+    raise RequestError("no-gateway" if gateway is None else "no-dialect", gateway_id)
+
+
+def arrive(desk: Desk, inventory: Inventory, gateway_id: str, visit: Visit) -> Arrival:
+    """Who stands at a gateway's door. RequestError where it says nothing usable."""
+    arrival = dialect(desk, inventory, gateway_id).arrive(visit)
+    if arrival is None:
+        raise RequestError("not-from-gateway", gateway_id)
+    return arrival

@@ -1,0 +1,119 @@
+/* RADIUS on the wire: requests made, answers judged (RFC 2865 sections 3 and 5.2, RFC 2866 section 3, RFC 2869 section
+ * 5.14). Every packet lies in a buffer of SCRATCH bytes: digests need room behind it. */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include "md5.h"
+
+enum {
+    HEADER = 20,
+    LONGEST = 4096,
+    SCRATCH = LONGEST + 2 * MD5_BLOCK + MD5_ROOM,
+    ACCESS_REQUEST = 1,
+    USER_PASSWORD = 2,
+    MESSAGE_AUTHENTICATOR = 80,
+};
+
+struct key {
+    uint8_t secret[MD5_BLOCK];
+    size_t length;
+    struct hmac_md5 signer;
+};
+
+struct request {
+    uint8_t code;
+    uint16_t length;           /* of the attributes */
+    const uint8_t *attributes; /* User-Password in the clear, Message-Authenticator zeroed */
+};
+
+enum verdict { FORGED, UNSIGNED, SIGNED }; /* without and with a Message-Authenticator */
+
+/* The secret must not be longer than a block. */
+static void take_key(struct key *key, const uint8_t *secret, size_t length)
+{
+    memcpy(key->secret, secret, length);
+    key->length = length;
+    hmac_md5_key(&key->signer, secret, length);
+}
+
+/* MD5 of a packet followed by the secret. */
+static void with_secret(const struct key *key, uint8_t *packet, size_t length, uint8_t digest[MD5_SIZE])
+{
+    memcpy(packet + length, key->secret, key->length);
+    md5_end(md5_start, packet, length + key->length, 0, digest);
+}
+
+static void hide_password(const struct key *key, uint8_t *value, size_t length, const uint8_t *authenticator)
+{
+    uint8_t message[MD5_BLOCK + MD5_SIZE + MD5_ROOM], pad[MD5_SIZE];
+
+    for (size_t at = 0; at < length; at += MD5_SIZE) {
+        memcpy(message, key->secret, key->length);
+        memcpy(message + key->length, at ? value + at - MD5_SIZE : authenticator, MD5_SIZE);
+        md5_end(md5_start, message, key->length + MD5_SIZE, 0, pad);
+        for (size_t i = 0; i < MD5_SIZE; i++)
+            value[at + i] ^= pad[i];
+    }
+}
+
+/* Writes a request, its length returned. The caller has put the Authenticator of an Access-Request into the header;
+ * that of any other is computed. */
+static size_t build(const struct key *key, uint8_t *packet, const struct request *request, uint8_t identifier)
+{
+    size_t length = HEADER + request->length;
+    uint8_t *signature = NULL, *authenticator = packet + 4;
+    uint8_t digest[MD5_SIZE];
+
+    packet[0] = request->code;
+    packet[1] = identifier;
+    packet[2] = (uint8_t)(length >> 8);
+    packet[3] = (uint8_t)length;
+    if (request->code != ACCESS_REQUEST)
+        memset(authenticator, 0, MD5_SIZE);
+    memcpy(packet + HEADER, request->attributes, request->length);
+    for (uint8_t *at = packet + HEADER; at < packet + length; at += at[1]) {
+        if (at[0] == USER_PASSWORD)
+            hide_password(key, at + 2, at[1] - 2u, authenticator);
+        else if (at[0] == MESSAGE_AUTHENTICATOR)
+            signature = at + 2;
+    }
+    if (signature) {
+        hmac_md5(&key->signer, packet, length, digest);
+        memcpy(signature, digest, MD5_SIZE);
+    }
+    if (request->code != ACCESS_REQUEST) {
+        with_secret(key, packet, length, digest);
+        memcpy(authenticator, digest, MD5_SIZE);
+    }
+    return length;
+}
+
+/* Who can have sent an answer to the request with this Authenticator. The packet is spoilt. */
+static enum verdict judge(const struct key *key, uint8_t *packet, size_t length, const uint8_t *authenticator)
+{
+    uint8_t digest[MD5_SIZE], claimed[MD5_SIZE];
+    uint8_t *signature = NULL;
+
+    memcpy(claimed, packet + 4, MD5_SIZE);
+    memcpy(packet + 4, authenticator, MD5_SIZE);
+    with_secret(key, packet, length, digest);
+    if (memcmp(digest, claimed, MD5_SIZE) != 0)
+        return FORGED;
+    for (uint8_t *at = packet + HEADER; at < packet + length; at += at[1]) {
+        if (at + 2 > packet + length || at[1] < 2 || at + at[1] > packet + length)
+            return FORGED;
+        if (at[0] == MESSAGE_AUTHENTICATOR) {
+            if (signature || at[1] != 2 + MD5_SIZE)
+                return FORGED;
+            signature = at + 2;
+        }
+    }
+    if (!signature)
+        return UNSIGNED;
+    memcpy(claimed, signature, MD5_SIZE);
+    memset(signature, 0, MD5_SIZE);
+    hmac_md5(&key->signer, packet, length, digest);
+    return memcmp(digest, claimed, MD5_SIZE) == 0 ? SIGNED : FORGED;
+}
+
+#endif

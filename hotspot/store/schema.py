@@ -31,6 +31,7 @@ _Serial = BigInteger().with_variant(Integer, "sqlite")
 _Id = String(32)
 _Name = String(64)
 _Time = BigInteger
+PENDING = text("state = 'pending'")
 _RUNNING = text("ended_at IS NULL")
 _CLASSLESS = text("ticket_id = ''")
 
@@ -192,7 +193,7 @@ ticket = Table(
     "ticket",
     core,
     Column("id", _Id, primary_key=True),
-    Column("grant_id", ForeignKey("access_grant.id"), nullable=False),
+    Column("grant_id", ForeignKey("access_grant.id"), nullable=False, index=True),
     Column("gateway", _Name, nullable=False),
     Column("expires_at", _Time, nullable=False),
     Column("redeemed_at", _Time),
@@ -255,6 +256,8 @@ order = Table(
     Column("outcome", String(200)),
     Column("finished_at", _Time),
     Index("ix_session_order_state_channel_due_at", "state", "channel", "due_at"),
+    # A session is told one thing at a time.
+    Index("uq_session_order_pending", "session_id", unique=True, sqlite_where=PENDING, postgresql_where=PENDING),
 )
 
 agent = Table(

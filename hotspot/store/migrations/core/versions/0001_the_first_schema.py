@@ -266,6 +266,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket")),
         postgresql_with={"fillfactor": 70},
     )
+    with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ticket_grant_id"), ["grant_id"], unique=False)
+
     op.create_table(
         "session_order",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -289,6 +292,13 @@ def upgrade() -> None:
     with op.batch_alter_table("session_order", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_session_order_session_id"), ["session_id"], unique=False)
         batch_op.create_index("ix_session_order_state_channel_due_at", ["state", "channel", "due_at"], unique=False)
+        batch_op.create_index(
+            "uq_session_order_pending",
+            ["session_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
 
 
 def downgrade() -> None:

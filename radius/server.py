@@ -31,6 +31,7 @@ from hotspot.store.revisions import Following, Revision
 
 from .backlog import FOLDER
 from .counting import Counting
+from .desk import Desk
 from .memory import recall
 from .orders import Sender, open_sockets
 from .packet import LONGEST
@@ -165,7 +166,7 @@ def _secure(
         resources.callback(service.close)
         service.clients()
         resources.enter_context(Counting(store, service.endpoint))
-        server = radsec.Server(service, Certificates(files), listener)
+        server = radsec.Server(service, Desk(store, keys), Certificates(files), listener)
         ready()
         server.run(stop)
 

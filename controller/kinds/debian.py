@@ -24,7 +24,7 @@ _NFTABLES: Final = "/etc/nirkabel/nftables.nft"
 _DNSMASQ: Final = "/etc/nirkabel/dnsmasq.conf"
 _OPENNDS: Final = "/etc/opennds/opennds.conf"
 _PADS: Final = (r"^(.*(?:inner|outer)=).*$",)
-_FAS_KEY: Final = (r"^(.*faskey\b).*$",)
+_FAS_KEY: Final = (r"^(.*faskey\b\s*).*$",)
 _HOSTAPD_SECRETS: Final = (r"^((?:wpa_passphrase|(?:auth|acct)_server_shared_secret)=).*$",)
 
 _KEY_MANAGEMENT: Final = {

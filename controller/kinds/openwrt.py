@@ -27,7 +27,8 @@ _RUN: Final = "/tmp/run/nirkabel"  # noqa: S108 - in memory; /run need not be th
 _NFTABLES: Final = "/etc/nirkabel/nftables.nft"
 _AGENT_SERVICE: Final = "/etc/init.d/nirkabel-agent"
 _PADS: Final = (r"^(.*(?:inner|outer)=).*$",)
-_SECRETS: Final = (r"^(\s*option (?:key|auth_secret|acct_secret|faskey) ).*$",)
+_SECRETS: Final = (r"^(\s*(?:option|list)\s+\S*(?:key|secret|passw|psk|token)\S*\s+).*$",)
+"""Of these files, and of what an admin had there before."""
 
 _ENCRYPTION: Final = {
     "open": "none",
@@ -108,8 +109,8 @@ def _lease_values(values: Mapping[str, Any]) -> dict[str, int]:
 # -- parts -------------------------------------------------------------------------------------------------------
 
 
-def _config(name: str, values: Mapping[str, Any], mode: int = 0o644, masks: tuple[str, ...] = ()) -> File:
-    return file(f"{CONFIG}/{name}", f"openwrt/{name}.j2", values, mode, masks)
+def _config(name: str, values: Mapping[str, Any], mode: int = 0o644) -> File:
+    return file(f"{CONFIG}/{name}", f"openwrt/{name}.j2", values, mode, _SECRETS)
 
 
 def _reads(name: str) -> str:
@@ -148,7 +149,7 @@ def _network(values: Mapping[str, Any]) -> Desired:
 
 def _wireless(values: Mapping[str, Any], radios: list[tuple[Radio, list[Bss]]]) -> Desired:
     more = {"radios": radios, "encryption": _ENCRYPTION, "protection": _PROTECTION}
-    config = _config("wireless", {**values, **more}, 0o600, _SECRETS)
+    config = _config("wireless", {**values, **more}, 0o600)
     secured = {one.network.security for _, bss in radios for one in bss}
     needs = {
         "-vowe": "owe" in secured,
@@ -185,7 +186,7 @@ def _opennds(values: Mapping[str, Any]) -> Desired:
     binauth, agent = f"{_LIB}/binauth", f"{_LIB}/agent"
     key: bytes = values["agent_key"]
     values = {**values, "binauth": binauth, "agent": agent, "run": _RUN}
-    config = _config("opennds", values, 0o600, _SECRETS)
+    config = _config("opennds", values, 0o600)
     return Desired(
         files=(
             config,

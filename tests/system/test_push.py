@@ -271,6 +271,7 @@ def test_drift_is_seen_and_repaired(city: City) -> None:
     plan = city.hotspot("plan", "--diff")
     assert f"{AP}: drifted" in plan
     assert "-server=203.0.113.10" in plan
+    assert plan == city.hotspot("render", AP, "--diff")
     assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
     assert "203.0.113.10" not in city.bed.ap.read(DRIFTED)
     assert city.state_of() == "in-sync"

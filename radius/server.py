@@ -39,6 +39,8 @@ _BATCH: Final = 256
 """Datagrams taken from each socket before they are answered; under load this many share one commit."""
 _BUFFER: Final = 4 * 2**20
 _PDEATHSIG: Final = 1
+Body = Callable[[threading.Event, Callable[[], None]], None]
+"""What a child does: until the event is set; calls the other when it is ready."""
 _SHORT_LIFE: Final = 5.0
 """Seconds; a child that lived no longer is not started again at once."""
 
@@ -116,7 +118,7 @@ def _send(sockets: list[socket.socket], answers: list[Datagram]) -> None:
             log.warning("answer not sent", error=str(error))
 
 
-def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Event) -> None:
+def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Event, ready: Callable[[], None]) -> None:
     """A worker: authentication and accounting."""
     with ExitStack() as resources:
         store, keys = open_keyed(settings)
@@ -128,10 +130,13 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         gc.freeze()  # what lives as long as the process need not be looked through again and again
         gc.set_threshold(20_000, 50, 50)
         resources.enter_context(Counting(store, service.endpoint))
+        ready()
         serve(service, sockets, stop)
 
 
-def _secure(settings: Settings, files: RadSec, listener: socket.socket, stop: threading.Event) -> None:
+def _secure(
+    settings: Settings, files: RadSec, listener: socket.socket, stop: threading.Event, ready: Callable[[], None]
+) -> None:
     """RADIUS over TLS."""
     with ExitStack() as resources:
         store, keys = open_keyed(settings)
@@ -140,19 +145,23 @@ def _secure(settings: Settings, files: RadSec, listener: socket.socket, stop: th
         resources.callback(service.close)
         service.clients()
         resources.enter_context(Counting(store, service.endpoint))
-        radsec.Server(service, Certificates(files), listener).run(stop)
+        server = radsec.Server(service, Certificates(files), listener)
+        ready()
+        server.run(stop)
 
 
-def _carry(settings: Settings, stop: threading.Event) -> None:
+def _carry(settings: Settings, stop: threading.Event, ready: Callable[[], None]) -> None:
     """The carrier of orders."""
     store, keys = open_keyed(settings)
     try:
-        Sender(settings, store, keys, Service(settings, store, keys).inventory).run(stop)
+        sender = Sender(settings, store, keys, Service(settings, store, keys).inventory)
+        ready()
+        sender.run(stop)
     finally:
         store.close()
 
 
-def _fork(body: Callable[[threading.Event], None], stop: threading.Event) -> int:
+def _fork(body: Body, stop: threading.Event, ready: Callable[[], None]) -> int:
     """A child process that runs `body` and ends with its parent. Its process id."""
     parent = os.getpid()
     child = os.fork()
@@ -162,7 +171,7 @@ def _fork(body: Callable[[threading.Event], None], stop: threading.Event) -> int
     try:
         ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:
-            body(stop)
+            body(stop, ready)
             code = 0
     except HotspotError as error:
         log.error("ended", error=str(error))
@@ -172,22 +181,42 @@ def _fork(body: Callable[[threading.Event], None], stop: threading.Event) -> int
         os._exit(code)
 
 
-def _watch(bodies: list[Callable[[threading.Event], None]], stop: threading.Event) -> None:
-    """Keeps a child for each body until told to stop."""
-    living = {_fork(body, stop): (body, time.monotonic()) for body in bodies}
+def _watch(bodies: list[Body], stop: threading.Event, ready: Callable[[], None]) -> None:
+    """Keeps a child for each body until told to stop. Calls `ready` when all are for the first time."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+
+    def one_more() -> None:
+        os.write(writer, b".")
+
+    living = {_fork(body, stop, one_more): (body, time.monotonic()) for body in bodies}
+    missing = len(bodies)
     while not stop.is_set():
+        if missing and (missing := missing - _read(reader)) <= 0:
+            missing = 0
+            ready()
         for child in list(living):
             if os.waitpid(child, os.WNOHANG)[0]:
                 body, since = living.pop(child)
                 log.error("a child ended and is started again", process=child)
                 stop.wait(0 if time.monotonic() - since > _SHORT_LIFE else 1)
                 if not stop.is_set():
-                    living[_fork(body, stop)] = (body, time.monotonic())
-        stop.wait(0.1)
+                    living[_fork(body, stop, one_more)] = (body, time.monotonic())
+        stop.wait(0.02 if missing else 0.1)
     for child in living:
         os.kill(child, signal.SIGTERM)
     for child in living:
         os.waitpid(child, 0)
+    os.close(reader)
+    os.close(writer)
+
+
+def _read(pipe: int) -> int:
+    """How many bytes there were."""
+    try:
+        return len(os.read(pipe, 64))
+    except BlockingIOError:
+        return 0
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -203,9 +232,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         acct = listen("HOTSPOT_RADIUS_ACCT_LISTEN", settings.radius_acct_listen, count)
         for sock in (*auth, *acct):
             resources.enter_context(sock)
-        bodies: list[Callable[[threading.Event], None]] = [
-            partial(_work, settings, list(pair)) for pair in zip(auth, acct, strict=True)
-        ]
+        bodies: list[Body] = [partial(_work, settings, list(pair)) for pair in zip(auth, acct, strict=True)]
         ports = [f"{host}:{port}/udp" for host, port in (sock.getsockname()[:2] for sock in (auth[0], acct[0]))]
         where = f"{ports[0]} (authentication), {ports[1]} (accounting)"
         if settings.radsec is not None:
@@ -213,5 +240,4 @@ def main(settings: Settings, stop: threading.Event) -> None:
             listener = resources.enter_context(radsec.listen("HOTSPOT_RADSEC_LISTEN", settings.radsec.listen))
             bodies.append(partial(_secure, settings, settings.radsec, listener))
             where += ", {}:{}/tcp (TLS)".format(*listener.getsockname()[:2])
-        announce("radius", where)
-        _watch([*bodies, partial(_carry, settings)], stop)
+        _watch([*bodies, partial(_carry, settings)], stop, partial(announce, "radius", where))

@@ -166,7 +166,7 @@ ticket = Table(
     "ticket",
     core,
     Column("id", _Id, primary_key=True),
-    Column("grant_id", ForeignKey("access_grant.id"), nullable=False),
+    Column("grant_id", ForeignKey("access_grant.id"), nullable=False, index=True),
     Column("gateway", _Name, nullable=False),
     Column("expires_at", _Time, nullable=False),
     Column("redeemed_at", _Time),

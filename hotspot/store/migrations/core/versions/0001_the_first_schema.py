@@ -239,6 +239,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket")),
         postgresql_with={"fillfactor": 70},
     )
+    with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ticket_grant_id"), ["grant_id"], unique=False)
+
     op.create_table(
         "session_order",
         sa.Column("id", sa.String(length=32), nullable=False),

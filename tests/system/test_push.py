@@ -41,7 +41,8 @@ class City:
     def hotspot(self, *arguments: str, code: int = 0) -> str:
         """stdout of a command that must end with `code`."""
         done = self.bed.wan.run(str(HOTSPOT), *arguments, HOTSPOT_STATE=str(self.state))
-        assert done.returncode == code, f"hotspot {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        said = f"hotspot {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == code, f"{said}\n{self.bed.ap.look()}"
         return done.stdout
 
     def state_of(self) -> str:

@@ -5,7 +5,7 @@ Sizes, rates and times are exact integers inside: bytes, bit/s, seconds. Every f
 
 import re
 from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address, ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -85,12 +85,18 @@ def _endpoint(text: str) -> str:
     return text
 
 
-def split_orders(text: str) -> tuple[bool, tuple[str, int] | None]:
-    """Where a gateway takes orders: over TLS or not, and at which endpoint; over its own connection where at none."""
+class OrdersWay(NamedTuple):
+    """How a gateway takes orders. Without an endpoint it is over the TLS connection that it opens itself."""
+
+    over_tls: bool
+    endpoint: tuple[str, int] | None
+
+
+def split_orders(text: str) -> OrdersWay:
+    """'10.20.1.2:3799', 'tls:10.20.1.2:2083' or 'tls' alone."""
     if text == "tls":
-        return True, None
-    over_tls = text.startswith("tls:")
-    return over_tls, split_endpoint(text.removeprefix("tls:"))
+        return OrdersWay(True, None)
+    return OrdersWay(text.startswith("tls:"), split_endpoint(text.removeprefix("tls:")))
 
 
 def _orders(text: str) -> str:
@@ -129,6 +135,16 @@ def _origin(text: str) -> str:
     return text
 
 
+def _when_store_is_away(text: str) -> int:
+    match = re.fullmatch(r"admit for (\d{1,4}) (minute|hour)s?", text)
+    seconds = int(match[1]) * {"minute": 60, "hour": 3600}[match[2]] if match else 0
+    if text != "refuse" and not 60 <= seconds <= 86400:
+        raise ValueError(
+            f"{text!r} is not understood; write it as 'refuse' or 'admit for 15 minutes' (1 minute to 24 hours)"
+        )
+    return seconds
+
+
 def _ssid(text: str) -> str:
     if not 1 <= len(text.encode()) <= 32 or not text.isprintable():
         raise ValueError("an SSID has 1 to 32 bytes of printable text")
@@ -152,6 +168,7 @@ Bytes = Annotated[int, text_as(parse_size), Field(gt=0, le=10**15)]
 BitsPerSecond = Annotated[int, text_as(parse_rate), Field(ge=1000, le=10**12)]
 Seconds = Annotated[int, text_as(parse_duration), Field(gt=0, le=366 * 86400)]
 Hours = Annotated[tuple[int, int], text_as(parse_hours)]
+WhenStoreIsAway = Annotated[int, text_as(_when_store_is_away)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Mac = Annotated[str, text_as(_mac)]
 Secret = Annotated[str, text_as(_secret)]

@@ -7,8 +7,10 @@ Settings come from the environment, and below it from STATE/hotspot.env, a file 
 import os
 import re
 import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +21,7 @@ from .inventory import dotted
 from .sites import Inventory, RadiusGateway
 from .toml_lines import Lines
 from .toml_lines import Path as TomlPath
+from .units import format_size, parse_size
 
 ENV_FILE = "hotspot.env"
 MASTER_KEY = "HOTSPOT_MASTER_KEY"
@@ -78,8 +81,12 @@ class Settings:
     portal_workers: int
     radius_auth_listen: tuple[str, int]
     radius_acct_listen: tuple[str, int]
+    radius_coa_source: tuple[str, ...]
+    """Addresses from which orders are sent to gateways, at most one of each family."""
     radsec: RadSec | None
     radius_workers: int
+    radius_journal: int
+    """Bytes that the journal may grow to while the store is away."""
     telemetry_listen: tuple[str, int]
 
     @classmethod
@@ -101,6 +108,16 @@ class Settings:
                 raise ConfigError(f"{name}: {text!r} is not a number between 1 and 64")
             return int(text)
 
+        def size(name: str, default: str, least: int) -> int:
+            try:
+                value = parse_size(values.get(name) or default)
+            except ValueError as error:
+                raise ConfigError(f"{name}: {error}") from error
+            if value < least:
+                raise ConfigError(f"{name}: {format_size(value)} is too small; give it {format_size(least)} or more")
+            return value
+
+        auth_listen = listen("HOTSPOT_RADIUS_AUTH_LISTEN", "0.0.0.0:1812")
         certificate, key = values.get("HOTSPOT_PORTAL_TLS_CERT"), values.get("HOTSPOT_PORTAL_TLS_KEY")
         if bool(certificate) != bool(key):
             raise ConfigError("HOTSPOT_PORTAL_TLS_CERT and HOTSPOT_PORTAL_TLS_KEY go together; set both or neither")
@@ -116,12 +133,19 @@ class Settings:
             portal_listen=listen("HOTSPOT_PORTAL_LISTEN", "0.0.0.0:8080"),
             portal_tls=(Path(certificate), Path(key)) if certificate and key else None,
             portal_workers=number("HOTSPOT_PORTAL_WORKERS", 1),
-            radius_auth_listen=listen("HOTSPOT_RADIUS_AUTH_LISTEN", "0.0.0.0:1812"),
+            radius_auth_listen=auth_listen,
             radius_acct_listen=listen("HOTSPOT_RADIUS_ACCT_LISTEN", "0.0.0.0:1813"),
+            radius_coa_source=_sources(values.get("HOTSPOT_RADIUS_COA_SOURCE", ""), auth_listen[0]),
             radsec=RadSec(listen("HOTSPOT_RADSEC_LISTEN", "0.0.0.0:2083"), *files) if files else None,
             radius_workers=number("HOTSPOT_RADIUS_WORKERS", min(len(os.sched_getaffinity(0)), 16)),
+            radius_journal=size("HOTSPOT_RADIUS_JOURNAL", "1 GB", 64 * 10**6),
             telemetry_listen=listen("HOTSPOT_TELEMETRY_LISTEN", "127.0.0.1:8090"),
         )
+
+    def coa_source(self, family: socket.AddressFamily) -> str | None:
+        """The address from which orders are sent to gateways of a family; None lets the kernel choose."""
+        six = family == socket.AF_INET6
+        return next((address for address in self.radius_coa_source if (":" in address) == six), None)
 
     def secret(self, reference: str) -> bytes:
         """The bytes behind `env:NAME` or `file:/PATH`. ConfigError says what is missing and how to set it."""
@@ -130,7 +154,9 @@ class Settings:
             # The file again: a secret that was created since this process began serves without a restart.
             value = self.environment.get(name) or read_env_file(self.state / ENV_FILE).get(name)
             if not value:
-                raise ConfigError(f"the secret {reference} is not set: `hotspot secrets create` chooses one")
+                raise ConfigError(
+                    f"the secret {reference} is not set: `hotspot secrets create` chooses one, if it is ours to choose"
+                )
             return value.encode()
         try:
             found = Path(name).read_bytes().rstrip(b"\r\n")
@@ -146,6 +172,20 @@ class Settings:
         if not text:
             raise ConfigError(f"{MASTER_KEY} is not set: `hotspot secrets create` makes one in {self.state / ENV_FILE}")
         return Keys.from_text(text)
+
+
+def _sources(text: str, listening: str) -> tuple[str, ...]:
+    """The addresses of a list with commas; without one the address that RADIUS listens on."""
+    if not text:
+        address = ip_address(listening)
+        return () if address.is_unspecified or address.is_loopback else (listening,)
+    try:
+        found = [ip_address(part.strip()) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"HOTSPOT_RADIUS_COA_SOURCE: {error}; give one address, or two with a comma") from error
+    if len({address.version for address in found}) < len(found):
+        raise ConfigError("HOTSPOT_RADIUS_COA_SOURCE: at most one IPv4 and one IPv6 address")
+    return tuple(str(address) for address in found)
 
 
 def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
@@ -164,6 +204,9 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
             found.append((("ssid", i, "passphrase"), network.passphrase))
         if network.radius:
             found.append((("ssid", i, "radius", "secret"), network.radius.secret))
+    secret = getattr(inventory.codes.sender, "secret", None)
+    if secret:
+        found.append((("codes", "sender", "secret"), secret))
     if inventory.controller.key:
         found.append((("controller", "key"), inventory.controller.key))
     return found

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from .codes import CodesSection
 from .fields import (
     Address,
     BitsPerSecond,
@@ -24,6 +25,7 @@ from .fields import (
     Name,
     Network,
     Orders,
+    OrdersWay,
     Origin,
     Region,
     Seconds,
@@ -31,13 +33,14 @@ from .fields import (
     SshAddress,
     Timezone,
     VillageRegion,
+    WhenStoreIsAway,
     split_endpoint,
     split_orders,
 )
 from .look import LANGUAGES, Language, Look
 from .wifi import Wifi, WifiNetwork, joined
 
-AdmitMethod = Literal["click-through", "voucher", "member"]
+AdmitMethod = Literal["click-through", "voucher", "code", "member"]
 SiteKind = Literal["park", "school", "clinic"]
 
 INDONESIA = ((-11.0, 6.5), (94.5, 141.5))
@@ -141,6 +144,8 @@ class RadiusClient(Entry):
     certificate: CertificateName | None = None
     """What its certificate calls it, over TLS (RFC 6614): a common name, or a DNS name, address or URI beside it."""
     coa: Orders | None = None
+    coa_from: tuple[Address, ...] = ()
+    """The nodes' addresses that it takes orders from over UDP; any node's where there are none."""
     message_authenticator: Annotated[bool, Field(strict=True)] = True
     """Whether Access-Requests must carry a valid Message-Authenticator (CVE-2024-3596)."""
     interim: Seconds = 300
@@ -149,15 +154,22 @@ class RadiusClient(Entry):
     members: Annotated[bool, Field(strict=True)] = False
     """Whether members may log in at the gateway's own page, with their passwords in Access-Requests (PAP)."""
 
+    @property
+    def orders(self) -> OrdersWay | None:
+        """How it takes orders."""
+        return split_orders(self.coa) if self.coa else None
+
     @model_validator(mode="after")
     def _speaks(self) -> "RadiusClient":
         if bool(self.sources) != (self.secret is not None):
             raise ValueError("sources and secret go together: whoever sends from there must know it")
         if not self.sources and self.certificate is None:
             raise ValueError("give sources and secret, or certificate for a gateway that comes over TLS")
-        over_tls, _ = split_orders(self.coa or "tls")
-        if self.coa and (self.certificate if over_tls else self.secret) is None:
-            raise ValueError(f"coa {self.coa} needs {'certificate' if over_tls else 'sources and secret'}")
+        way = self.orders
+        if way and (self.certificate if way.over_tls else self.secret) is None:
+            raise ValueError(f"coa {self.coa} needs {'certificate' if way.over_tls else 'sources and secret'}")
+        if self.coa_from and (way is None or way.over_tls):
+            raise ValueError("coa_from says who may send to coa over UDP; give coa, the address where it listens")
         return self
 
 
@@ -269,6 +281,8 @@ class Site(Span):
     look: Look | None = None
     """What its pages show otherwise than those of the city."""
     sla: Annotated[float, Field(strict=True, ge=0, le=100)] | None = None
+    when_store_is_away: WhenStoreIsAway = 0
+    """Seconds for which RADIUS admits a fresh ticket that it cannot look up; 0 refuses it."""
     service_hours: Hours | None = None
     """The hours of a day that count for its uptime; without them all of it."""
     funding: Name
@@ -284,6 +298,7 @@ class Inventory(Entry):
 
     city: City
     portal: PortalSection
+    codes: CodesSection = CodesSection()
     wifi: Wifi = Wifi()
     ssid: tuple[WifiNetwork, ...] = (WifiNetwork(id="wifi-gratis", name="WiFi Gratis"),)
     probe: ProbeSection = ProbeSection()

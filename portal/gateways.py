@@ -51,7 +51,7 @@ def _settle(
     if post.unread:
         log.warning("agent not understood", gateway=gateway.id, left_out=post.unread)
     for order_id, good in post.done:
-        state = OrderState.DONE if good else OrderState.FAILED
+        state = OrderState.DONE if good else OrderState.REFUSED
         orders.finish(connection, order_id, state, "put out" if good else "the router refused", now)
     if post.clients is None:
         return []
@@ -61,8 +61,9 @@ def _settle(
     live = admission.live_grants(connection, gateway.id, pairs, now)
     admission.confirm(connection, {grant for grant, _ in live}, now)
     enforce(connection, inventory, touched.values(), now)
-    claimed = orders.claim(connection, desk.keys, Channel.AGENT, f"agent of {gateway.id}", now, gateway=gateway.id)
-    lines = [f"deauth {order.id} {order.mac} {order.user_name or '-'}" for order in claimed]
+    who = f"agent of {gateway.id}"
+    claimed = orders.claim(connection, desk.keys, Channel.AGENT, who, now, gateways=[gateway.id], again=True)
+    lines = [f"deauth {order.id} {order.mac} {order.ticket or '-'}" for order in claimed]
     for client, grant in shown.items():
         # In without a grant that holds: openNDS's own token was guessed, or the grant has ended.
         if (grant, devices[client.mac]) not in live:

@@ -1,150 +1,207 @@
-"""Carries orders to gateways over RADIUS: claims what is due, sends, waits for answers, records the outcomes."""
+"""Carries orders to gateways over RADIUS: claims what is due, sends, waits for answers, records the outcomes.
 
-import secrets
+One loop in one process. Nobody waits for a gateway that does not answer: its requests are under way while others are
+claimed, sent and answered. A node claims only orders of gateways that listen to the address it sends from.
+"""
+
+import errno
 import selectors
 import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.fields import split_endpoint
 from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.settings import Settings
-from hotspot.sites import Inventory, RadiusGateway
-from hotspot.store import Store, orders
-from hotspot.store.orders import Channel, Order, OrderState
+from hotspot.sites import Inventory, RadiusClient, RadiusGateway
+from hotspot.store import Store
+from hotspot.store.orders import Order
 
-from .coa import Outcome, disconnect, read_answer
+from .coa import Address, Flights, Outcome, request
+from .desk import UNANSWERED, Desk
 from .packet import LONGEST
 
 log = structlog.get_logger("radius")
 
-_EVERY: Final = 0.3
-_WAITS: Final = (0.5, 1.0, 1.5)
-"""Seconds to wait for an answer before the same bytes go out again; after the last the order is postponed."""
-_LONGEST_PAUSE: Final = 300
+_EVERY: Final = 0.2
+"""Seconds between two looks for orders."""
+_MOST: Final = 512
+"""Orders under way at once."""
+_ROUTES: Final = 60.0
+"""Seconds after which our addresses towards the gateways are looked up again."""
 
 
-@dataclass
-class _Sent:
-    order: Order
-    target: tuple[str, int]
-    request: bytes
-    secret: bytes = field(repr=False)
+_FAMILIES: Final = (socket.AF_INET, socket.AF_INET6)
+
+
+def open_sockets(settings: Settings) -> dict[socket.AddressFamily, socket.socket]:
+    """A socket of each family, bound to where orders are to come from. ConfigError for what is no address of ours."""
+    opened: dict[socket.AddressFamily, socket.socket] = {}
+    for family in _FAMILIES:
+        source = settings.coa_source(family)
+        try:
+            opened[family] = socket.socket(family, socket.SOCK_DGRAM)
+            opened[family].setblocking(False)
+            if source is not None:
+                opened[family].bind((source, 0))
+        except OSError as error:
+            if source is None and error.errno == errno.EAFNOSUPPORT:
+                continue  # this machine has no IPv6
+            for sock in opened.values():
+                sock.close()
+            raise ConfigError(
+                f"HOTSPOT_RADIUS_COA_SOURCE {source}: {error.strerror}; it must be an address of this node"
+            ) from error
+    return opened
+
+
+class Line:
+    """A socket of one address family, and what is under way on it."""
+
+    def __init__(self, sock: socket.socket):
+        self.sock = sock
+        self.flights = Flights()
+
+    def send(self, packet: bytes, target: Address) -> None:
+        try:
+            self.sock.sendto(packet, target)
+        except OSError as error:  # unreachable now; it goes out again later
+            log.info("order not sent", gateway=target[0], error=str(error))
+
+    def answers(self) -> list[tuple[Order, Outcome]]:
+        """What has come to the socket and is an authentic answer."""
+        found: list[tuple[Order, Outcome]] = []
+        while True:
+            try:
+                data, source = self.sock.recvfrom(LONGEST)
+            except BlockingIOError:
+                return found
+            except OSError:
+                continue  # an ICMP error for what was sent; the next try follows
+            answer = self.flights.receive(data, source[:2])
+            if answer is not None:
+                found.append(answer)
 
 
 class Sender:
-    """One process's carrier of `coa` orders."""
+    """One node's carrier of `coa` orders."""
 
     def __init__(self, settings: Settings, store: Store, keys: Keys, inventory: Callable[[], Inventory]):
         self._settings = settings
-        self._store = store
-        self._keys = keys
         self._inventory = inventory
-        self._name = f"radius-{secrets.token_hex(4)}"
+        self._desk = Desk(store, keys)
+        self._lines = {family: Line(sock) for family, sock in open_sockets(settings).items()}
+        self._selector = selectors.DefaultSelector()
+        for line in self._lines.values():
+            self._selector.register(line.sock, selectors.EVENT_READ, line)
+        self._look_at = 0.0
+        self._reach = _Reach(settings)
 
     def run(self, stop: threading.Event) -> None:
-        """Works until told to stop. A store that is away is tried again."""
-        while not stop.wait(_EVERY):
-            try:
-                self.round()
-            except HotspotError as error:
-                log.error("orders wait", error=str(error))
-                stop.wait(2)
-
-    def round(self) -> int:
-        """Carries what is due now; how many orders it tried."""
-        now = int(time.time())
-        with self._store.core.write() as connection:
-            due = orders.claim(connection, self._keys, Channel.COA, self._name, now)
-        if not due:
-            return 0
-        outcomes: dict[str, Outcome] = {}
-        unable: dict[str, str] = {}
-        by_family: dict[socket.AddressFamily, list[_Sent]] = {}
-        for order in due:
-            try:
-                sent = self._prepared(order, now)
-            except (ConfigError, ValueError) as error:
-                unable[order.id] = str(error)  # this node; another may have the secret
-                continue
-            family = socket.AF_INET6 if ":" in sent.target[0] else socket.AF_INET
-            by_family.setdefault(family, []).append(sent)
-        for family, requests in by_family.items():
-            outcomes |= _exchange(family, requests)
-        self._record(due, outcomes, unable)
-        return len(due)
-
-    def _prepared(self, order: Order, now: int) -> _Sent:
-        gateway = self._inventory().find_gateway(order.gateway)
-        if not isinstance(gateway, RadiusGateway) or not gateway.radius.coa or not gateway.radius.secret:
-            raise ConfigError(f"gateway {order.gateway} has no radius.coa address in the active inventory")
-        secret = self._settings.secret(gateway.radius.secret)
-        request = disconnect(order, RADIUS_DIALECTS[gateway.nas], secret, secrets.randbelow(256), now)
-        return _Sent(order, split_endpoint(gateway.radius.coa), request, secret)
-
-    def _record(self, due: list[Order], outcomes: dict[str, Outcome], unable: dict[str, str]) -> None:
-        now = int(time.time())
-        with self._store.core.write() as connection:
-            for order in due:
-                outcome = outcomes.get(order.id)
-                if outcome is None:
-                    pause = min(_LONGEST_PAUSE, 5 * 2 ** min(order.attempts, 10))
-                    why = unable.get(order.id, "no answer from the gateway")
-                    orders.postpone(connection, order.id, now + pause, why)
-                else:
-                    state = OrderState.DONE if outcome.done else OrderState.FAILED
-                    orders.finish(connection, order.id, state, outcome.detail, now)
-                log.info("order", order=order.id, gateway=order.gateway, outcome=outcome and outcome.detail)
-
-
-def _exchange(family: socket.AddressFamily, requests: list[_Sent]) -> dict[str, Outcome]:
-    """Sends all, collects the authentic answers, sends the unanswered again; each from a socket of its own."""
-    outcomes: dict[str, Outcome] = {}
-    with selectors.DefaultSelector() as selector:
-        for sent in requests:
-            sock = socket.socket(family, socket.SOCK_DGRAM)
-            sock.setblocking(False)
-            selector.register(sock, selectors.EVENT_READ, sent)
+        """Works until told to stop. A store that is away is tried again; what is under way then stays so."""
         try:
-            for wait in _WAITS:
-                _send_unanswered(selector, outcomes)
-                deadline = time.monotonic() + wait
-                while len(outcomes) < len(requests) and (left := deadline - time.monotonic()) > 0:
-                    _collect(selector, left, outcomes)
+            while not stop.is_set():
+                try:
+                    self.step()
+                except HotspotError as error:
+                    log.error("orders wait", error=str(error))
+                    stop.wait(2)
         finally:
-            for key in list(selector.get_map().values()):
-                selector.unregister(key.fileobj)
-                if isinstance(key.fileobj, socket.socket):
-                    key.fileobj.close()
-    return outcomes
+            self.close()
 
+    def step(self) -> None:
+        """Waits until something is to be done, at most until the next look for orders, and does it."""
+        timers = [self._look_at, *(line.flights.next_at() or self._look_at for line in self._lines.values())]
+        ready = self._selector.select(timeout=max(0.0, min(timers) - time.monotonic()))
+        for key, _ in ready:
+            self._desk.outcomes += key.data.answers()
+        now = time.monotonic()
+        for line in self._lines.values():
+            for packet, target in line.flights.again(now):
+                line.send(packet, target)
+            self._desk.outcomes += [(order, UNANSWERED) for order in line.flights.given_up(now)]
+        if self._desk.outcomes or now >= self._look_at:
+            self._look_at = now + _EVERY
+            self._exchange_with_store()
 
-def _send_unanswered(selector: selectors.DefaultSelector, outcomes: dict[str, Outcome]) -> None:
-    for key in selector.get_map().values():
-        sent: _Sent = key.data
-        if sent.order.id not in outcomes and isinstance(key.fileobj, socket.socket):
+    def _exchange_with_store(self) -> None:
+        room = _MOST - sum(len(line.flights) for line in self._lines.values())
+        for order in self._desk.exchange(lambda: self._reach.of(self._inventory()), room):
             try:
-                key.fileobj.sendto(sent.request, sent.target)
-            except OSError as error:  # unreachable now; the order is tried again later
-                log.info("order not sent", order=sent.order.id, error=str(error))
+                self._launch(order, int(time.time()))
+            except (ConfigError, ValueError) as error:  # this node; another may have the secret
+                self._desk.unable(order, str(error))
 
+    def _launch(self, order: Order, now: int) -> None:
+        gateway = self._inventory().find_gateway(order.gateway)
+        way = gateway.radius.orders if isinstance(gateway, RadiusGateway) else None
+        if not isinstance(gateway, RadiusGateway) or way is None or way.endpoint is None or not gateway.radius.secret:
+            raise ConfigError(f"gateway {order.gateway} has no radius.coa address in the active inventory")
+        secret, target = self._settings.secret(gateway.radius.secret), way.endpoint
+        line = self._lines.get(_family(target))
+        if line is None:
+            raise ConfigError("this node has no IPv6")
+        identifier = line.flights.free(target)
+        if identifier is None:
+            raise ConfigError("the gateway has 256 requests to answer already")
+        role = gateway.roles.get(order.plan or "")
+        packet = request(order, RADIUS_DIALECTS[gateway.nas], secret, identifier, now, role)
+        line.flights.launch(order, target, packet, secret, time.monotonic())
+        line.send(packet, target)
 
-def _collect(selector: selectors.DefaultSelector, wait: float, outcomes: dict[str, Outcome]) -> None:
-    for key, _ in selector.select(timeout=wait):
-        sent: _Sent = key.data
-        if not isinstance(key.fileobj, socket.socket):
-            continue
+    def close(self) -> None:
+        """Gives back what is under way, so that another node need not wait for the claims to expire."""
         try:
-            data, source = key.fileobj.recvfrom(LONGEST)
-        except OSError:
-            continue  # an ICMP error for what was sent; the next try or a later round follows
-        outcome = read_answer(data, sent.request, sent.secret) if source[0] == sent.target[0] else None
-        if outcome is not None:
-            outcomes[sent.order.id] = outcome
+            self._desk.release([order for line in self._lines.values() for order in line.flights.clear()])
+        finally:
+            self._selector.close()
+            for line in self._lines.values():
+                line.sock.close()
+
+
+class _Reach:
+    """Which gateways listen to this node."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._known: tuple[Inventory, float, set[str]] | None = None
+
+    def of(self, inventory: Inventory) -> set[str]:
+        now = time.monotonic()
+        if self._known is None or self._known[0] is not inventory or now - self._known[1] > _ROUTES:
+            reached = {
+                gateway.id
+                for gateway in inventory.gateway
+                if isinstance(gateway, RadiusGateway) and self._reaches(gateway.radius)
+            }
+            self._known = (inventory, now, reached)
+        return self._known[2]
+
+    def _reaches(self, radius: RadiusClient) -> bool:
+        """Over UDP, that is: RADIUS over TLS carries its own orders."""
+        way = radius.orders
+        if way is None or way.over_tls or way.endpoint is None:
+            return False
+        return not radius.coa_from or self._source(way.endpoint) in radius.coa_from
+
+    def _source(self, target: Address) -> str | None:
+        """The address from which this node sends to a gateway; None where there is no way to it."""
+        family = _family(target)
+        chosen = self._settings.coa_source(family)
+        if chosen is not None:
+            return chosen
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            try:
+                sock.connect(target)  # sends nothing; the kernel chooses the source
+            except OSError:
+                return None
+            return str(sock.getsockname()[0])
+
+
+def _family(target: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in target[0] else socket.AF_INET

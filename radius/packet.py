@@ -34,6 +34,9 @@ class Code(IntEnum):
     DISCONNECT_REQUEST = 40
     DISCONNECT_ACK = 41
     DISCONNECT_NAK = 42
+    COA_REQUEST = 43
+    COA_ACK = 44
+    COA_NAK = 45
 
 
 class Malformed(Exception):  # noqa: N818 - a finding about bytes, not an error of ours

@@ -32,7 +32,11 @@ class RadiusDialect(Hashable, Protocol):
         ...
 
     def disconnect(self, user_name: str, acct_session_id: str, mac: str, /) -> Sequence[tuple[str, str]]:
-        """The attributes by which it knows a session in a Disconnect-Request."""
+        """The attributes by which it knows a session in a Disconnect- or CoA-Request."""
+        ...
+
+    def change(self, limits: Limits, role: str | None = None, /) -> Attributes:
+        """All that holds for a running session, counted from its start, as a CoA-Request tells it."""
         ...
 
 

@@ -30,4 +30,5 @@ def redirect(url: str, mac: str, login_role: str | None = None) -> attributes.Re
 client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = False
+change = accept
 disconnect = attributes.session_names

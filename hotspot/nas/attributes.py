@@ -5,7 +5,7 @@ bytes split into 32 bits and gigawords. Down and up are the client's view everyw
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..grant import Limits
@@ -81,13 +81,19 @@ def seen_by_gateway(_view_point: int | None, received: int, sent: int, /) -> tup
     return sent, received
 
 
+def explicit(limits: Limits) -> Limits:
+    """Limits for a kind that keeps what a CoA-Request leaves out (RFC 5176 section 3.6, note 3): a rate without a limit
+    is the highest that WISPr can say."""
+    return replace(limits, down=limits.down or _WORD - 1, up=limits.up or _WORD - 1)
+
+
 def hyphens(mac: str) -> str:
     """A MAC address as most gateways write it, from `parse_mac` form."""
     return mac.replace(":", "-").upper()
 
 
 def session_names(user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:
-    """The attributes by which most gateways know a session in a Disconnect-Request."""
+    """The attributes by which most gateways know a session in a Disconnect- or CoA-Request."""
     return [
         ("User-Name", user_name),
         ("Acct-Session-Id", acct_session_id),

@@ -44,6 +44,7 @@ def redirect(url: str, mac: str, login_role: str | None = None) -> attributes.Re
 client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = False
+change = accept
 
 
 def disconnect(user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:

@@ -6,7 +6,7 @@ Source: coova-chilli src/redir.c (bstring_buildurl, redir_getreq), src/chilli.c 
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -135,5 +135,10 @@ def client_counters(view_point: int | None, received: int, sent: int) -> tuple[i
 
 
 BARE_ORDERS: Final = False
-disconnect = attributes.session_names
-"""Without User-Name it stays silent."""
+change = accept
+"""A limit that is left out falls back to none (src/chilli.c, config_radius_session)."""
+
+
+def disconnect(user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:
+    """Without User-Name it stays silent; after MAC authentication that is the MAC address as it writes it."""
+    return attributes.session_names(user_name or attributes.hyphens(mac), acct_session_id, mac)

@@ -24,3 +24,8 @@ client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = False
 disconnect = attributes.session_names
+
+
+def change(limits: Limits, role: str | None = None) -> attributes.Attributes:
+    """What a CoA-Request leaves out stays as it is, so limits that are no more are told too."""
+    return accept(attributes.explicit(limits), role)

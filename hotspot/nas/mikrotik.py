@@ -177,6 +177,16 @@ client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = False
 
 
+def change(limits: Limits, role: str | None = None) -> attributes.Attributes:
+    """What a CoA-Request leaves out stays as it is, so limits that are no more are told too: 0 is none."""
+    found = accept(limits, role)
+    if limits.down is None and limits.up is None:
+        found.append(("Mikrotik-Rate-Limit", "0/0"))
+    if limits.total is None:
+        found += [("Mikrotik-Total-Limit", 0), ("Mikrotik-Total-Limit-Gigawords", 0)]
+    return found
+
+
 def disconnect(user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:
     """As the others', but the MAC address as RouterOS writes it."""
     return [

@@ -4,6 +4,7 @@ Source: uspot files/usr/share/uspot/uspot.uc (client_enable, client_ratelimit, c
 src/radius-das.c.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from ..grant import Limits
@@ -27,4 +28,13 @@ client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = True
 """It refuses an order with an attribute that it does not use, Message-Authenticator and Event-Timestamp among them."""
-disconnect = attributes.session_names
+
+
+def disconnect(user_name: str, acct_session_id: str, _mac: str) -> Sequence[tuple[str, str]]:
+    """All of it must match, and how it writes the MAC address is an option of its own."""
+    return [("User-Name", user_name), ("Acct-Session-Id", acct_session_id)]
+
+
+def change(limits: Limits, _role: str | None = None) -> attributes.Attributes:
+    """Only times can be changed: any other attribute would have to match the session's (das_match_client)."""
+    return attributes.common(limits)

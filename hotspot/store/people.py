@@ -95,9 +95,25 @@ def find_device(connection: Connection, keys: Keys, mac: str) -> str | None:
     return connection.execute(select(device.c.id).where(device.c.lookup == keys.device_index(mac))).scalar_one_or_none()
 
 
+def member_name(connection: Connection, keys: Keys, person_id: str) -> str | None:
+    """A member's name in its normal form; None for anybody else. StoreError under another master key."""
+    statement = select(identity.c.sealed).where(
+        identity.c.person_id == person_id, identity.c.kind == PersonKind.MEMBER.value
+    )
+    sealed = connection.execute(statement).scalar_one_or_none()
+    try:
+        return None if sealed is None else keys.open(PersonKind.MEMBER, sealed)
+    except InvalidTag as error:
+        raise StoreError("a member was sealed under another master key") from error
+
+
 def device_mac(connection: Connection, keys: Keys, device_id: str) -> str:
     """The MAC address of a device, for the gateway that must be told about it. StoreError under another master key."""
-    sealed = connection.execute(select(device.c.sealed).where(device.c.id == device_id)).scalar_one()
+    return open_mac(keys, connection.execute(select(device.c.sealed).where(device.c.id == device_id)).scalar_one())
+
+
+def open_mac(keys: Keys, sealed: bytes) -> str:
+    """The MAC address that `device.sealed` hides. StoreError under another master key."""
     try:
         return keys.open("mac", sealed)
     except InvalidTag as error:

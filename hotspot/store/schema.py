@@ -1,5 +1,5 @@
-"""The tables of both databases. Times are UTC seconds, ids random 32-digit hex, personal values only in `identity`
-and `device`, as `hotspot.identity.Keys` sealed them.
+"""The tables of both databases. Times are UTC seconds, ids random 32-digit hex, personal values only in
+`identity`, `device` and (for two days) `code_challenge`, as `hotspot.identity.Keys` sealed them.
 """
 
 from sqlalchemy import (
@@ -31,6 +31,7 @@ _Serial = BigInteger().with_variant(Integer, "sqlite")
 _Id = String(32)
 _Name = String(64)
 _Time = BigInteger
+PENDING = text("state = 'pending'")
 _RUNNING = text("ended_at IS NULL")
 _CLASSLESS = text("ticket_id = ''")
 
@@ -131,8 +132,34 @@ attempt = Table(
     "attempt",
     core,
     Column("subject", LargeBinary(32), primary_key=True),
-    Column("window_start", _Time, nullable=False),
+    Column("until", _Time, nullable=False),
     Column("failures", Integer, nullable=False),
+)
+
+# A phone number that a device at a gateway wants to prove, and every message that was paid for; kept for two days.
+challenge = Table(
+    "code_challenge",
+    core,
+    Column("door", LargeBinary(32), primary_key=True),
+    Column("id", _Id, nullable=False),
+    Column("number", LargeBinary(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+    Column("tries", Integer, nullable=False),
+)
+
+message = Table(
+    "code_message",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("challenge_id", _Id, nullable=False, index=True),
+    Column("number", LargeBinary(32), nullable=False),
+    Column("device", LargeBinary(32), nullable=False),
+    Column("gateway", _Name, nullable=False),
+    Column("at", _Time, nullable=False, index=True),
+    Column("price", BigInteger, nullable=False),
+    Column("state", _Name, nullable=False),
+    Column("proven", Boolean, nullable=False),
 )
 
 # -- core: admission and sessions --------------------------------------------------------------------------------
@@ -229,6 +256,8 @@ order = Table(
     Column("outcome", String(200)),
     Column("finished_at", _Time),
     Index("ix_session_order_state_channel_due_at", "state", "channel", "due_at"),
+    # A session is told one thing at a time.
+    Index("uq_session_order_pending", "session_id", unique=True, sqlite_where=PENDING, postgresql_where=PENDING),
 )
 
 agent = Table(
@@ -239,6 +268,14 @@ agent = Table(
     Column("boot_id", _Name, nullable=False),
     Column("uptime", BigInteger, nullable=False),
     Column("seen_at", _Time, nullable=False),
+)
+
+journal_position = Table(
+    "journal_position",
+    core,
+    Column("file", _Id, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("applied_at", _Time, nullable=False),
 )
 
 # -- core: access points -----------------------------------------------------------------------------------------

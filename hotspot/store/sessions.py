@@ -26,20 +26,20 @@ def _counters(value: Session) -> dict[str, Any]:
 
 
 def presume(connection: Connection, gateway: str, at: int, cause: str, *, running: set[str] | None = None) -> int:
-    """Ends the sessions of a gateway that began before `at`, for want of better knowledge. Returns how many.
+    """Ends the sessions of a gateway that began before `at` and were not heard of since. Returns how many.
 
     `running` are ids of sessions that the gateway has shown to be alive.
     """
     rows = connection.execute(
         select(session)
         .where(session.c.gateway == gateway, session.c.ended_at.is_(None), session.c.started_at <= at)
+        .order_by(session.c.id)  # as the ledger locks them
         .with_for_update()
     ).all()
-    lost = [row for row in rows if row.id not in (running or ())]
-    for row in lost:
-        ended = presume_ended(session_of(row), at, cause)
-        connection.execute(update(session).where(session.c.id == row.id).values(**_counters(ended)))
-    return len(lost)
+    lost = {row.id: presume_ended(session_of(row), at, cause) for row in rows if row.id not in (running or ())}
+    for name, ended in lost.items():
+        connection.execute(update(session).where(session.c.id == name).values(**_counters(ended)))
+    return sum(ended.end is not None for ended in lost.values())
 
 
 def presume_silent(connection: Connection, now: int) -> int:
@@ -50,7 +50,8 @@ def presume_silent(connection: Connection, now: int) -> int:
         .outerjoin(grant, grant.c.id == session.c.grant_id)
         .where(session.c.ended_at.is_(None), session.c.last_at + patience < now)
     )
-    rows = connection.execute(select(session).where(session.c.id.in_(silent)).with_for_update()).all()
+    of_silent = select(session).where(session.c.id.in_(silent)).order_by(session.c.id)
+    rows = connection.execute(of_silent.with_for_update()).all()
     for row in rows:
         ended = presume_ended(session_of(row), row.last_at, "Lost-Service")
         connection.execute(update(session).where(session.c.id == row.id).values(**_counters(ended)))

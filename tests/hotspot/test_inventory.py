@@ -10,6 +10,7 @@ from hotspot.inventory import check, dotted, load
 from hotspot.sites import RadiusGateway
 from hotspot.toml_lines import Lines
 
+SHARED = 'sources = ["10.20.6.0/28"], secret = "env:PAMULANG_RADIUS"'
 EXAMPLE = (Path(__file__).parents[2] / "sites.toml").read_text()
 
 
@@ -38,6 +39,15 @@ def test_the_example_city_is_right() -> None:
     assert (plan.session, plan.data_per_day, plan.down, plan.idle) == (7200, 10**9, 5_000_000, 900)
     assert len([code for code in city.regions if len(code) == 13]) == 54
     assert all(site.region in city.regions for site in city.site)
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [("refuse", 0), ("admit for 15 minutes", 900), ("admit for 1 minute", 60), ("admit for 24 hours", 86400)],
+)
+def test_a_site_says_what_happens_while_the_store_is_away(words: str, seconds: int) -> None:
+    text = changed(("since = 2026-01-15", f'since = 2026-01-15\nwhen_store_is_away = "{words}"'))
+    assert [site.when_store_is_away for site in load(text).site][:2] == [seconds, 0]
 
 
 def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
@@ -77,6 +87,18 @@ def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
         (('secret = "env:TK1_RADIUS"', 'secret = "env:TK1_UAM"'), "stands already at"),
         (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.1.4/32"]'), "overlaps 10.20.1.0/28"),
         (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.6.1/28"]'), "host bits"),
+        (('sources = ["10.20.6.0/28"], ', ""), "sources and secret go together"),
+        (
+            (SHARED, "rate = 5"),
+            "give sources and secret, or cert",
+        ),
+        (('coa = "10.20.6.2:3799"', 'coa = "10.20.6.2"'), "no place for orders"),
+        (('coa = "10.20.6.2:3799"', 'coa = "tls"'), "coa tls needs certificate"),
+        (
+            (SHARED, 'certificate = "x"'),
+            "needs sources and secret",
+        ),
+        (('coa = "10.20.6.2:3799"', "rate = 0"), "greater than or equal to 1"),
         (('nas = "mikrotik"', 'nas = "mikrotic"'), "nas must be one of"),
         (
             ('nas = "mikrotik"', 'nas = "mikrotik"\nroles = { umun = "x" }'),
@@ -92,6 +114,10 @@ def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
         (("since = 2026-01-15", 'since = "15 Jan"'), "date without quotes"),
         (('url = "https://wifi.example.go.id"', 'url = "https://wifi.example.go.id/portal"'), "without a path"),
         (('network = "10.210.0.1/22"', 'network = "10.210.0.0/22"'), "the AP's own address"),
+        (("since = 2026-01-15", 'since = 2026-01-15\nwhen_store_is_away = "admit"'), "'admit for 15 minutes'"),
+        (("since = 2026-01-15", 'since = 2026-01-15\nwhen_store_is_away = "admit for 25 hours"'), "1 minute to 24"),
+        (("since = 2026-01-15", 'since = 2026-01-15\nwhen_store_is_away = "admit for 0 minutes"'), "1 minute to 24"),
+        (("since = 2026-01-15", "since = 2026-01-15\nwhen_store_is_away = 900"), "text in quotes"),
         (('name = "WiFi Tangsel"', 'name = "a name of many more than 32 bytes in it"'), "1 to 32 bytes"),
         (('name = "WiFi Tangsel"', 'name = "Tang\\nsel"'), "1 to 32 bytes of printable text"),
         (('id = "guru"', 'id = "tamu"'), "the network id 'tamu' stands already at ssid[0].id"),
@@ -124,6 +150,15 @@ def test_rules(pair: tuple[str, str], words: str) -> None:
     found = faults(changed(pair))
     assert len(found) >= 1
     assert any(words in fault for fault in found), found
+
+
+def test_a_certificate_names_one_gateway_in_any_spelling() -> None:
+    first = ('coa = "10.20.1.2:3799"', 'coa = "tls", certificate = "GW.example"')
+    assert faults(changed(first)) == []
+    [fault] = faults(
+        changed(first, ('coa = "10.20.6.2:3799"', 'certificate = "gw.example", coa = "tls:[2001:db8::1]:2083"'))
+    )
+    assert "gateway[5].radius.certificate: the certificate's name 'gw.example' stands already" in fault
 
 
 def test_the_same_mac_twice_is_found_in_any_spelling() -> None:
@@ -276,3 +311,10 @@ def test_which_site_a_request_is_of() -> None:
     assert park.id == "taman-kota-1"
     assert city.site_of("tk1-gw", None) == park
     assert city.site_of("nowhere", None) is None
+
+
+def test_who_may_send_orders_needs_an_address_to_send_them_to() -> None:
+    text = changed((', coa = "10.20.1.2:3799"', ', coa_from = ["10.20.0.5"]'))
+    assert any("over UDP; give coa, the address where it listens" in fault for fault in faults(text))
+    text = changed(('coa = "10.20.1.2:3799"', 'coa = "10.20.1.2:3799", coa_from = ["park"]'))
+    assert any("gateway[0].radius.coa_from" in fault and "no IP address" in fault for fault in faults(text))

@@ -146,5 +146,20 @@ def test_a_url_that_does_not_fit_is_not_cut(kind: str) -> None:
 def test_how_a_session_is_named_in_an_order(kind: str) -> None:
     named = dict(RADIUS_DIALECTS[kind].disconnect("user", "5e67", MAC))
     assert (named["User-Name"], named["Acct-Session-Id"]) == ("user", "5e67")
-    written = "02:00:5E:AA:BB:01" if kind == "mikrotik" else "02-00-5E-AA-BB-01"
-    assert named["Calling-Station-Id"] == written
+    mac = {"mikrotik": "02:00:5E:AA:BB:01", "uspot": None}.get(kind, "02-00-5E-AA-BB-01")
+    assert named.get("Calling-Station-Id") == mac
+
+
+def test_a_change_tells_limits_that_are_no_more_to_kinds_that_keep_what_is_left_out() -> None:
+    """RFC 5176 section 3.6, note 3. CoovaChilli and uspot do otherwise: tests/radius/test_coa.py."""
+    free = Limits(session=3600, idle=900)
+    mikrotik = dict(RADIUS_DIALECTS["mikrotik"].change(free))
+    assert (mikrotik["Mikrotik-Rate-Limit"], mikrotik["Mikrotik-Total-Limit"]) == ("0/0", 0)
+    assert dict(RADIUS_DIALECTS["mikrotik"].accept(free)).keys() < mikrotik.keys()
+    for kind in ("generic", "ruckus"):
+        told = dict(RADIUS_DIALECTS[kind].change(free))
+        assert told["WISPr-Bandwidth-Max-Down"] == told["WISPr-Bandwidth-Max-Up"] == 2**32 - 1
+    slow = Limits(session=3600, idle=900, down=1_000_000, up=500_000, total=10**9)
+    for kind in ("generic", "ruckus", "mikrotik", "coovachilli"):
+        dialect = RADIUS_DIALECTS[kind]
+        assert dict(dialect.change(slow, "guests")) == dict(dialect.accept(slow, "guests"))

@@ -138,8 +138,9 @@ def an_order(store: Store, keys: Keys, channel: Channel = Channel.COA) -> str:
 
 
 def claim(store: Store, keys: Keys, who: str, now: int = NOW, **options: Any) -> list[orders.Order]:
+    channel, gateways = options.pop("channel", Channel.COA), options.pop("gateways", ["gw"])
     with store.core.write() as connection:
-        return orders.claim(connection, keys, options.pop("channel", Channel.COA), who, now, **options)
+        return orders.claim(connection, keys, channel, who, now, gateways=gateways, **options)
 
 
 def test_an_order_is_claimed_by_one_node_at_a_time(store: Store, keys: Keys) -> None:
@@ -154,8 +155,8 @@ def test_an_order_is_claimed_by_one_node_at_a_time(store: Store, keys: Keys) -> 
 def test_channels_and_gateways_are_apart(store: Store, keys: Keys) -> None:
     an_order(store, keys, Channel.AGENT)
     assert claim(store, keys, "n") == []
-    assert claim(store, keys, "n", channel=Channel.AGENT, gateway="other") == []
-    assert len(claim(store, keys, "n", channel=Channel.AGENT, gateway="gw")) == 1
+    assert claim(store, keys, "n", channel=Channel.AGENT, gateways=["other"]) == []
+    assert len(claim(store, keys, "n", channel=Channel.AGENT, gateways=["gw"])) == 1
 
 
 def state(store: Store, order_id: str) -> tuple[str, str | None]:
@@ -179,8 +180,11 @@ def test_outcomes(store: Store, keys: Keys) -> None:
 
 def test_an_order_that_nobody_could_carry_expires(store: Store, keys: Keys) -> None:
     order_id = an_order(store, keys)
-    assert claim(store, keys, "n", NOW + orders.LIFETIME) == []
-    assert state(store, order_id) == ("failed", "expired")
+    late = NOW + orders.LIFETIME
+    assert claim(store, keys, "n", late) == []
+    with store.core.write() as connection:
+        assert orders.settle(connection, late) == 1
+    assert state(store, order_id) == ("unanswered", "no node could carry it")
 
 
 def test_an_agents_posts_only_go_forward(store: Store) -> None:

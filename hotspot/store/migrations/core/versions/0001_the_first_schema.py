@@ -22,7 +22,7 @@ def upgrade() -> None:
     op.create_table(
         "attempt",
         sa.Column("subject", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("window_start", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_attempt")),
     )
@@ -38,6 +38,33 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index("ix_audit_subject_at", ["subject", "at"], unique=False)
+
+    op.create_table(
+        "code_challenge",
+        sa.Column("door", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("door", name=op.f("pk_code_challenge")),
+    )
+    op.create_table(
+        "code_message",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("challenge_id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("device", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("gateway", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=64), nullable=False),
+        sa.Column("proven", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_code_message")),
+    )
+    with op.batch_alter_table("code_message", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_code_message_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_code_message_challenge_id"), ["challenge_id"], unique=False)
 
     op.create_table(
         "device",
@@ -57,6 +84,13 @@ def upgrade() -> None:
         sa.Column("pinned_at", sa.BigInteger(), nullable=False),
         sa.Column("pinned_by", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("ap", name=op.f("pk_host_key")),
+    )
+    op.create_table(
+        "journal_position",
+        sa.Column("file", sa.String(length=32), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("applied_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("file", name=op.f("pk_journal_position")),
     )
     op.create_table(
         "meta",
@@ -265,6 +299,13 @@ def upgrade() -> None:
     with op.batch_alter_table("session_order", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_session_order_session_id"), ["session_id"], unique=False)
         batch_op.create_index("ix_session_order_state_channel_due_at", ["state", "channel", "due_at"], unique=False)
+        batch_op.create_index(
+            "uq_session_order_pending",
+            ["session_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
 
 
 def downgrade() -> None:

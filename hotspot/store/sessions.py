@@ -1,12 +1,15 @@
 """Sessions as they stand in the ledger: found, listed, and presumed to have ended. `ledger` enters the records."""
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select, update
 
 from ..session import Session, presume_ended
 from .ledger import session_of
 from .schema import grant, session
+
+STALE: Final = "Stale"
+"""Why a session ended that fell silent: no gateway's word, so none of RFC 2866's names."""
 
 
 def _counters(value: Session) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def presume_silent(connection: Connection, now: int) -> int:
     )
     rows = connection.execute(select(session).where(session.c.id.in_(silent)).with_for_update()).all()
     for row in rows:
-        ended = presume_ended(session_of(row), row.last_at, "Lost-Service")
+        ended = presume_ended(session_of(row), row.last_at, STALE)
         connection.execute(update(session).where(session.c.id == row.id).values(**_counters(ended)))
     return len(rows)
 

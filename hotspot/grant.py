@@ -73,6 +73,13 @@ class Denial:
     until: int | None = None
     """UTC seconds at which to try again, where that is known."""
 
+    def told(self, zone: ZoneInfo) -> tuple[str, dict[str, str]]:
+        """The key of its text in the catalogues, and the values that stand in it."""
+        if self.reason is Reason.BLOCKED and self.until is not None:
+            until = datetime.fromtimestamp(self.until, zone).strftime("%d-%m-%Y %H.%M")
+            return "denied.blocked-until", {"until": until}
+        return f"denied.{self.reason}", {}
+
 
 @dataclass(frozen=True)
 class Applicant:

@@ -5,7 +5,7 @@ Sizes, rates and times are exact integers inside: bytes, bit/s, seconds. Every f
 
 import re
 from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address, ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -85,12 +85,18 @@ def _endpoint(text: str) -> str:
     return text
 
 
-def split_orders(text: str) -> tuple[bool, tuple[str, int] | None]:
-    """Where a gateway takes orders: over TLS or not, and at which endpoint; over its own connection where at none."""
+class OrdersWay(NamedTuple):
+    """How a gateway takes orders. Without an endpoint it is over the TLS connection that it opens itself."""
+
+    over_tls: bool
+    endpoint: tuple[str, int] | None
+
+
+def split_orders(text: str) -> OrdersWay:
+    """'10.20.1.2:3799', 'tls:10.20.1.2:2083' or 'tls' alone."""
     if text == "tls":
-        return True, None
-    over_tls = text.startswith("tls:")
-    return over_tls, split_endpoint(text.removeprefix("tls:"))
+        return OrdersWay(True, None)
+    return OrdersWay(text.startswith("tls:"), split_endpoint(text.removeprefix("tls:")))
 
 
 def _orders(text: str) -> str:

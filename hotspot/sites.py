@@ -24,6 +24,7 @@ from .fields import (
     Name,
     Network,
     Orders,
+    OrdersWay,
     Origin,
     Region,
     Seconds,
@@ -142,7 +143,7 @@ class RadiusClient(Entry):
     """What its certificate calls it, over TLS (RFC 6614): a common name, or a DNS name, address or URI beside it."""
     coa: Orders | None = None
     coa_from: tuple[Address, ...] = ()
-    """The nodes' addresses that it takes orders from; any node's where there are none."""
+    """The nodes' addresses that it takes orders from over UDP; any node's where there are none."""
     message_authenticator: Annotated[bool, Field(strict=True)] = True
     """Whether Access-Requests must carry a valid Message-Authenticator (CVE-2024-3596)."""
     interim: Seconds = 300
@@ -151,17 +152,22 @@ class RadiusClient(Entry):
     members: Annotated[bool, Field(strict=True)] = False
     """Whether members may log in at the gateway's own page, with their passwords in Access-Requests (PAP)."""
 
+    @property
+    def orders(self) -> OrdersWay | None:
+        """How it takes orders."""
+        return split_orders(self.coa) if self.coa else None
+
     @model_validator(mode="after")
     def _speaks(self) -> "RadiusClient":
         if bool(self.sources) != (self.secret is not None):
             raise ValueError("sources and secret go together: whoever sends from there must know it")
         if not self.sources and self.certificate is None:
             raise ValueError("give sources and secret, or certificate for a gateway that comes over TLS")
-        over_tls, _ = split_orders(self.coa or "tls")
-        if self.coa and (self.certificate if over_tls else self.secret) is None:
-            raise ValueError(f"coa {self.coa} needs {'certificate' if over_tls else 'sources and secret'}")
-        if self.coa_from and (self.coa is None or over_tls):
-            raise ValueError("coa_from says who may send to coa; give coa, the address where it listens")
+        way = self.orders
+        if way and (self.certificate if way.over_tls else self.secret) is None:
+            raise ValueError(f"coa {self.coa} needs {'certificate' if way.over_tls else 'sources and secret'}")
+        if self.coa_from and (way is None or way.over_tls):
+            raise ValueError("coa_from says who may send to coa over UDP; give coa, the address where it listens")
         return self
 
 

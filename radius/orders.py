@@ -10,21 +10,20 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from secrets import token_hex
 from typing import Final
 
 import structlog
 
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.fields import split_orders
 from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.settings import Settings
 from hotspot.sites import Inventory, RadiusClient, RadiusGateway
-from hotspot.store import Store, orders
-from hotspot.store.orders import Channel, Order, OrderState
+from hotspot.store import Store
+from hotspot.store.orders import Order
 
-from .coa import Address, Flights, Outcome, pause, request
+from .coa import Address, Flights, Outcome, request
+from .desk import UNANSWERED, Desk
 from .packet import LONGEST
 
 log = structlog.get_logger("radius")
@@ -94,15 +93,12 @@ class Sender:
 
     def __init__(self, settings: Settings, store: Store, keys: Keys, inventory: Callable[[], Inventory]):
         self._settings = settings
-        self._store = store
-        self._keys = keys
         self._inventory = inventory
-        self._name = f"{socket.gethostname()[:48]}/{token_hex(4)}"
+        self._desk = Desk(store, keys)
         self._lines = {family: Line(sock) for family, sock in open_sockets(settings).items()}
         self._selector = selectors.DefaultSelector()
         for line in self._lines.values():
             self._selector.register(line.sock, selectors.EVENT_READ, line)
-        self._outcomes: list[tuple[Order, Outcome]] = []
         self._look_at = 0.0
         self._reach = _Reach(settings)
 
@@ -123,56 +119,30 @@ class Sender:
         timers = [self._look_at, *(line.flights.next_at() or self._look_at for line in self._lines.values())]
         ready = self._selector.select(timeout=max(0.0, min(timers) - time.monotonic()))
         for key, _ in ready:
-            self._outcomes += key.data.answers()
+            self._desk.outcomes += key.data.answers()
         now = time.monotonic()
         for line in self._lines.values():
             for packet, target in line.flights.again(now):
                 line.send(packet, target)
-            unanswered = Outcome(OrderState.PENDING, "no answer from the gateway")
-            self._outcomes += [(order, unanswered) for order in line.flights.given_up(now)]
-        if self._outcomes or now >= self._look_at:
+            self._desk.outcomes += [(order, UNANSWERED) for order in line.flights.given_up(now)]
+        if self._desk.outcomes or now >= self._look_at:
             self._look_at = now + _EVERY
             self._exchange_with_store()
 
     def _exchange_with_store(self) -> None:
-        """Records what was answered and claims what is due; durable, or neither."""
-        now = int(time.time())
         room = _MOST - sum(len(line.flights) for line in self._lines.values())
-        gateways: set[str] = set()
-        if room > 0:
-            with self._store.core.read() as connection:
-                gateways = orders.waiting(connection, Channel.COA, now)
-            gateways &= self._reach.of(self._inventory())
-        if not gateways and not self._outcomes:
-            return
-        claimed: list[Order] = []
-        with self._store.core.write() as connection:
-            for order, outcome in self._outcomes:
-                if outcome.state == OrderState.PENDING:
-                    orders.postpone(connection, order.id, now + pause(order.attempts), outcome.detail)
-                else:
-                    orders.finish(connection, order.id, outcome.state, outcome.detail, now)
-            if gateways:
-                claimed = orders.claim(
-                    connection, self._keys, Channel.COA, self._name, now, gateways=gateways, limit=room
-                )
-        for order, outcome in self._outcomes:
-            log.info("order", order=order.id, kind=order.kind, gateway=order.gateway, outcome=outcome.detail)
-        self._outcomes.clear()
-        for order in claimed:
+        for order in self._desk.exchange(lambda: self._reach.of(self._inventory()), room):
             try:
-                self._launch(order, now)
+                self._launch(order, int(time.time()))
             except (ConfigError, ValueError) as error:  # this node; another may have the secret
-                self._outcomes.append((order, Outcome(OrderState.PENDING, str(error))))
+                self._desk.unable(order, str(error))
 
     def _launch(self, order: Order, now: int) -> None:
         gateway = self._inventory().find_gateway(order.gateway)
-        if not isinstance(gateway, RadiusGateway) or not gateway.radius.coa or not gateway.radius.secret:
+        way = gateway.radius.orders if isinstance(gateway, RadiusGateway) else None
+        if not isinstance(gateway, RadiusGateway) or way is None or way.endpoint is None or not gateway.radius.secret:
             raise ConfigError(f"gateway {order.gateway} has no radius.coa address in the active inventory")
-        secret = self._settings.secret(gateway.radius.secret)
-        over_tls, target = split_orders(gateway.radius.coa)
-        if over_tls or target is None:
-            raise ConfigError("RADIUS over TLS carries its orders itself")
+        secret, target = self._settings.secret(gateway.radius.secret), way.endpoint
         line = self._lines.get(_family(target))
         if line is None:
             raise ConfigError("this node has no IPv6")
@@ -186,13 +156,8 @@ class Sender:
 
     def close(self) -> None:
         """Gives back what is under way, so that another node need not wait for the claims to expire."""
-        under_way = [order for line in self._lines.values() for order in line.flights.clear()]
         try:
-            if under_way:
-                with self._store.core.write() as connection:
-                    orders.release(connection, [order.id for order in under_way])
-        except HotspotError as error:
-            log.error("claims stay until they expire", error=str(error))
+            self._desk.release([order for line in self._lines.values() for order in line.flights.clear()])
         finally:
             self._selector.close()
             for line in self._lines.values():
@@ -219,10 +184,10 @@ class _Reach:
 
     def _reaches(self, radius: RadiusClient) -> bool:
         """Over UDP, that is: RADIUS over TLS carries its own orders."""
-        over_tls, target = split_orders(radius.coa) if radius.coa else (False, None)
-        if over_tls or target is None:
+        way = radius.orders
+        if way is None or way.over_tls or way.endpoint is None:
             return False
-        return not radius.coa_from or self._source(target) in radius.coa_from
+        return not radius.coa_from or self._source(way.endpoint) in radius.coa_from
 
     def _source(self, target: Address) -> str | None:
         """The address from which this node sends to a gateway; None where there is no way to it."""

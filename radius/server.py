@@ -27,6 +27,7 @@ from hotspot.settings import RadSec, Settings
 from hotspot.store.keyed import open_keyed
 
 from .counting import Counting
+from .desk import Desk
 from .orders import Sender, open_sockets
 from .packet import LONGEST
 from .radsec import server as radsec
@@ -145,7 +146,7 @@ def _secure(
         resources.callback(service.close)
         service.clients()
         resources.enter_context(Counting(store, service.endpoint))
-        server = radsec.Server(service, Certificates(files), listener)
+        server = radsec.Server(service, Desk(store, keys), Certificates(files), listener)
         ready()
         server.run(stop)
 

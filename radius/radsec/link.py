@@ -25,7 +25,6 @@ class Link:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=server)
         self._plain = bytearray()
-        self._waiting: list[bytes] = []
         self.names: frozenset[str] | None = None
         """What the peer's certificate calls it, in lower case; None until the handshake is done."""
         self.ended: str | None = None
@@ -56,10 +55,8 @@ class Link:
         return self._packets()
 
     def send(self, packet: bytes) -> None:
-        """Queues a packet; before the handshake is done it waits for that, and after the end it is lost."""
-        if not self.established:
-            self._waiting.append(packet)
-        elif self.ended is None:
+        """Queues a packet, once the handshake is done; after the end it is lost."""
+        if self.ended is None:
             self._tls.write(packet)
 
     def close(self) -> None:
@@ -76,9 +73,6 @@ class Link:
             if not self.established:
                 self._tls.do_handshake()
                 self.names = names_of(self._tls.getpeercert() or {})
-                for packet in self._waiting:
-                    self._tls.write(packet)
-                self._waiting.clear()
             while True:
                 read = self._tls.read(_READ)
                 if not read:

@@ -18,11 +18,14 @@ import structlog
 
 from hotspot.errors import PeerError
 
+from ..coa import Address
+from ..desk import Desk
 from ..endpoint import TLS
 from ..packet import LONGEST
 from ..service import Datagram, Service
 from .certificates import Certificates
 from .link import Link
+from .orders import ANSWERS, TlsSender
 
 log = structlog.get_logger("radius")
 
@@ -30,6 +33,8 @@ _HANDSHAKE: Final = 10.0
 """Seconds until TLS must stand."""
 _IDLE: Final = 3600.0
 """Seconds of silence after which a connection is closed; Status-Server keeps it open."""
+_IDLE_DIALLED: Final = 60.0
+"""The same for one that we opened for an order."""
 _ALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 """How TCP itself finds out, in two minutes, that a silent peer is gone."""
 _READ: Final = 4 * LONGEST
@@ -45,6 +50,8 @@ _MOST_STRANGERS: Final = 16
 _ACCEPTS: Final = 32
 """Connections accepted at a time."""
 _BATCH: Final = 256
+_ROUND: Final = 0.2
+"""Seconds after which orders are looked for, however silent it is."""
 _LINES: Final = 20
 """Refusals logged in ten seconds; all are counted."""
 
@@ -59,14 +66,18 @@ class Peer:
     host: str
     since: float
     heard: float
+    dialled: str | None = None
+    """The gateway to which we opened it; None where the peer did."""
     gateway: str | None = None
     """Known once its certificate is."""
     unsent: bytearray = field(default_factory=bytearray)
+    waiting: list[bytes] = field(default_factory=list)
+    """What is to be said once it is known who listens."""
 
     @property
-    def source(self) -> tuple[str, int]:
-        """Where its packets come from, to the endpoint."""
-        return f"{TLS}{self.gateway}", self.number
+    def source(self) -> Address:
+        """Where its packets come from, to the endpoint and to orders."""
+        return f"{TLS}{self.dialled or self.gateway}", self.number
 
 
 def listen(setting: str, address: tuple[str, int]) -> socket.socket:
@@ -85,8 +96,9 @@ def listen(setting: str, address: tuple[str, int]) -> socket.socket:
 class Server:
     """All connections of one process."""
 
-    def __init__(self, service: Service, certificates: Certificates, listener: socket.socket):
+    def __init__(self, service: Service, desk: Desk, certificates: Certificates, listener: socket.socket):
         self._service = service
+        self._orders = TlsSender(desk, service.inventory, self)
         self._certificates = certificates
         self._listener = listener
         self._peers: dict[int, Peer] = {}
@@ -105,14 +117,15 @@ class Server:
             while not stop.is_set():
                 self.step()
         finally:
+            self._orders.close()
             for peer in list(self._peers.values()):
                 self._end(peer)
             self._selector.close()
 
     def step(self) -> None:
-        """One round: everything that is ready now, or half a second of silence."""
+        """One round: everything that is ready now, or a moment of silence."""
         batch: list[Datagram] = []
-        for key, events in self._selector.select(timeout=0.5):
+        for key, events in self._selector.select(timeout=_ROUND):
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj is self._service.hashing:
@@ -125,6 +138,7 @@ class Server:
                     batch += self._read(peer)
         for start in range(0, len(batch), _BATCH):
             self._answer(self._service.handle(batch[start : start + _BATCH], int(time.time())))
+        self._orders.step()
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + 1
             self._look_around()
@@ -167,16 +181,20 @@ class Server:
             return
         if reason is not None:
             self._count(peer.gateway or "", f"tls-{reason}", peer.host, peer.link)
-        if peer.gateway is None:
-            self._strangers[peer.host] -= 1
-            if not self._strangers[peer.host]:
-                del self._strangers[peer.host]
+        self._no_stranger(peer)
         self._selector.unregister(peer.sock)
         peer.link.close()
         peer.unsent += peer.link.outgoing()
         with contextlib.suppress(OSError):  # why it was refused, if the peer still listens
             peer.sock.send(peer.unsent)
         peer.sock.close()
+
+    def _no_stranger(self, peer: Peer) -> None:
+        """To be called before a peer's gateway is set."""
+        if peer.gateway is None and peer.dialled is None:
+            self._strangers[peer.host] -= 1
+            if not self._strangers[peer.host]:
+                del self._strangers[peer.host]
 
     def _count(self, gateway: str, reason: str, host: str, link: Link | None = None) -> None:
         self._service.endpoint.drops[gateway, reason] += 1
@@ -196,7 +214,7 @@ class Server:
             if peer.gateway is None:
                 if now - peer.since > _HANDSHAKE:
                     self._end(peer, "handshake-timeout")
-            elif now - peer.heard > _IDLE:
+            elif now - peer.heard > (_IDLE_DIALLED if peer.dialled else _IDLE):
                 self._end(peer)
             else:
                 client = clients.named(peer.link.names or frozenset())
@@ -224,23 +242,63 @@ class Server:
             self._end(peer)
         elif ended is not None:
             self._end(peer, ended if peer.link.established else "handshake")
-        return [(packet, peer.source, 0) for packet in packets]
+        return [(packet, peer.source, 0) for packet in packets if not self._is_answer(peer, packet)]
+
+    def _is_answer(self, peer: Peer, packet: bytes) -> bool:
+        """Whether a packet answers an order, or came where nothing else is heard; then it is done with."""
+        answers = packet[0] in ANSWERS
+        if (answers or peer.dialled) and not (answers and self._orders.receive(packet, peer.source)):
+            self._service.endpoint.drops[peer.dialled or peer.gateway or "", "tls-unexpected"] += 1
+        return answers or peer.dialled is not None
 
     def _known(self, peer: Peer) -> bool:
         """Whether a certificate is a gateway's; from now on the connection is the gateway's."""
         client = self._service.clients().named(peer.link.names or frozenset())
-        if client is None:
+        if client is None or client.gateway != (peer.dialled or client.gateway):
             self._end(peer, "unknown-certificate")
             return False
         own = [other for other in self._peers.values() if other.gateway == client.gateway]
         if len(own) >= _MOST_OF_ONE:
             self._end(min(own, key=lambda other: other.heard), "too-many")
-        self._strangers[peer.host] -= 1
-        if not self._strangers[peer.host]:
-            del self._strangers[peer.host]
+        self._no_stranger(peer)
         peer.gateway = client.gateway
+        for packet in peer.waiting:
+            peer.link.send(packet)
+        peer.waiting.clear()
         log.info("RadSec connected", gateway=peer.gateway, source=peer.host, tls=peer.link.version)
         return True
+
+    # -- orders: what `Roads` says -----------------------------------------------------------------------------------
+
+    def connected(self) -> set[str]:
+        return {peer.gateway for peer in self._peers.values() if peer.gateway and not peer.dialled}
+
+    def road(self, gateway: str, endpoint: Address | None) -> Address | None:
+        if endpoint is None:
+            own = [peer for peer in self._peers.values() if peer.gateway == gateway and not peer.dialled]
+            return max(own, key=lambda peer: peer.heard).source if own else None
+        ours = next((peer for peer in self._peers.values() if peer.dialled == gateway), None)
+        return (ours or self._dial(gateway, endpoint)).source
+
+    def tell(self, target: Address, packet: bytes) -> None:
+        peer = self._peers.get(target[1])
+        if peer is None:
+            return  # it has gone; the order is tried again
+        if peer.gateway is None:
+            peer.waiting.append(packet)
+        else:
+            peer.link.send(packet)
+        self._flush(peer)
+
+    def _dial(self, gateway: str, endpoint: Address) -> Peer:
+        sock = socket.socket(socket.AF_INET6 if ":" in endpoint[0] else socket.AF_INET, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.connect_ex(endpoint)  # whatever comes of it shows when it is written to
+        peer = self._add(sock, Link(self._certificates.connecting, server=False), endpoint[0])
+        peer.dialled = gateway
+        return peer
+
+    # -- answers ---------------------------------------------------------------------------------------------------
 
     def _answer(self, answers: list[Datagram]) -> None:
         touched: dict[int, Peer] = {}

@@ -14,10 +14,19 @@ prefix = /usr
 logdir = {folder}
 run_dir = {folder}
 libdir = {modules}
-client gateway-owner {{
-    ipaddr = 127.0.0.1
-    secret = "{secret}"
-    require_message_authenticator = yes
+thread pool {{
+    start_servers = 1
+    max_servers = 2
+    min_spare_servers = 1
+    max_spare_servers = 1
+}}
+clients owner {{
+    client gateway-owner {{
+        ipaddr = 127.0.0.1
+        proto = {proto}
+        secret = "{secret}"
+        require_message_authenticator = yes
+    }}
 }}
 modules {{
     always ok {{
@@ -35,6 +44,8 @@ server orders {{
         type = coa
         ipaddr = 127.0.0.1
         port = {port}
+        clients = owner
+        {tls}
     }}
     recv-coa {{
         if (&User-Name == "{known}") {{
@@ -63,22 +74,35 @@ server orders {{
 """
 
 
+_TLS = """proto = tcp
+        tls {{
+            private_key_file = {key}
+            certificate_file = {certificate}
+            ca_file = {authority}
+            require_client_cert = yes
+            tls_max_version = "1.3"
+        }}"""
+
+
 class FreeRadius:
     """A running server; `lines` are its debugging output, which names every attribute that it has read."""
 
-    def __init__(self, folder: Path, port: int, secret: str):
+    def __init__(self, folder: Path, port: int, secret: str, tls: tuple[Path, Path, Path] | None = None):
+        """`tls` are its certificate, its key and the authority that it believes: then it listens on TCP."""
         program = shutil.which("freeradius", path="/usr/sbin:/usr/bin")
         assert program, "package freeradius is missing"
         modules = next(path.parent for path in Path("/usr/lib").rglob("libfreeradius-radius.so"))
         users = {"known": "f" * 32, "unknown": "e" * 32, "prohibited": "d" * 32}
-        text = _CONFIGURATION.format(folder=folder, modules=modules, secret=secret, port=port, **users)
+        files = dict(zip(("certificate", "key", "authority"), tls, strict=True)) if tls else {}
+        over = {"proto": "tls", "tls": _TLS.format(**files)} if tls else {"proto": "udp", "tls": ""}
+        text = _CONFIGURATION.format(folder=folder, modules=modules, secret=secret, port=port, **over, **users)
         (folder / "radiusd.conf").write_text(text)
         self.lines: list[str] = []
         self._ended_or_ready = threading.Event()
         self._serves = False
-        self._process = subprocess.Popen(
-            [program, "-X", "-d", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        how = ["-fxx", "-l", "stdout"] if tls else ["-X"]  # for TLS it wants its threads
+        command = [program, *how, "-d", str(folder)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 

@@ -42,7 +42,8 @@ def _room(packet: Any) -> int:
 
 
 FEW = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-MANY = settings(max_examples=50_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+MANY = settings(FEW, max_examples=50_000, database=None)
+LONG = settings(FEW, max_examples=10_000, database=None)
 
 
 class Flat(RadiusAttribute):
@@ -160,7 +161,7 @@ def test_any_bytes_are_answered_or_counted(service: Service, batch: list[tuple[b
 
 
 @pytest.mark.long
-@MANY
+@LONG
 @given(batch=batches())
 def test_any_bytes_are_answered_or_counted_many(service: Service, batch: list[tuple[bytes, tuple[str, int]]]) -> None:
     handled(service, batch)

@@ -10,6 +10,7 @@ from hotspot.inventory import check, dotted, load
 from hotspot.sites import RadiusGateway
 from hotspot.toml_lines import Lines
 
+SHARED = 'sources = ["10.20.6.0/28"], secret = "env:PAMULANG_RADIUS"'
 EXAMPLE = (Path(__file__).parents[2] / "sites.toml").read_text()
 
 
@@ -77,6 +78,18 @@ def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
         (('secret = "env:TK1_RADIUS"', 'secret = "env:TK1_UAM"'), "stands already at"),
         (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.1.4/32"]'), "overlaps 10.20.1.0/28"),
         (('sources = ["10.20.6.0/28"]', 'sources = ["10.20.6.1/28"]'), "host bits"),
+        (('sources = ["10.20.6.0/28"], ', ""), "sources and secret go together"),
+        (
+            (SHARED, "rate = 5"),
+            "give sources and secret, or cert",
+        ),
+        (('coa = "10.20.6.2:3799"', 'coa = "10.20.6.2"'), "no place for orders"),
+        (('coa = "10.20.6.2:3799"', 'coa = "tls"'), "coa tls needs certificate"),
+        (
+            (SHARED, 'certificate = "x"'),
+            "needs sources and secret",
+        ),
+        (('coa = "10.20.6.2:3799"', "rate = 0"), "greater than or equal to 1"),
         (('nas = "mikrotik"', 'nas = "mikrotic"'), "nas must be one of"),
         (
             ('nas = "mikrotik"', 'nas = "mikrotik"\nroles = { umun = "x" }'),
@@ -124,6 +137,15 @@ def test_rules(pair: tuple[str, str], words: str) -> None:
     found = faults(changed(pair))
     assert len(found) >= 1
     assert any(words in fault for fault in found), found
+
+
+def test_a_certificate_names_one_gateway_in_any_spelling() -> None:
+    first = ('coa = "10.20.1.2:3799"', 'coa = "tls", certificate = "GW.example"')
+    assert faults(changed(first)) == []
+    [fault] = faults(
+        changed(first, ('coa = "10.20.6.2:3799"', 'certificate = "gw.example", coa = "tls:[2001:db8::1]:2083"'))
+    )
+    assert "gateway[5].radius.certificate: the certificate's name 'gw.example' stands already" in fault
 
 
 def test_the_same_mac_twice_is_found_in_any_spelling() -> None:
@@ -280,6 +302,6 @@ def test_which_site_a_request_is_of() -> None:
 
 def test_who_may_send_orders_needs_an_address_to_send_them_to() -> None:
     text = changed((', coa = "10.20.1.2:3799"', ', coa_from = ["10.20.0.5"]'))
-    assert any("give coa, the address where it listens" in fault for fault in faults(text))
+    assert any("over UDP; give coa, the address where it listens" in fault for fault in faults(text))
     text = changed(('coa = "10.20.1.2:3799"', 'coa = "10.20.1.2:3799", coa_from = ["park"]'))
     assert any("gateway[0].radius.coa_from" in fault and "no IP address" in fault for fault in faults(text))

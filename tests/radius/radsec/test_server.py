@@ -1,7 +1,6 @@
 """The service as a process; radsecproxy and FreeRADIUS as gateways over TLS, radclient behind them, openssl as whoever
 must not come in."""
 
-import re
 import socket
 import subprocess
 import time
@@ -12,40 +11,15 @@ import pytest
 
 from tests.certificates import Authority
 from tests.doubles.radsec import RadSecDouble, access_request, reply, status_server
-from tests.node import Node, Service, free_port
+from tests.node import Service
+from tests.radius.radsec.node import TLS, Secured
 from tests.radius.radsec.peers import SECRET, Gateway, freeradius, radsecproxy
 from tests.radius.test_service import MAC, accounting, issue, request
-
-UDP = 'sources = ["127.0.0.1/32"], secret = "env:TK1_RADIUS"'
-TLS = 'certificate = "gw1.example"'
-
-
-class Secured:
-    """A node with RADIUS over TLS, whose first park's gateway comes by certificate."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.authority = Authority(folder)
-        self.port = free_port()
-        self.node = Node(folder / "node")
-        certificate, key = self.authority.issue("radius.example")
-        self.node.environment |= {
-            "HOTSPOT_RADSEC_LISTEN": f"127.0.0.1:{self.port}",
-            "HOTSPOT_RADSEC_CERT": str(certificate),
-            "HOTSPOT_RADSEC_KEY": str(key),
-            "HOTSPOT_RADSEC_CA": str(self.authority.file),
-        }
-        text = re.sub(r', coa = "127.0.0.1:\d+" }', " }", self.node.sites.read_text(), count=1)
-        text = re.sub(r'sources = \["10.20.6.0/28"\].* }', 'certificate = "gw6.example" }', text)
-        self.node.write({UDP: TLS}, text)
-        self.node.activate()
 
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Secured:
-    folder = tmp_path_factory.mktemp("radsec")
-    (folder / "node").mkdir()
-    return Secured(folder)
+    return Secured(tmp_path_factory.mktemp("radsec"))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +157,6 @@ def test_nobody_waits_for_a_slow_peer(secured: Secured, server: Service) -> None
 
 
 def test_a_gateway_that_is_no_more_and_a_renewed_certificate(tmp_path: Path) -> None:
-    (tmp_path / "node").mkdir()
     secured = Secured(tmp_path)
     text = secured.node.sites.read_text()
     with secured.node.service("radius"), connected(secured) as gateway:
@@ -207,7 +180,6 @@ def test_a_gateway_that_is_no_more_and_a_renewed_certificate(tmp_path: Path) -> 
 
 
 def test_what_is_wrong_is_named_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / "node").mkdir()
     secured = Secured(tmp_path)
     (tmp_path / "radius.example.key").write_text("no key")
     with pytest.raises(AssertionError, match="HOTSPOT_RADSEC_KEY"):

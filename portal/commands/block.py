@@ -214,10 +214,13 @@ def _device(node: Node, connection: Connection, name: str | None, session_id: st
     if session_id is not None:
         return str(sessions.named(connection, session_id).device_id)
     text = name or ""
+    found = people.devices_like(connection, text.lower()) if len(text) >= _SHORTEST_PREFIX else []
     try:
         mac = parse_mac(text)
     except RequestError:
-        return _one("device", text, people.devices_like(connection, text.lower()))
+        return _one("device", text, found)
+    if len(found) == 1:  # the twelve digits of an id that our lists show look like an address
+        return found[0]
     known = people.find_device(connection, node.keys, mac)
     if known is None and make:
         known = people.see_device(connection, node.keys, mac, node.now)

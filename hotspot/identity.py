@@ -30,6 +30,8 @@ class PersonKind(StrEnum):
 
     DEVICE_DAY = "device-day"
     VOUCHER = "voucher"
+    PHONE = "phone"
+    """Known by a number in E.164 form, +628123456789."""
     MEMBER = "member"
 
 

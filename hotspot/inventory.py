@@ -101,13 +101,17 @@ def _syntax_fault(error: tomllib.TOMLDecodeError) -> Fault:
 
 def _described(detail: ErrorDetails) -> tuple[Path, str]:
     path = tuple(detail["loc"])
-    if len(path) > 2 and path[0] == "gateway" and path[2] in _DIALECTS:
-        path = path[:2] + path[3:]  # pydantic names the chosen dialect inside the path
+    if len(path) > 2 and (path[0] == "gateway" or path[:2] == ("codes", "sender")):
+        path = path[:2] + path[3:]  # pydantic names the chosen dialect or kind inside the path
     if path and path[-1] == "[key]":
         path = path[:-1]
     kind = detail["type"]
     if kind == "extra_forbidden":
         return path, _unknown_key(path)
+    if kind == "union_tag_not_found" and path[0] == "codes":
+        return path, "the key kind is missing; it says how messages are sent: spool, http, twilio"
+    if kind == "union_tag_invalid" and path[0] == "codes":
+        return (*path, "kind"), f"kind must be one of {detail['ctx']['expected_tags']}"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         path = (*path, "nas")
     if kind == "string_pattern_mismatch":
@@ -236,9 +240,11 @@ def _secrets(raw: dict[str, Any], gateways: Placed, ssids: Placed) -> Iterator[t
         if isinstance(radius, dict):
             found.append(((*path, "radius", "secret"), radius.get("secret")))
         found += [((*path, key), entry.get(key)) for key in ("uam_secret", "fas_key", "agent_key", "passphrase")]
-    controller = raw.get("controller")
+    controller, codes = raw.get("controller"), raw.get("codes")
     if isinstance(controller, dict):
         found.append((("controller", "key"), controller.get("key")))
+    if isinstance(codes, dict) and isinstance(sender := codes.get("sender"), dict):
+        found.append((("codes", "sender", "secret"), sender.get("secret")))
     yield from _repeated(found, "the secret")
 
 

@@ -107,7 +107,7 @@ def _link(text: str) -> str:
 
 
 _Short = Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[^\x00-\x1f\x7f]+$")]
-_Long = Annotated[str, Field(min_length=1, max_length=240, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Long = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Line = Annotated[dict[Language, _Short], BeforeValidator(_wording), AfterValidator(_has_first)]
 """A short text, in Indonesian alone or by language."""
 Message = Annotated[dict[Language, _Long], BeforeValidator(_wording), AfterValidator(_has_first)]

@@ -141,7 +141,9 @@ class Settings:
             # The file again: a secret that was created since this process began serves without a restart.
             value = self.environment.get(name) or read_env_file(self.state / ENV_FILE).get(name)
             if not value:
-                raise ConfigError(f"the secret {reference} is not set: `hotspot secrets create` chooses one")
+                raise ConfigError(
+                    f"the secret {reference} is not set: `hotspot secrets create` chooses one, if it is ours to choose"
+                )
             return value.encode()
         try:
             found = Path(name).read_bytes().rstrip(b"\r\n")
@@ -189,6 +191,9 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
             found.append((("ssid", i, "passphrase"), network.passphrase))
         if network.radius:
             found.append((("ssid", i, "radius", "secret"), network.radius.secret))
+    secret = getattr(inventory.codes.sender, "secret", None)
+    if secret:
+        found.append((("codes", "sender", "secret"), secret))
     if inventory.controller.key:
         found.append((("controller", "key"), inventory.controller.key))
     return found

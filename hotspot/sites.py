@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from .codes import CodesSection
 from .fields import (
     Address,
     BitsPerSecond,
@@ -38,7 +39,7 @@ from .fields import (
 from .look import LANGUAGES, Language, Look
 from .wifi import Wifi, WifiNetwork, joined
 
-AdmitMethod = Literal["click-through", "voucher", "member"]
+AdmitMethod = Literal["click-through", "voucher", "code", "member"]
 SiteKind = Literal["park", "school", "clinic"]
 
 INDONESIA = ((-11.0, 6.5), (94.5, 141.5))
@@ -294,6 +295,7 @@ class Inventory(Entry):
 
     city: City
     portal: PortalSection
+    codes: CodesSection = CodesSection()
     wifi: Wifi = Wifi()
     ssid: tuple[WifiNetwork, ...] = (WifiNetwork(id="wifi-gratis", name="WiFi Gratis"),)
     probe: ProbeSection = ProbeSection()

@@ -14,7 +14,8 @@ from hotspot.store.revisions import Revision
 from .desk import Desk
 from .dialects import dialect
 from .forms import status_token
-from .methods import METHODS, Door, Prove, Terms
+from .methods import METHODS, Door, Prove
+from .texts import SERVICE, Texts
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Admitted:
 
 
 def admit(
-    desk: Desk, revision: Revision, arrival: Arrival, terms: Terms, form: Mapping[str, str], now: int
+    desk: Desk, revision: Revision, arrival: Arrival, texts: Texts, form: Mapping[str, str], now: int
 ) -> Admitted | Denial:
     """Lets the sender of a login form prove who they are, decides, keeps the grant, and says where the phone goes.
 
@@ -39,9 +40,10 @@ def admit(
     method = next((name for name in site.admit if name == form.get("method")), None)
     if method is None:
         raise RequestError("bad-form", "method")
-    prove = METHODS[method](desk.store, desk.keys, Door(inventory, site, arrival.mac, terms.language, now), form)
+    door = Door(inventory, site, arrival.gateway, arrival.mac, texts[SERVICE].language, now)
+    prove = METHODS[method](desk.store, desk.keys, door, form)
     try:
-        return _decided(desk, revision, arrival, terms, site, method, prove, now)
+        return _decided(desk, revision, arrival, texts, site, method, prove, now)
     except _Refused as refused:
         return refused.denial
 
@@ -57,7 +59,7 @@ def _decided(
     desk: Desk,
     revision: Revision,
     arrival: Arrival,
-    terms: Terms,
+    texts: Texts,
     site: Site,
     method: AdmitMethod,
     prove: Prove,
@@ -67,20 +69,22 @@ def _decided(
     with desk.store.core.write() as connection:
         proof = prove(connection)
         device = people.see_device(connection, desk.keys, arrival.mac, now)
-        applicant = Applicant(proof.person, device, method, terms.language, proof.plan, proof.until)
+        applicant = Applicant(proof.person, device, method, texts[SERVICE].language, proof.plan, proof.until)
         decision = decided(connection, inventory, applicant, site, arrival.gateway, now)
         if isinstance(decision, Denial):
             raise _Refused(decision)
-        people.record_consent(
-            connection,
-            proof.person,
-            purpose="service",
-            text_version=terms.version,
-            text_sha256=terms.sha256,
-            language=terms.language,
-            site=site.id,
-            now=now,
-        )
+        for purpose in proof.agreed:
+            terms = texts[purpose]
+            people.record_consent(
+                connection,
+                proof.person,
+                purpose=purpose,
+                text_version=terms.version,
+                text_sha256=terms.sha256,
+                language=terms.language,
+                site=site.id,
+                now=now,
+            )
         landing = f"{inventory.portal.url}/s/{status_token(desk.status_key, decision.id)}"
         back = dialect(desk, inventory, arrival.gateway).hand_back(arrival, decision, landing, now)
         admission.add_grant(connection, decision, revision.number, back.kept)

@@ -17,6 +17,7 @@ from hotspot.errors import HotspotError, RequestError
 from hotspot.grant import Denial
 from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
+from hotspot.one_time import masked
 from hotspot.service import end_with_parent
 from hotspot.settings import Settings
 from hotspot.sites import Inventory, Site
@@ -24,20 +25,30 @@ from hotspot.store import admission, people
 from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 
-from . import gateways, status
+from . import codes, gateways, status
 from .admit import admit
+from .codes import Outbox
 from .desk import Desk
 from .dialects import OPEN_WEB, Visit, arrive, dialect, origin
 from .forms import seal, status_token, unseal
-from .methods import Terms, read_terms
 from .pages import Pages, common_headers, language
+from .texts import PHONE, SERVICE, load_texts
 
 log = structlog.get_logger("portal")
 
 _HERE = Path(__file__).parent
 _LARGEST_FORM = 64 * 1024
 _LARGEST_POST = 1024 * 1024
-_STATUS = {"not-found": 404, "no-gateway": 404, "too-many-attempts": 429}
+_STATUS = {
+    "not-found": 404,
+    "no-gateway": 404,
+    "too-many-attempts": 429,
+    "code-wait": 429,
+    "code-too-many": 429,
+    "code-locked": 429,
+    "code-busy": 503,
+    "code-not-sent": 503,
+}
 
 
 class Portal:
@@ -47,8 +58,8 @@ class Portal:
         self.desk = desk
         self.following = Following(desk.store)
         self.pages = Pages(load(_HERE, "portal", LANGUAGES))
-        texts = ((lang, (_HERE / "terms" / f"{lang}.txt").read_text()) for lang in LANGUAGES)
-        self.terms: Mapping[str, Terms] = {lang: read_terms(lang, text) for lang, text in texts}
+        self.texts = load_texts()
+        self.outbox = Outbox(desk)
 
     @property
     def inventory(self) -> Inventory:
@@ -114,23 +125,31 @@ class Portal:
         problem: str = "",
         code: int = 200,
         typed: Mapping[str, str] | None = None,
+        another_number: bool = False,
     ) -> Response:
-        """The login page, with what is wrong and what was typed."""
+        """The login page, with what is wrong and what was typed. A code that is awaited from this phone is asked for
+        first, unless it wants `another_number`."""
         site = self._site(arrival)
         if site is None:
             raise RequestError("no-site", arrival.gateway)
         if not problem and arrival.stage is Stage.REFUSED:
             problem = arrival.message or self.pages.catalogue.text(lang, "error.refused")
+        asked = "code" in site.admit and not another_number
+        awaited = codes.pending(self.desk, arrival, now) if asked else None
         shown = {
             "form": seal(self.desk.form_key, arrival, now),
-            "methods": site.admit,
+            "methods": sorted(site.admit, key=lambda name: name != "code") if awaited else site.admit,
+            "awaited": masked(awaited.number) if awaited else "",
+            "channel": self.inventory.codes.channel,
             "plan": self.inventory.plans[site.plan],
-            "terms": self.terms[lang],
+            "terms": self.texts[lang][SERVICE],
+            "phone_terms": self.texts[lang][PHONE],
             "problem": problem,
             "left": arrival.stage is Stage.LEFT,
             "tried": "",
             "code": "",
             "name": "",
+            "number": "",
             **(typed or {}),
         }
         hop = dialect(self.desk, self.inventory, arrival.gateway).hop(arrival)
@@ -156,24 +175,39 @@ class Portal:
         arrival, fresh = unseal(self.desk.form_key, request.form.get("form", ""), now)
         if not fresh:
             return self.again(arrival, lang)
-        if "switch" in request.form:
-            return self.door(arrival, lang, now)
+        method = request.form.get("method", "")
+        if "switch" in request.form or method == "code-other":
+            return self.door(arrival, lang, now, another_number=method == "code-other")
         try:
-            done = admit(self.desk, self.following.revision(), arrival, self.terms[lang], request.form.to_dict(), now)
+            return self._answered(arrival, method, lang, now)
         except RequestError as error:
             if error.code == "expired":
                 return self.again(arrival, lang)
             log.info("not admitted", gateway=arrival.gateway, reason=error.code)
-            kept = {name: request.form.get(name, "")[:64] for name in ("code", "name")}
-            kept["tried"] = request.form.get("method", "")
+            kept = {name: request.form.get(name, "")[:64] for name in ("code", "name", "number")}
+            kept["tried"] = method
             problem = self.pages.catalogue.text(lang, f"error.{error.code}")
             return self.door(arrival, lang, now, problem=problem, code=_STATUS.get(error.code, 422), typed=kept)
+
+    def _answered(self, arrival: Arrival, method: str, lang: str, now: int) -> AnyResponse:
+        if method == "code-again" or (method == "code" and "otp" not in request.form):
+            return self.ask_code(arrival, lang, now)
+        done = admit(self.desk, self.following.revision(), arrival, self.texts[lang], request.form.to_dict(), now)
         if isinstance(done, Denial):
             key, values = done.told(self._zone(arrival))
             problem = self.pages.catalogue.text(lang, key, **values)
             return self.door(arrival, lang, now, problem=problem, code=403)
         log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
         return self.see_other(done.url)
+
+    def ask_code(self, arrival: Arrival, lang: str, now: int) -> Response:
+        """Sends a one-time code, and shows the form that asks for it."""
+        site = self._site(arrival)
+        if site is None or "code" not in site.admit:
+            raise RequestError("bad-form", "method")
+        number = "" if request.form["method"] == "code-again" else request.form.get("number", "")
+        codes.ask(self.desk, self.outbox, self.inventory, self.pages.catalogue, arrival, number, lang, now)
+        return self.door(arrival, lang, now)
 
     # -- afterwards ----------------------------------------------------------------------------------------------
 

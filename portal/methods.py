@@ -1,6 +1,5 @@
 """Login methods: from what a person sends, to whom it proves. One function each, behind one table."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +7,16 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from hotspot import one_time
 from hotspot.errors import RequestError
 from hotspot.identity import Keys, PersonKind
 from hotspot.password import LONGEST_PASSWORD, matches
 from hotspot.sites import AdmitMethod, Inventory, Site
-from hotspot.store import Store, attempts, people, vouchers
+from hotspot.store import Store, attempts, codes, people, vouchers
 from hotspot.voucher import parse_code
+
+from .codes import code_key
+from .texts import PHONE, SERVICE
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Proof:
     person: str
     plan: str
     until: int | None = None
+    agreed: tuple[str, ...] = (SERVICE,)
+    """The purposes of the texts that this method shows (`portal.texts`)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Door:
 
     inventory: Inventory
     site: Site
+    gateway: str
     mac: str
     language: str
     now: int
@@ -61,6 +67,22 @@ def voucher(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Pr
         entitlement = vouchers.use(connection, keys, code, door.site.id, door.now)
         attempts.forget(connection, subject)
         return Proof(entitlement.person, entitlement.plan, entitlement.until)
+
+    return prove
+
+
+def one_time_code(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
+    """Whoever reads the messages of the phone number to which a code was sent from here."""
+    place = codes.door(keys, door.gateway, door.mac)
+    with store.core.write() as connection:
+        awaited = codes.take_try(connection, keys, place, door.now)
+    if not one_time.matches(code_key(keys), awaited.challenge, form.get("otp", "")[:16]):
+        raise RequestError("code-wrong")
+
+    def prove(connection: Connection) -> Proof:
+        codes.prove(connection, place, awaited)
+        person = people.find_or_create(connection, keys, PersonKind.PHONE, awaited.number, door.now)
+        return Proof(person, door.site.plan, agreed=(SERVICE, PHONE))
 
     return prove
 
@@ -99,22 +121,6 @@ def _spend_attempt(store: Store, subject: bytes, now: int) -> None:
 METHODS: Final[Mapping[AdmitMethod, Callable[[Store, Keys, Door, Mapping[str, str]], Prove]]] = {
     "click-through": click_through,
     "voucher": voucher,
+    "code": one_time_code,
     "member": member,
 }
-
-
-@dataclass(frozen=True)
-class Terms:
-    """The terms of use in one language, and what proves which text somebody agreed to."""
-
-    version: str
-    language: str
-    paragraphs: tuple[str, ...]
-    sha256: str
-
-
-def read_terms(language: str, text: str) -> Terms:
-    """Terms from a text whose first line is `version DATE` and whose paragraphs are parted by empty lines."""
-    head, _, body = text.partition("\n")
-    paragraphs = tuple(" ".join(part.split()) for part in body.strip().split("\n\n"))
-    return Terms(head.removeprefix("version ").strip(), language, paragraphs, hashlib.sha256(text.encode()).hexdigest())

@@ -15,6 +15,8 @@ from hotspot.terminal import WRONG, Command, Group, Node, pass_node
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DEFAULT = Path("sites.toml")
+_NOT_OURS = ("controller", "codes")
+"""Tables whose secrets are no text that we could choose."""
 
 
 def read_text(file: Path) -> str:
@@ -120,11 +122,12 @@ def secrets() -> None:
 def create(node: Node, file: Path) -> None:
     """Choose a master key and every secret that the inventory names and this node lacks.
 
-    An SSH key is no text to choose: `hotspot keys show` makes one.
+    An SSH key is no text to choose: `hotspot keys show` makes one. What a message gateway gave you, you write into
+    hotspot.env yourself.
     """
     checked = check_text(read_text(file))
     inventory = _report(node, file, checked)
-    chosen = [reference for path, reference in secret_references(inventory) if path[0] != "controller"]
+    chosen = [reference for path, reference in secret_references(inventory) if path[0] not in _NOT_OURS]
     names = [reference.removeprefix("env:") for reference in chosen if reference.startswith("env:")]
     added = create_secrets(node.settings.state, node.settings.environment, names)
     node.answer({"created": added})

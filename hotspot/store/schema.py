@@ -1,5 +1,5 @@
-"""The tables of both databases. Times are UTC seconds, ids random 32-digit hex, personal values only in `identity`
-and `device`, as `hotspot.identity.Keys` sealed them.
+"""The tables of both databases. Times are UTC seconds, ids random 32-digit hex, personal values only in
+`identity`, `device` and (for two days) `code_challenge`, as `hotspot.identity.Keys` sealed them.
 """
 
 from sqlalchemy import (
@@ -148,8 +148,34 @@ attempt = Table(
     "attempt",
     core,
     Column("subject", LargeBinary(32), primary_key=True),
-    Column("window_start", _Time, nullable=False),
+    Column("until", _Time, nullable=False),
     Column("failures", Integer, nullable=False),
+)
+
+# A phone number that a device at a gateway wants to prove, and every message that was paid for; kept for two days.
+challenge = Table(
+    "code_challenge",
+    core,
+    Column("door", LargeBinary(32), primary_key=True),
+    Column("id", _Id, nullable=False),
+    Column("number", LargeBinary(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+    Column("tries", Integer, nullable=False),
+)
+
+message = Table(
+    "code_message",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("challenge_id", _Id, nullable=False, index=True),
+    Column("number", LargeBinary(32), nullable=False),
+    Column("device", LargeBinary(32), nullable=False),
+    Column("gateway", _Name, nullable=False),
+    Column("at", _Time, nullable=False, index=True),
+    Column("price", BigInteger, nullable=False),
+    Column("state", _Name, nullable=False),
+    Column("proven", Boolean, nullable=False),
 )
 
 # -- core: admission and sessions --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 import hotspot.settings
-from hotspot import look, sites, wifi
+from hotspot import codes, look, sites, wifi
 from hotspot.inventory import check
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,6 +24,8 @@ NESTED = {"ap", "plans", "gateway", "site", "regions"}
 SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "city": (sites.City,),
     "portal": (sites.PortalSection,),
+    "codes": (codes.CodesSection,),
+    "sender": (codes.SpoolSender, codes.HttpSender, codes.TwilioSender),
     "look": (look.Look,),
     "link": (look.Link,),
     "ssid": (wifi.WifiNetwork,),
@@ -107,6 +109,13 @@ def test_a_part_is_right(start: str) -> None:
 
 def test_every_block_says_what_it_is() -> None:
     assert all(block.startswith(("# a city\n", *PARTS)) for block in BLOCKS)
+
+
+def test_the_message_gateways_of_the_portals_page_are_right() -> None:
+    blocks = re.findall(r"```toml\n# codes(.*?)```", (DOCS / "portal.md").read_text(), re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        codes.CodesSection.model_validate(tomllib.loads(f"#{block}")["codes"])
 
 
 def test_every_variable_is_explained_to_operators() -> None:

@@ -25,12 +25,12 @@ from portal.admit import Admitted, admit
 from portal.desk import Desk
 from portal.dialects import Visit, arrive
 from portal.gateways import agent_post, authmon
-from portal.methods import Terms
+from portal.texts import SERVICE, Terms
 
 NOW = 1_760_000_000  # 15:53 in Jakarta
 NIGHT = NOW + 9 * 3600  # 00:53, when taman-kota-1 is closed
 TEXT = (Path(__file__).parents[2] / "sites.toml").read_text()
-TERMS = Terms("1", "id", (), "0" * 64)
+TEXTS = {SERVICE: Terms("1", "id", (), "0" * 64)}
 PARK, PARK2, CLINIC = "tk1-gw", "tk2-gw", "serpong1-gw"
 
 
@@ -64,11 +64,11 @@ def a_code(desk: Desk, site: str, plan: str, valid: int = 86400) -> str:
 
 
 def with_code(desk: Desk, city: Revision, gateway: str, number: int, code: str, at: int = NOW) -> Admitted | Denial:
-    return admit(desk, city, arrival(gateway, number), TERMS, {"method": "voucher", "code": code}, at)
+    return admit(desk, city, arrival(gateway, number), TEXTS, {"method": "voucher", "code": code}, at)
 
 
 def click(desk: Desk, city: Revision, gateway: str, number: int, at: int = NOW) -> Admitted:
-    done = admit(desk, city, arrival(gateway, number), TERMS, {"method": "click-through"}, at)
+    done = admit(desk, city, arrival(gateway, number), TEXTS, {"method": "click-through"}, at)
     assert isinstance(done, Admitted)
     return done
 

@@ -4,6 +4,7 @@ The gateway is the CoovaChilli double; tests/system meets a real openNDS.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -64,7 +65,19 @@ def by_member(_node: Node, page: Page) -> None:
     page.locator("button[value=member]").click()
 
 
-METHODS: list[Callable[[Node, Page], None]] = [by_click, by_voucher, by_member]
+def by_code(node: Node, page: Page) -> None:
+    page.locator("#number").fill(f"0812{time.time_ns() // 1000 % 10**8:08d}")
+    page.locator("button[value=code]").click()
+    page.locator("#otp").fill(last_code(node))
+    page.locator("#otp").press("Enter")
+
+
+def last_code(node: Node) -> str:
+    newest = max((node.folder / "state" / "spool").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    return newest.read_text().partition("\n\n")[2][:6]
+
+
+METHODS: list[Callable[[Node, Page], None]] = [by_click, by_voucher, by_code, by_member]
 
 
 @pytest.mark.usefixtures("member")
@@ -98,6 +111,15 @@ def test_axe_finds_nothing(node: Node, gateway: CoovaChilliDouble, open_page: Op
     assert page.locator("[aria-invalid]").get_attribute("id") == "code"
     assert findings(page) == []
     keep(page, f"wrong-{language}")
+    page.locator("#number").fill(f"0813{time.time_ns() // 1000 % 10**8:08d}")
+    page.locator("button[value=code]").click()
+    expect(page.locator("#otp")).to_be_visible()
+    assert findings(page) == []
+    keep(page, f"code-{language}")
+    page.locator("#otp").fill(f"{(int(last_code(node)) + 1) % 10**6:06d}")
+    page.locator("button[value=code]").click()
+    assert page.locator("[aria-invalid]").get_attribute("id") == "otp"
+    assert findings(page) == []
     page.locator("button[value=click-through]").click()
     page.wait_for_url("**/s/*")
     status = page.url
@@ -118,6 +140,31 @@ def test_axe_would_find_something(open_page: Open) -> None:
     page = open_page("id")
     page.set_content("<html><body><input><p style='color:#bbb;background:#fff'>pale</p></body></html>")
     assert {"color-contrast", "html-has-lang", "label"} <= {name for name, _ in findings(page)}
+
+
+def test_the_sheet_is_closed_between_sending_and_entering_the_code(
+    node: Node, gateway: CoovaChilliDouble, open_page: Open
+) -> None:
+    """As iPhones do it: whoever looks at the message loses the page, the WiFi, and whatever the page has kept."""
+    forgetful = (
+        "for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name,"
+        " { get() { throw new Error('blocked'); } }); window.open = window.alert = () => null;"
+    )
+    page = open_page("id")
+    page.add_init_script(forgetful)
+    page.goto(gateway.redirect("notyet"))
+    page.locator("#number").fill("081355550001")
+    page.locator("button[value=code]").click()
+    expect(page.locator("#otp")).to_be_visible()
+    page.context.close()
+
+    page = open_page("id", script=False)
+    page.goto(gateway.redirect("notyet"))
+    expect(page.locator("main form").first.locator("#otp")).to_be_visible()
+    page.locator("#otp").fill(last_code(node))
+    page.get_by_role("button", name="Masuk", exact=True).first.click()
+    page.wait_for_url("**/s/*")
+    assert gateway.phone.online
 
 
 @pytest.mark.parametrize(("width", "zoom"), [(320, 1), (640, 2), (320, 1.5), (1280, 1)])

@@ -39,7 +39,7 @@ def largest_look() -> str:
     return f'look = {{ logo = "{logo}", title = {{ {titles} }}, message = {{ {texts} }}, links = [{links}] }}'
 
 
-MESSAGE, TITLE, LINKS = 240, 48, 4
+MESSAGE, TITLE, LINKS = 200, 48, 4
 
 
 @pytest.fixture(scope="module")

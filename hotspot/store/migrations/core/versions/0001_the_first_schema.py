@@ -22,7 +22,7 @@ def upgrade() -> None:
     op.create_table(
         "attempt",
         sa.Column("subject", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("window_start", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_attempt")),
     )
@@ -54,6 +54,33 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("block", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_block_subject"), ["subject"], unique=False)
+
+    op.create_table(
+        "code_challenge",
+        sa.Column("door", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("door", name=op.f("pk_code_challenge")),
+    )
+    op.create_table(
+        "code_message",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("challenge_id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("device", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("gateway", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=64), nullable=False),
+        sa.Column("proven", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_code_message")),
+    )
+    with op.batch_alter_table("code_message", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_code_message_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_code_message_challenge_id"), ["challenge_id"], unique=False)
 
     op.create_table(
         "device",

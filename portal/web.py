@@ -1,0 +1,78 @@
+"""One HTTP request to a server that the inventory names: no redirects, no cookies, a time limit, a largest answer."""
+
+import http.client
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from hotspot.errors import PeerError
+
+TIMEOUT: Final = 8.0
+_LARGEST: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case; of several `set-cookie` all, each on a line."""
+    text: str
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """PeerError where the text is none."""
+        try:
+            return json.loads(self.text)
+        except ValueError as error:
+            raise PeerError(f"answered {self.status} without JSON") from error
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+
+
+def send(request: Request, *, context: ssl.SSLContext | None = None, timeout: float = TIMEOUT) -> Answer:
+    """The answer, whatever its status. PeerError, which names the server and nothing else of the request."""
+    parts = urlsplit(request.url)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme == "https":
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, port, timeout=timeout, context=context or ssl.create_default_context()
+        )
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    try:
+        body = None if request.body is None else request.body.encode()
+        connection.request(request.method, path, body, dict(request.headers))
+        answer = connection.getresponse()
+        raw = answer.read(_LARGEST + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise PeerError(f"{parts.netloc}: {_why(error)}") from error
+    finally:
+        connection.close()
+    if len(raw) > _LARGEST:
+        raise PeerError(f"{parts.netloc}: its answer is too long")
+    headers: dict[str, str] = {}
+    for name, value in answer.getheaders():
+        known = headers.get(name.lower())
+        headers[name.lower()] = value if known is None else f"{known}\n{value}"
+    return Answer(answer.status, headers, raw.decode(errors="replace"))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

@@ -21,9 +21,9 @@ CITY = EXAMPLE.read_text()
 
 CHROME_44 = """
     align-items background border border-color border-left border-radius border-top box-shadow box-sizing color cursor
-    display flex font font-size font-weight height letter-spacing line-height list-style margin margin-bottom max-height
-    max-width min-height opacity outline outline-offset overflow padding text-align text-decoration text-transform
-    vertical-align white-space width word-wrap
+    display flex font font-size font-weight height letter-spacing line-height list-style margin margin-bottom margin-top
+    max-height max-width min-height opacity outline outline-offset overflow padding text-align text-decoration
+    text-transform vertical-align white-space width word-wrap
 """
 """Properties that every browser had by 2015; add one here after looking it up."""
 

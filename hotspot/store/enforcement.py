@@ -60,7 +60,7 @@ def enforce(connection: Connection, inventory: Inventory, touched: Iterable[Orig
 def running(connection: Connection, persons: Collection[str]) -> list[Row[Any]]:
     """The running sessions of persons with what their grants say, oldest first."""
     statement = (
-        select(session, grant.c.plan, grant.c.ends_at, grant.c.total, grant.c.interim)
+        select(session, grant.c.plan, grant.c.ends_at, grant.c.total, grant.c.interim, grant.c.confirmed_at)
         .join(grant, grant.c.id == session.c.grant_id)
         .where(session.c.person_id.in_(persons), session.c.ended_at.is_(None))
     )
@@ -78,7 +78,7 @@ def judged(
     for row in rows:
         of_person.setdefault(row.person_id, []).append(row)
     for person, mine in of_person.items():
-        devices = list(dict.fromkeys(row.device_id for row in mine if row.ends_at > now))
+        devices = list(dict.fromkeys(row.device_id for row in mine if _counts(inventory, row, now)))
         used: dict[ZoneInfo, Usage] = {}
         for row in mine:
             site, plan = inventory.find_site(row.site), inventory.plans.get(row.plan)
@@ -96,6 +96,13 @@ def judged(
                     yield row, reason
                 elif row.device_id in devices[plan.devices :]:
                     yield row, Reason.TOO_MANY_DEVICES
+
+
+def _counts(inventory: Inventory, row: Row[Any], now: int) -> bool:
+    """Whether a session's device is one of its person's. Not where a dead pass let it in at openNDS: the answer to the
+    agent puts that one out by itself, and it must not push out who is rightly in."""
+    proven = row.confirmed_at is not None or channel_of(inventory, row.gateway) is not Channel.AGENT
+    return row.ends_at > now and proven
 
 
 def unreported(rows: Iterable[Row[Any]], now: int) -> int:

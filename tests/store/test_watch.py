@@ -100,6 +100,19 @@ def test_a_plans_devices(store: Store, keys: Keys) -> None:
         assert (order.reason, late.scalar_one()) == (Reason.TOO_MANY_DEVICES, others[1].device)
 
 
+def test_a_dead_pass_pushes_out_nobody(store: Store, keys: Keys) -> None:
+    """Only what the gateway has confirmed is a device; the agent's answer puts the other out."""
+    inventory = city("devices = 1")
+    hoarded = given(store, keys, gateway="agent")
+    rightful = given(store, keys, "02:00:00:00:00:02", person=hoarded.person, gateway="agent", starts_at=NOON + 300)
+    with store.core.write() as connection:
+        admission.confirm(connection, {rightful.id}, NOON + 310)
+    assert [heard(store, inventory, grant, NOON + 320) for grant in (hoarded, rightful)] == [0, 0]
+    with store.core.write() as connection:
+        admission.confirm(connection, {hoarded.id}, NOON + 330)
+    assert heard(store, inventory, rightful, NOON + 340) == 1
+
+
 def test_a_session_that_outlives_its_grant_is_put_out_with_its_next_record(store: Store, keys: Keys) -> None:
     grant = given(store, keys, ends_at=NOON + 600)
     assert heard(store, city(), grant, NOON + 600 + OVERDUE - 1) == 0

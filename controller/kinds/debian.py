@@ -44,12 +44,14 @@ def render(setup: Setup) -> Desired:
     radios = [(radio, _announced(setup, radio)) for radio in setup.wifi.radios]
     on_air = [(radio, bss) for radio, bss in radios if bss]
     values = network_values(setup, [one for _, bss in on_air for one in bss])
-    if setup.gateway is not None:
-        values |= gateway_values(setup, setup.gateway)
+    if setup.uspot is not None:
+        raise setup.fault("kind", f"gateway {setup.uspot.id} is uspot, which runs on OpenWrt")
+    if setup.opennds is not None:
+        values |= gateway_values(setup, setup.opennds)
     parts = [_network(values)]
     if on_air:
         parts.append(_radios(setup, on_air))
-    if setup.gateway is not None:
+    if setup.opennds is not None:
         parts.append(_gateway(values))
     return _joined(parts)
 

@@ -191,6 +191,14 @@ class CoovaChilliGateway(RadiusGateway):
     uam_secret: Secret
     uamserver: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
     """The URL exactly as the gateway has it, where it differs from `<portal.url>/g/<id>`."""
+    ap: Id | None = None
+    """The access point that runs it; the controller writes uspot's configuration there."""
+
+    @model_validator(mode="after")
+    def _written(self) -> "CoovaChilliGateway":
+        if self.ap and (self.nas != "uspot" or self.radius.secret is None):
+            raise ValueError("only a uspot with a RADIUS secret is configured here; leave ap out")
+        return self
 
 
 class OpenndsGateway(_Gateway):

@@ -267,7 +267,7 @@ class Service:
 
     def _member_answer(self, request: Request, result: Grant | Refused) -> bytes:
         if isinstance(result, Refused):
-            return self._refused(Refusal(result.code, request, result.language))
+            return self._refused(Refusal(result.code, request, result.language, result.values))
         return access.admit(request, result)
 
     def _redeemed(self, logins: list[tuple[int, Login]], now: int) -> dict[int, bytes]:
@@ -320,7 +320,7 @@ class Service:
     def _refused(self, refusal: access.Refusal) -> bytes:
         """A Reject, in the language of the person's login where that is known."""
         log.info("rejected", gateway=refusal.request.client.gateway, reason=refusal.code)
-        return access.reject(refusal.request, self._texts.text(refusal.language, refusal.code))
+        return access.reject(refusal.request, self._texts.text(refusal.language, refusal.code, **refusal.values))
 
     def _status(self, requests: list[Request], _now: int) -> dict[int, bytes]:
         """Status-Server (RFC 5997): alive is who reaches the store; accounting goes on without it."""

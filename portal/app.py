@@ -24,11 +24,11 @@ from hotspot.store import admission, people
 from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 
-from . import codes, gateways, status
+from . import codes, gateways, status, unifi
 from .admit import admit
 from .codes import Outbox
 from .desk import Desk
-from .dialects import OPEN_WEB, Visit, arrive, dialect, origin
+from .dialects import OPEN_WEB, Visit, arrive, dialect, origin, unifi_gateway
 from .forms import seal, status_token, unseal
 from .pages import Pages, common_headers, language
 from .texts import PHONE, SERVICE, load_texts
@@ -105,6 +105,10 @@ class Portal:
                 return self.see_other(f"/s/{status_token(self.desk.status_key, grant)}")
             return self.page("online.html", self.language(), self._site(arrival))
         return self.door(arrival, self.language(), now)
+
+    def unifi_entry(self, controller_site: str) -> AnyResponse:
+        """A phone that a UniFi access point has sent here: its path is not ours to choose."""
+        return self.entry(unifi_gateway(self.inventory, controller_site, request.args.to_dict()))
 
     def _grant_of(self, arrival: Arrival, now: int) -> str | None:
         """The grant of a phone that is in; nothing where anybody can have written whose phone it is."""
@@ -238,6 +242,7 @@ def create(desk: Desk) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
 
     app.add_url_rule("/g/<gateway_id>", view_func=portal.entry, methods=["GET"])
+    app.add_url_rule("/guest/s/<controller_site>/", view_func=portal.unifi_entry, methods=["GET"])
     app.add_url_rule("/login", view_func=portal.login, methods=["POST"])
     app.add_url_rule("/s/<token>", view_func=portal.status, methods=["GET"])
     app.add_url_rule("/s/<token>/logout", view_func=portal.log_out, methods=["POST"])
@@ -310,4 +315,6 @@ def from_environment() -> Flask:
     end_with_parent()
     logs.configure()
     settings = Settings.load()
-    return create(Desk(settings, *open_keyed(settings)))
+    desk = Desk(settings, *open_keyed(settings))
+    unifi.start(desk)
+    return create(desk)

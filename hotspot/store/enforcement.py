@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from ..grant import Usage, exhausted, local_day
-from ..sites import Inventory, OpenndsGateway, Plan, RadiusGateway
+from ..sites import Inventory, OpenndsGateway, Plan, RadiusGateway, UnifiGateway
 from . import orders
 from .admission import usage
 from .ledger import Origin
@@ -21,6 +21,8 @@ def channel_of(inventory: Inventory, gateway_id: str) -> Channel | None:
     gateway = inventory.find_gateway(gateway_id)
     if isinstance(gateway, OpenndsGateway):
         return Channel.AGENT
+    if isinstance(gateway, UnifiGateway):
+        return Channel.HTTP
     if isinstance(gateway, RadiusGateway) and gateway.radius.coa:
         return Channel.COA
     return None

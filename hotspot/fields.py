@@ -135,6 +135,16 @@ def _origin(text: str) -> str:
     return text
 
 
+def _when_store_is_away(text: str) -> int:
+    match = re.fullmatch(r"admit for (\d{1,4}) (minute|hour)s?", text)
+    seconds = int(match[1]) * {"minute": 60, "hour": 3600}[match[2]] if match else 0
+    if text != "refuse" and not 60 <= seconds <= 86400:
+        raise ValueError(
+            f"{text!r} is not understood; write it as 'refuse' or 'admit for 15 minutes' (1 minute to 24 hours)"
+        )
+    return seconds
+
+
 def _ssid(text: str) -> str:
     if not 1 <= len(text.encode()) <= 32 or not text.isprintable():
         raise ValueError("an SSID has 1 to 32 bytes of printable text")
@@ -158,6 +168,7 @@ Bytes = Annotated[int, text_as(parse_size), Field(gt=0, le=10**15)]
 BitsPerSecond = Annotated[int, text_as(parse_rate), Field(ge=1000, le=10**12)]
 Seconds = Annotated[int, text_as(parse_duration), Field(gt=0, le=366 * 86400)]
 Hours = Annotated[tuple[int, int], text_as(parse_hours)]
+WhenStoreIsAway = Annotated[int, text_as(_when_store_is_away)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Mac = Annotated[str, text_as(_mac)]
 Secret = Annotated[str, text_as(_secret)]

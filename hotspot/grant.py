@@ -12,6 +12,10 @@ SHORTEST_SESSION: Final = 60
 """Seconds below which a session is not worth starting: gateways check their clocks every few seconds."""
 
 
+FOREVER: Final = 2**62
+"""A time that never comes, UTC seconds: the end of a block until it is lifted."""
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a person has used in the current local day, over all devices, gateways and sites."""
@@ -60,6 +64,7 @@ class Reason(StrEnum):
     DATA_USED_UP = "data-used-up"
     TOO_MANY_DEVICES = "too-many-devices"
     ENTITLEMENT_ENDED = "entitlement-ended"
+    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,13 @@ class Denial:
     reason: Reason
     until: int | None = None
     """UTC seconds at which to try again, where that is known."""
+
+    def told(self, zone: ZoneInfo) -> tuple[str, dict[str, str]]:
+        """The key of its text in the catalogues, and the values that stand in it."""
+        if self.reason is Reason.BLOCKED and self.until is not None:
+            until = datetime.fromtimestamp(self.until, zone).strftime("%d-%m-%Y %H.%M")
+            return "denied.blocked-until", {"until": until}
+        return f"denied.{self.reason}", {}
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,8 @@ class Applicant:
     plan: str
     """The plan that counts for them: the site's, or the one their voucher names."""
     entitled_until: int | None = None
+    blocked_until: int | None = None
+    """Before when neither they nor their device are let in."""
 
 
 def local_day(now: int, zone: ZoneInfo) -> tuple[int, int]:
@@ -106,17 +120,14 @@ def decide(
     entitlement. Data left is what the day allows. At midnight the day's counts begin anew, so a session that its day's
     time or data limits stops there too: the phone logs in again with the new day's allowance.
     """
-    midnight_before, midnight = local_day(now, zone)
+    midnight_before, midnight = day = local_day(now, zone)
+    refused = _refused(applicant, plan, now, day)
+    if refused is not None:
+        return refused
     ends = [now + plan.session]
     if plan.hours is not None:
-        opens, closes = plan.hours
-        if not opens <= now - midnight_before < closes:
-            opens_today = midnight_before + opens
-            return Denial(Reason.CLOSED, opens_today if now < opens_today else midnight + opens)
-        ends.append(midnight_before + closes)
+        ends.append(midnight_before + plan.hours[1])
     if applicant.entitled_until is not None:
-        if applicant.entitled_until - now < SHORTEST_SESSION:
-            return Denial(Reason.ENTITLEMENT_ENDED)
         ends.append(applicant.entitled_until)
     total = None
     if plan.time_per_day is not None:
@@ -146,6 +157,18 @@ def decide(
         ends_at=ends_at,
         limits=limits,
     )
+
+
+def _refused(applicant: Applicant, plan: Plan, now: int, day: tuple[int, int]) -> Denial | None:
+    """Why nobody is admitted whatever they have used: a block, the hours, the end of what entitles them."""
+    if applicant.blocked_until is not None and now < applicant.blocked_until:
+        return Denial(Reason.BLOCKED, applicant.blocked_until if applicant.blocked_until < FOREVER else None)
+    if plan.hours is not None and not plan.hours[0] <= now - day[0] < plan.hours[1]:
+        opens_today = day[0] + plan.hours[0]
+        return Denial(Reason.CLOSED, opens_today if now < opens_today else day[1] + plan.hours[0])
+    if applicant.entitled_until is not None and applicant.entitled_until - now < SHORTEST_SESSION:
+        return Denial(Reason.ENTITLEMENT_ENDED)
+    return None
 
 
 def exhausted(plan: Plan, usage: Usage, now: int, zone: ZoneInfo) -> Reason | None:

@@ -156,8 +156,10 @@ def fold(session: Session | None, record: Record) -> Session:
 
 
 def presume_ended(session: Session, at: int, cause: str) -> Session:
-    """The session as ended at `at` for want of better knowledge; the gateway's own word stays stronger."""
-    return replace(session, presumed=max(session.presumed or (0, ""), (max(at, session.last_at), cause)))
+    """The session as ended at `at` for want of better knowledge. The gateway's own word stays stronger, and so does any
+    record of a later time, whether it is known already or comes yet: the order in which both are told does not matter.
+    """
+    return replace(session, presumed=max(session.presumed or (0, ""), (at, cause)))
 
 
 def share(started_at: int, ended_at: int, value: int, window: tuple[int, int]) -> int:

@@ -21,6 +21,7 @@ from .inventory import dotted
 from .sites import Inventory, RadiusGateway
 from .toml_lines import Lines
 from .toml_lines import Path as TomlPath
+from .units import format_size, parse_size
 
 ENV_FILE = "hotspot.env"
 MASTER_KEY = "HOTSPOT_MASTER_KEY"
@@ -84,6 +85,8 @@ class Settings:
     """Addresses from which orders are sent to gateways, at most one of each family."""
     radsec: RadSec | None
     radius_workers: int
+    radius_journal: int
+    """Bytes that the journal may grow to while the store is away."""
     telemetry_listen: tuple[str, int]
 
     @classmethod
@@ -104,6 +107,15 @@ class Settings:
             if not text.isdigit() or not 1 <= int(text) <= 64:
                 raise ConfigError(f"{name}: {text!r} is not a number between 1 and 64")
             return int(text)
+
+        def size(name: str, default: str, least: int) -> int:
+            try:
+                value = parse_size(values.get(name) or default)
+            except ValueError as error:
+                raise ConfigError(f"{name}: {error}") from error
+            if value < least:
+                raise ConfigError(f"{name}: {format_size(value)} is too small; give it {format_size(least)} or more")
+            return value
 
         auth_listen = listen("HOTSPOT_RADIUS_AUTH_LISTEN", "0.0.0.0:1812")
         certificate, key = values.get("HOTSPOT_PORTAL_TLS_CERT"), values.get("HOTSPOT_PORTAL_TLS_KEY")
@@ -126,6 +138,7 @@ class Settings:
             radius_coa_source=_sources(values.get("HOTSPOT_RADIUS_COA_SOURCE", ""), auth_listen[0]),
             radsec=RadSec(listen("HOTSPOT_RADSEC_LISTEN", "0.0.0.0:2083"), *files) if files else None,
             radius_workers=number("HOTSPOT_RADIUS_WORKERS", min(len(os.sched_getaffinity(0)), 16)),
+            radius_journal=size("HOTSPOT_RADIUS_JOURNAL", "1 GB", 64 * 10**6),
             telemetry_listen=listen("HOTSPOT_TELEMETRY_LISTEN", "127.0.0.1:8090"),
         )
 

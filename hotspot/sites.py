@@ -34,6 +34,7 @@ from .fields import (
     SshAddress,
     Timezone,
     VillageRegion,
+    WhenStoreIsAway,
     split_endpoint,
     split_orders,
 )
@@ -191,6 +192,14 @@ class CoovaChilliGateway(RadiusGateway):
     uam_secret: Secret
     uamserver: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
     """The URL exactly as the gateway has it, where it differs from `<portal.url>/g/<id>`."""
+    ap: Id | None = None
+    """The access point that runs it; the controller writes uspot's configuration there."""
+
+    @model_validator(mode="after")
+    def _written(self) -> "CoovaChilliGateway":
+        if self.ap and (self.nas != "uspot" or self.radius.secret is None):
+            raise ValueError("only a uspot with a RADIUS secret is configured here; leave ap out")
+        return self
 
 
 class OpenndsGateway(_Gateway):
@@ -304,6 +313,8 @@ class Site(Span):
     look: Look | None = None
     """What its pages show otherwise than those of the city."""
     sla: Annotated[float, Field(strict=True, ge=0, le=100)] | None = None
+    when_store_is_away: WhenStoreIsAway = 0
+    """Seconds for which RADIUS admits a fresh ticket that it cannot look up; 0 refuses it."""
     service_hours: Hours | None = None
     """The hours of a day that count for its uptime; without them all of it."""
     funding: Name

@@ -8,10 +8,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 from rich.console import Console
@@ -23,6 +23,7 @@ from .settings import Settings
 from .store import Store
 from .store.keyed import open_keyed
 from .store.revisions import Revision, active
+from .units import parse_duration, parse_rate, parse_size
 
 FAILED = 1
 WRONG = 2
@@ -141,6 +142,25 @@ class Group(click.Group):
     """A group of such commands."""
 
     command_class = Command
+
+
+class Written(click.ParamType[int]):
+    """A value as people write it ("2h", "5 Mbit/s"), exact inside. `parse` raises ValueError for another."""
+
+    def __init__(self, name: str, parse: Callable[[str], int]):
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else self._parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION: Final = Written("duration", parse_duration)
+SIZE: Final = Written("size", parse_size)
+RATE: Final = Written("rate", parse_rate)
 
 
 pass_node = click.make_pass_decorator(Node, ensure=True)

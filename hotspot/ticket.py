@@ -1,13 +1,15 @@
 """The single-use credential that carries a grant through RADIUS. Pure.
 
-User-Name is the ticket's random 128-bit id. The password is 16 base64url characters (96 bits) of
-HMAC-SHA256(ticket key, id | gateway | MAC): it is computed anew by whoever holds the key and never stored, so CHAP
-works, and it is short enough for gateways that pass on 16 bytes. A ticket lives 60 seconds and is redeemed once; the
-store keeps the Request Authenticator that redeemed it, so that the same request retransmitted, to any node, gets the
-same Accept and any other is refused.
+User-Name is the ticket's id: the second in which it was issued, and 96 random bits. The password is 16 base64url
+characters (96 bits) of HMAC-SHA256(ticket key, id | gateway | MAC): it is computed anew by whoever holds the key and
+never stored, so CHAP works, and it is short enough for gateways that pass on 16 bytes. A ticket lives 60 seconds and is
+redeemed once; the store keeps the Request Authenticator that redeemed it, so that the same request retransmitted, to
+any node, gets the same Accept and any other is refused. The password covers the id, and so the issue time: a node whose
+store is away can still tell how old a ticket is.
 """
 
 import re
+import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +30,16 @@ class Ticket:
     grant: str
     gateway: str
     expires_at: int
+
+
+def new_id(now: int) -> str:
+    """The id of a ticket that is issued at `now` (UTC seconds, which fit until the year 2106)."""
+    return f"{now:08x}{secrets.token_hex(12)}"
+
+
+def issued_at(ticket_id: str) -> int:
+    """The UTC second in which a ticket was issued, by its id; the ticket's password proves it."""
+    return int(ticket_id[:8], 16)
 
 
 def is_ticket_id(user_name: str) -> bool:

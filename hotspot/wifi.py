@@ -155,6 +155,8 @@ class Wifi(Entry):
     down: BitsPerSecond | None = None
     """What all guests of an access point together may receive, and send."""
     up: BitsPerSecond | None = None
+    radius_servers: tuple[Address, ...] = ()
+    """Our RADIUS nodes as access points reach them, for gateways that run on these."""
     captive_api: Url | None = None
     """What phones are told by DHCP (RFC 8910), where the gateway has no captive portal API of its own."""
 

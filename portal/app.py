@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from flask import Flask, Response, redirect, request
@@ -161,6 +162,10 @@ class Portal:
     def _site(self, arrival: Arrival) -> Site | None:
         return self.inventory.site_of(arrival.gateway, arrival.ap_mac)
 
+    def _zone(self, arrival: Arrival) -> ZoneInfo:
+        site = self._site(arrival)
+        return self.inventory.zone(site) if site else self.inventory.city.zone
+
     def again(self, arrival: Arrival, lang: str) -> Response:
         """The form has lain too long: a link by which the gateway sends the phone here anew."""
         url = dialect(self.desk, self.inventory, arrival.gateway).anew(arrival)
@@ -193,7 +198,8 @@ class Portal:
             return self.ask_code(arrival, lang, now)
         done = admit(self.desk, self.following.revision(), arrival, self.texts[lang], request.form.to_dict(), now)
         if isinstance(done, Denial):
-            problem = self.pages.catalogue.text(lang, f"denied.{done.reason}")
+            key, values = done.told(self._zone(arrival))
+            problem = self.pages.catalogue.text(lang, key, **values)
             return self.door(arrival, lang, now, problem=problem, code=403)
         log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
         return self.see_other(done.url)

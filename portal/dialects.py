@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import Grant
-from hotspot.identity import new_id, parse_mac
+from hotspot.identity import parse_mac
 from hotspot.nas import coovachilli, mikrotik, opennds, unifi
 from hotspot.nas.arrival import Arrival
 from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway, OpenndsGateway, UnifiGateway
@@ -63,7 +63,7 @@ class Dialect(Protocol):
 
 def _new_ticket(desk: Desk, grant: Grant, mac: str, now: int) -> tuple[Ticket, str]:
     """A ticket and its password."""
-    made = Ticket(new_id(), grant.id, grant.gateway, now + ticket.LIFETIME)
+    made = Ticket(ticket.new_id(now), grant.id, grant.gateway, now + ticket.LIFETIME)
     return made, ticket.password(desk.keys.derive("ticket"), made.id, made.gateway, mac)
 
 

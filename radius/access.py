@@ -1,6 +1,7 @@
 """Access-Request: what is asked, and the answers. Pure decisions; `radius.service` asks the store in between."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from hotspot import ticket
@@ -61,6 +62,7 @@ class Refusal:
     code: str
     request: Request
     language: str = "id"
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(request: Request, ticket_key: bytes) -> Login | Station | Member | Refusal:

@@ -7,8 +7,8 @@ so that the same request, sent again to any node, finds the same grant.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -37,6 +37,8 @@ class Refused:
 
     code: str
     language: str = "id"
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What stands in the text."""
 
 
 class Later(Enum):
@@ -156,7 +158,8 @@ class Members:
         except RequestError as error:
             return Refused(error.code, language)
         if isinstance(decision, Denial):
-            return Refused(f"denied.{decision.reason}", language)
+            code, values = decision.told(revision.inventory.zone(site))
+            return Refused(code, language, values)
         admission.add_grant(connection, decision, revision.number)
         return decision
 

@@ -3,7 +3,7 @@
 One worker process for each core, on one port (SO_REUSEPORT): the kernel gives all that one source address and port
 sends to one worker, so that its memory of replies is whole. The parent opens the sockets and keeps them open: what is
 sent while a dead worker is replaced waits for the next one. It does nothing else: no thread and no connection of its
-own is there when it forks again. One more child carries the orders.
+own is there when it forks again. Two more children carry the orders and apply the journal.
 """
 
 import ctypes
@@ -22,16 +22,22 @@ from typing import Final
 import structlog
 
 from hotspot.errors import HotspotError, PeerError
+from hotspot.identity import Keys
 from hotspot.service import announce
 from hotspot.settings import RadSec, Settings
+from hotspot.store import Store
 from hotspot.store.keyed import open_keyed
+from hotspot.store.revisions import Following, Revision
 
+from .backlog import FOLDER
 from .counting import Counting
 from .desk import Desk
+from .memory import recall
 from .orders import Sender, open_sockets
 from .packet import LONGEST
 from .radsec import server as radsec
 from .radsec.certificates import Certificates
+from .replay import Replay
 from .service import Datagram, Service
 
 log = structlog.get_logger("radius")
@@ -102,6 +108,7 @@ def serve(service: Service, sockets: list[socket.socket], stop: threading.Event)
             selector.register(sock, selectors.EVENT_READ, index)
         selector.register(service.hashing, selectors.EVENT_READ, None)
         while not stop.is_set():
+            service.tend()
             for key, _ in selector.select(timeout=0.5):
                 if key.data is None:
                     _send(sockets, service.finish(int(time.time())))
@@ -119,12 +126,25 @@ def _send(sockets: list[socket.socket], answers: list[Datagram]) -> None:
             log.warning("answer not sent", error=str(error))
 
 
+def _open(settings: Settings) -> tuple[Store, Keys, Revision | None]:
+    """The store and its keys; with the revision that this node knew last where the store is away."""
+    try:
+        return *open_keyed(settings), None
+    except PeerError as error:
+        keys = settings.keys()
+        last = recall(settings.state / FOLDER, keys.derive("journal"))
+        if last is None:
+            raise
+        log.error("store away", error=str(error), revision=last.number)
+        return Store.open(settings, migrate=False), keys, last
+
+
 def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Event, ready: Callable[[], None]) -> None:
     """A worker: authentication and accounting."""
     with ExitStack() as resources:
-        store, keys = open_keyed(settings)
+        store, keys, last = _open(settings)
         resources.callback(store.close)
-        service = Service(settings, store, keys)
+        service = Service(settings, store, keys, last)
         resources.callback(service.close)
         service.clients()
         gc.collect()
@@ -140,9 +160,9 @@ def _secure(
 ) -> None:
     """RADIUS over TLS."""
     with ExitStack() as resources:
-        store, keys = open_keyed(settings)
+        store, keys, last = _open(settings)
         resources.callback(store.close)
-        service = Service(settings, store, keys)
+        service = Service(settings, store, keys, last)
         resources.callback(service.close)
         service.clients()
         resources.enter_context(Counting(store, service.endpoint))
@@ -151,15 +171,39 @@ def _secure(
         server.run(stop)
 
 
+def _when_there(
+    settings: Settings, body: Callable[[Store, Keys], None], stop: threading.Event, ready: Callable[[], None]
+) -> None:
+    """Runs a body that is nothing without the store, once it is there; nobody waits for it."""
+    ready()
+    while not stop.is_set():
+        try:
+            store, keys = open_keyed(settings)
+        except PeerError:
+            stop.wait(1)
+            continue
+        try:
+            body(store, keys)
+        finally:
+            store.close()
+
+
 def _carry(settings: Settings, stop: threading.Event, ready: Callable[[], None]) -> None:
     """The carrier of orders."""
-    store, keys = open_keyed(settings)
-    try:
-        sender = Sender(settings, store, keys, Service(settings, store, keys).inventory)
-        ready()
-        sender.run(stop)
-    finally:
-        store.close()
+
+    def carry(store: Store, keys: Keys) -> None:
+        Sender(settings, store, keys, Following(store).inventory).run(stop)
+
+    _when_there(settings, carry, stop, ready)
+
+
+def _replay(settings: Settings, stop: threading.Event, ready: Callable[[], None]) -> None:
+    """What applies the journal."""
+
+    def replay(store: Store, keys: Keys) -> None:
+        Replay(settings.state / FOLDER, store, keys, Following(store).inventory).run(stop)
+
+    _when_there(settings, replay, stop, ready)
 
 
 def _fork(body: Body, stop: threading.Event, ready: Callable[[], None]) -> int:
@@ -222,10 +266,12 @@ def _read(pipe: int) -> int:
 
 def main(settings: Settings, stop: threading.Event) -> None:
     """The radius service: authentication, accounting, orders."""
-    store, keys = open_keyed(settings)
+    store, keys, last = _open(settings)
+    service = Service(settings, store, keys, last)
     try:
-        Service(settings, store, keys).clients()
+        service.clients()
     finally:
+        service.close()
         store.close()
     for sock in open_sockets(settings).values():
         sock.close()  # what cannot be had is told before anything runs
@@ -243,4 +289,6 @@ def main(settings: Settings, stop: threading.Event) -> None:
             listener = resources.enter_context(radsec.listen("HOTSPOT_RADSEC_LISTEN", settings.radsec.listen))
             bodies.append(partial(_secure, settings, settings.radsec, listener))
             where += ", {}:{}/tcp (TLS)".format(*listener.getsockname()[:2])
-        _watch([*bodies, partial(_carry, settings)], stop, partial(announce, "radius", where))
+        _watch(
+            [*bodies, partial(_carry, settings), partial(_replay, settings)], stop, partial(announce, "radius", where)
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from hotspot.catalogue import Catalogue, load
 from hotspot.errors import PeerError, RequestError, StoreError
@@ -15,9 +15,7 @@ from hotspot.grant import Grant
 from hotspot.identity import Keys
 from hotspot.settings import MINIMUM_SECRET, Settings
 from hotspot.sites import Inventory, Site
-from hotspot.store import Store, ledger, people, redemption, sessions
-from hotspot.store.enforcement import enforce
-from hotspot.store.ledger import Origin
+from hotspot.store import Store, people, redemption
 from hotspot.store.readmission import readmit
 from hotspot.store.redemption import Redeemed
 from hotspot.store.revisions import Following, Revision
@@ -25,11 +23,14 @@ from hotspot.store.revisions import Following, Revision
 from . import access, accounting
 from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
+from .bookkeeping import enter
 from .dictionary import number
 from .endpoint import Clients, Endpoint, Request, Source
 from .hashing import Hashing
+from .meanwhile import Meanwhile
 from .members import Hashed, Later, Members, Refused
 from .packet import Code
+from .presence import Presence
 
 log = structlog.get_logger("radius")
 
@@ -37,6 +38,8 @@ Datagram = tuple[bytes, Source, int]
 """Bytes, where they came from or go to, and the index of our socket."""
 
 
+_COMPLAIN: Final = 10.0
+"""Seconds between two lines of the log that say that nothing is acknowledged."""
 ACCOUNTING: Final = 1
 """The index of the accounting socket."""
 _ACCESS_REQUEST, _STATUS_SERVER = int(Code.ACCESS_REQUEST), int(Code.STATUS_SERVER)
@@ -84,16 +87,20 @@ class Places:
 class Service:
     """One process's RADIUS: `handle` answers datagrams, `finish` those that had to wait for `hashing`."""
 
-    def __init__(self, settings: Settings, store: Store, keys: Keys):
+    def __init__(self, settings: Settings, store: Store, keys: Keys, last: Revision | None = None):
+        """`last` is the revision that this node knew last, where the store is away already."""
         self._settings = settings
         self._store = store
         self._keys = keys
         self._ticket_key = keys.derive("ticket")
-        self._following = Following(store)
+        self._meanwhile = Meanwhile(settings, keys)
+        self._presence = Presence(store, keys, there=last is None)
+        self._following = Following(store, last, lambda: self._presence.there)
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
         self._places = Places(())
         self._members = Members(store, keys)
+        self._complained_at = float("-inf")
         self.endpoint = Endpoint()
 
     def clients(self) -> Clients:
@@ -105,6 +112,7 @@ class Service:
         made = _Made(revision.number, Clients(revision.inventory, self._settings.secret), time.monotonic())
         if known is None or known.revision != made.revision or known.clients.unusable != made.clients.unusable:
             _report(revision, made.clients)
+            self._meanwhile.remember(revision)
         self._clients = made
         self._places = Places(revision.inventory.site)
         return made.clients
@@ -112,8 +120,13 @@ class Service:
     def inventory(self) -> Inventory:
         return self._following.inventory()
 
+    def tend(self) -> None:
+        """Between batches."""
+        if self._presence.there:
+            self._meanwhile.rest()
+
     def handle(self, batch: Iterable[Datagram], now: int) -> list[Datagram]:
-        """The answers to a batch. What it acknowledges is durable; while the store is away nobody is answered."""
+        """The answers to a batch. What it acknowledges is durable: in the store, or in the journal while it is away."""
         clients = self.clients()
         endpoint = self.endpoint
         endpoint.forget(now)
@@ -153,6 +166,8 @@ class Service:
 
     def close(self) -> None:
         self._members.close()
+        self._presence.close()
+        self._meanwhile.rest()
 
     def _answered(
         self, requests: list[Request], work: Callable[[list[Request], int], dict[int, bytes]], now: int
@@ -175,7 +190,7 @@ class Service:
         try:
             return work(requests, now)
         except PeerError as error:
-            log.error("store away", error=str(error), unanswered=len(requests))
+            self._unanswered(requests, error)
             return {}
         except (StoreError, ValueError) as error:
             if len(requests) > 1:
@@ -185,8 +200,34 @@ class Service:
             log.error("unanswerable", gateway=requests[0].client.gateway, error=str(error))
             return {}
 
+    def _unanswered(self, requests: list[Request], error: PeerError) -> None:
+        for request in requests:
+            self.endpoint.drops[request.client.gateway, "not-durable"] += 1
+        if time.monotonic() - self._complained_at >= _COMPLAIN:
+            self._complained_at = time.monotonic()
+            log.error("not acknowledged", error=str(error), requests=len(requests))
+
     def _access(self, requests: list[Request], now: int) -> dict[int, bytes]:
         """Each request's reply, by its position."""
+        if self._presence.there:
+            try:
+                return self._asked(requests, now)
+            except PeerError as error:
+                self._presence.lost(error)
+        return {i: self._alone(request, now) for i, request in enumerate(requests)}
+
+    def _alone(self, request: Request, now: int) -> bytes:
+        """The reply that needs no store: a fresh ticket is worth something where the city wants it."""
+        match access.read(request, self._ticket_key):
+            case Login() as login:
+                worth = self._meanwhile.redeem(login, self.inventory(), self._site_of(request), now)
+                return access.accept(login, worth) if isinstance(worth, Redeemed) else self._refused(worth)
+            case Refusal() as refusal:
+                return self._refused(refusal)
+            case _:
+                return self._refused(Refusal("store-away", request))
+
+    def _asked(self, requests: list[Request], now: int) -> dict[int, bytes]:
         replies: dict[int, bytes] = {}
         logins: list[tuple[int, Login]] = []
         stations: list[tuple[int, Station]] = []
@@ -226,7 +267,7 @@ class Service:
 
     def _member_answer(self, request: Request, result: Grant | Refused) -> bytes:
         if isinstance(result, Refused):
-            return self._refused(Refusal(result.code, request, result.language))
+            return self._refused(Refusal(result.code, request, result.language, result.values))
         return access.admit(request, result)
 
     def _redeemed(self, logins: list[tuple[int, Login]], now: int) -> dict[int, bytes]:
@@ -279,15 +320,21 @@ class Service:
     def _refused(self, refusal: access.Refusal) -> bytes:
         """A Reject, in the language of the person's login where that is known."""
         log.info("rejected", gateway=refusal.request.client.gateway, reason=refusal.code)
-        return access.reject(refusal.request, self._texts.text(refusal.language, refusal.code))
+        return access.reject(refusal.request, self._texts.text(refusal.language, refusal.code, **refusal.values))
 
     def _status(self, requests: list[Request], _now: int) -> dict[int, bytes]:
-        """Status-Server (RFC 5997): alive is who reaches the store."""
-        with self._store.core.read() as connection:
-            connection.execute(select(1))
+        """Status-Server (RFC 5997): alive is who reaches the store; accounting goes on without it."""
+        if self._presence.there:
+            try:
+                with self._store.core.glance() as connection:
+                    connection.execute(select(1))
+            except PeerError as error:
+                self._presence.lost(error)
+        there = self._presence.there
         return {
             i: request.reply(Code.ACCOUNTING_RESPONSE if request.local == ACCOUNTING else Code.ACCESS_ACCEPT)
             for i, request in enumerate(requests)
+            if there or request.local == ACCOUNTING
         }
 
     def _accounting(self, requests: list[Request], now: int) -> dict[int, bytes]:
@@ -307,21 +354,21 @@ class Service:
             elif isinstance(report, Restart):
                 restarts.append(report)
             replies[i] = request.reply(Code.ACCOUNTING_RESPONSE)
-        with self._store.core.write() as connection:
-            known = ledger.origins(connection, {report.ticket for report in heard if report.ticket})
-            records = [report.record(self._device(connection, report, known, now)) for report in heard]
-            touched = ledger.apply(connection, records, known)
-            for restart in restarts:
-                sessions.presume(connection, restart.gateway, restart.at, restart.cause)
-            enforce(connection, self.inventory(), touched.values(), now)
+        self._keep(heard, restarts, now)
         return replies
 
-    def _device(self, connection: Connection, report: Heard, known: dict[str, Origin], now: int) -> str:
-        """The id of a record's device; that of its grant where the gateway sees the same address."""
-        origin = known.get(report.ticket or "")
-        if origin is not None and origin.lookup == self._keys.device_index(report.mac):
-            return origin.device
-        return people.see_device(connection, self._keys, report.mac, now)
+    def _keep(self, heard: list[Heard], restarts: list[Restart], now: int) -> None:
+        """Makes durable what was reported. PeerError where neither the store nor the journal takes it."""
+        if self._presence.there:
+            try:
+                with self._store.core.write() as connection:
+                    enter(connection, self._keys, self.inventory(), heard, restarts, now)
+            except PeerError as error:
+                self._presence.lost(error)
+            else:
+                return
+        if heard or restarts:
+            self._meanwhile.note(heard, restarts, now)
 
 
 def _report(revision: Revision, clients: Clients) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, Queue
@@ -51,9 +52,10 @@ class Service:
 
     def wait_for(self, text: str, timeout: float = 10) -> str:
         """The next line that holds `text`."""
+        deadline = time.monotonic() + timeout
         while True:
             try:
-                line = self._queue.get(timeout=timeout)
+                line = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
                 line = ""
             assert line, f"no line with {text!r} in:\n{''.join(self.lines)}"

@@ -50,19 +50,6 @@ def _url(folder: Path, database: str) -> str:
     return f"postgresql://{USER}@/{database}?host={folder}"
 
 
-def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            psycopg.connect(_url(folder, "postgres")).close()
-        except psycopg.OperationalError as error:
-            assert server.poll() is None, f"PostgreSQL ended:\n{(folder / 'log').read_text()}"
-            assert time.monotonic() < deadline, f"PostgreSQL does not answer: {error}"
-            time.sleep(0.05)
-        else:
-            return
-
-
 @dataclass(frozen=True)
 class Server:
     """A running server: the URL of its database `postgres`, and its first process."""
@@ -79,27 +66,78 @@ class Server:
         """The URL of another database."""
         return self.url.replace("/postgres?", f"/{name}?")
 
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"t{uuid4().hex}"
+        self.run("CREATE DATABASE {}", name)
+        return self.database(name)
+
+
+class Cluster:
+    """A server's files in a folder, which it may be started on again and again."""
+
+    def __init__(self, programs: Path, options: Mapping[str, str], folder: Path):
+        self._folder = folder
+        user = _as_another_user(folder)
+        data = folder / "data"
+        initdb = [str(programs / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C"]
+        made = subprocess.run([*user, *initdb, "--no-sync"], capture_output=True, text=True, cwd=folder, check=False)
+        assert made.returncode == 0, made.stderr
+        all_options = {"listen_addresses": "", "unix_socket_directories": str(folder), **options}
+        self._command = [*user, str(programs / "postgres"), "-D", str(data)]
+        self._command += [part for name, value in all_options.items() for part in ("-c", f"{name}={value}")]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._url = _url(folder, "postgres")
+
+    def start(self) -> Server:
+        """Starts it, where it does not run, and waits until it answers."""
+        if self._process is not None:
+            return Server(self._url, self._process.pid)
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self._folder)
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                psycopg.connect(self._url).close()
+            except psycopg.OperationalError as error:
+                assert self._process.poll() is None, f"PostgreSQL ended:\n{(self._folder / 'log').read_text()}"
+                assert time.monotonic() < deadline, f"PostgreSQL does not answer: {error}"
+                time.sleep(0.05)
+            else:
+                return Server(self._url, self._process.pid)
+
+    def stop(self) -> None:
+        """Stops it at once: nothing here is worth a checkpoint."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(15)
+            self._process = None
+
 
 @contextmanager
 def running(programs: Path, options: Mapping[str, str], where: Path | None = None) -> Iterator[Server]:
     """A new server with these settings in a folder of `where` (or of /tmp), and nothing of it left afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=where))
-    user = _as_another_user(folder)
-    data = folder / "data"
-    initdb = [str(programs / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C"]
-    made = subprocess.run([*user, *initdb, "--no-sync"], capture_output=True, text=True, cwd=folder, check=False)
-    assert made.returncode == 0, made.stderr
-    command = [str(programs / "postgres"), "-D", str(data)]
-    all_options = {"listen_addresses": "", "unix_socket_directories": str(folder), **options}
-    command += [part for name, value in all_options.items() for part in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([*user, *command], stdout=log, stderr=log, cwd=folder)
+    cluster = Cluster(programs, options, folder)
     try:
-        _wait(server, folder)
-        yield Server(_url(folder, "postgres"), server.pid)
+        yield cluster.start()
     finally:
-        server.send_signal(signal.SIGQUIT)  # stop at once; nothing here is worth a checkpoint
-        server.wait(15)
+        cluster.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A server for one module's tests, which may start and stop it. It forgets nothing of what it has acknowledged."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL's server is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    made = Cluster(programs, {}, folder)
+    try:
+        yield made
+    finally:
+        made.stop()
         shutil.rmtree(folder)
 
 

@@ -1,21 +1,17 @@
 """`hotspot adopt`, `plan`, `apply` and `keys`: the access points of the active revision, over SSH."""
 
 import hmac
-import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 import click
-import paramiko
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from hotspot.errors import ConfigError, HotspotError, PeerError
 from hotspot.identity import new_id
-from hotspot.sites import Inventory
 from hotspot.store import audit, pushes
 from hotspot.store.pushes import HostKey
 from hotspot.store.revisions import Revision
@@ -23,66 +19,14 @@ from hotspot.terminal import FAILED, Command, Group, Node, pass_node
 from hotspot.units import parse_duration
 
 from ..diff import diff
-from ..kinds import render, secrets_of
 from ..payload import digest, manifest
 from ..plan import State
-from ..push import WORKERS, Canary, Contact, Job, Outcome, Result, Waves, unusable
-from ..ssh import Target, create_key, fingerprint, load_key, public_line, read_host_key
+from ..push import WORKERS, Canary, Contact, Job, Outcome, Result, Waves
+from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
+from .jobs import chosen, jobs_of, key_path, prechecked, private_key
 
-KEY_FILE: Final = "ssh_ed25519"
 _SHORTEST_CONFIRM: Final = 3
 """Seconds; below it an access point would revert before it could be asked."""
-
-logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # its errors reach us as exceptions and become results
-
-
-def _key_path(node: Node) -> Path:
-    return node.settings.state / KEY_FILE
-
-
-def _private_key(node: Node, inventory: Inventory) -> paramiko.PKey:
-    """The controller's key: the one that the inventory names, else the one in the state folder."""
-    if inventory.controller.key is not None:
-        return load_key(node.settings.secret(inventory.controller.key))
-    path = _key_path(node)
-    try:
-        return load_key(path.read_bytes())
-    except FileNotFoundError as error:
-        raise ConfigError(f"there is no SSH key in {path}: `hotspot keys show` makes one") from error
-    except OSError as error:
-        raise ConfigError(f"the SSH key {path} cannot be read: {error.strerror}") from error
-
-
-def _chosen(inventory: Inventory, names: tuple[str, ...], now: int) -> list[str]:
-    """The access points that were named, or all in life; ConfigError for names that are none."""
-    known = [ap.id for _, ap in inventory.access_points()]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ConfigError(f"no such access point: {', '.join(unknown)}; the active revision has {', '.join(known)}")
-    alive = [ap.id for site, ap in inventory.access_points() if inventory.is_alive(site, ap, now)]
-    return list(dict.fromkeys(names)) or alive
-
-
-def _job(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey]) -> Job:
-    found = inventory.find_ap(ap_id)
-    if found is None:
-        raise ConfigError(f"no such access point: {ap_id}")
-    pinned = keys.get(ap_id)
-    if pinned is None:
-        return Job(ap_id, problem=(Outcome.NOT_ADOPTED, f"its host key is not known: run `hotspot adopt {ap_id}`"))
-    try:
-        secrets = {reference: node.settings.secret(reference) for reference in secrets_of(inventory, ap_id)}
-        desired = render(inventory, ap_id, secrets)
-    except ConfigError as error:
-        return unusable(ap_id, error)
-    host, port = found[1].endpoint
-    return Job(ap_id, Target(host, port, inventory.controller.user, pinned.key), desired)
-
-
-def _jobs(node: Node, revision: Revision, names: tuple[str, ...]) -> list[Job]:
-    with node.store.core.read() as connection:
-        keys = pushes.pinned(connection)
-    return [_job(node, revision.inventory, name, keys) for name in _chosen(revision.inventory, names, node.now)]
 
 
 def _as_json(result: Result) -> dict[str, Any]:
@@ -133,8 +77,8 @@ def _stops(waves: Waves[Job, Result]) -> Iterator[None]:
 def plan(node: Node, aps: tuple[str, ...], diffs: bool) -> None:
     """Compare access points with what the active revision wants."""
     revision = node.revision()
-    jobs = _jobs(node, revision, aps)
-    contact = Contact(_private_key(node, revision.inventory), revision.inventory.controller.confirm)
+    jobs = jobs_of(node, revision, aps)
+    contact = Contact(private_key(node, revision.inventory), revision.inventory.controller.confirm)
     waves = Waves(jobs, lambda job: contact.plan(job, contents=diffs), lambda: WORKERS)
     found: dict[str, Result] = {}
     with _stops(waves), _progress(node, "asking", len(jobs)) as advance:
@@ -142,14 +86,14 @@ def plan(node: Node, aps: tuple[str, ...], diffs: bool) -> None:
             found[job.ap] = result
             advance(result)
     results = [found[job.ap] for job in jobs if job.ap in found]
-    _show_plan(node, revision, results, {job.ap: job for job in jobs} if diffs else {})
+    show_plan(node, revision, results, {job.ap: job for job in jobs} if diffs else {})
     if waves.left:
         node.complain(f"interrupted; not asked: {', '.join(job.ap for job in waves.left)}")
     if waves.left or not all(result.outcome.good for result in results):
         node.fail(FAILED)
 
 
-def _show_plan(node: Node, revision: Revision, results: list[Result], jobs: dict[str, Job]) -> None:
+def show_plan(node: Node, revision: Revision, results: list[Result], jobs: dict[str, Job]) -> None:
     """One line an access point, below it what would change; `jobs` only where diffs are wanted."""
     answer: list[dict[str, Any]] = []
     for result in results:
@@ -191,12 +135,19 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.option("--confirm", callback=_seconds, metavar="180s", help="How long an AP waits before it reverts by itself.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--halt-after", type=click.IntRange(1), default=2, show_default=True, help="Failures that end the run.")
+@click.option(
+    "--precheck/--no-precheck",
+    default=True,
+    help="Ask this machine's nft, dnsmasq, hostapd and sh first (the default).",
+)
 @pass_node
-def apply(node: Node, aps: tuple[str, ...], confirm: int | None, yes: bool, halt_after: int) -> None:
+def apply(node: Node, aps: tuple[str, ...], confirm: int | None, yes: bool, halt_after: int, precheck: bool) -> None:
     """Push the active revision to access points: one canary, then the rest."""
     revision = node.revision()
-    jobs = _jobs(node, revision, aps)
-    key = _private_key(node, revision.inventory)
+    jobs = jobs_of(node, revision, aps)
+    if precheck:
+        jobs = prechecked(jobs)
+    key = private_key(node, revision.inventory)
     if not yes:
         click.confirm(f"Push revision {revision.number} to {len(jobs)} access points?", abort=True, err=True)
     contact = Contact(key, confirm or revision.inventory.controller.confirm)
@@ -266,7 +217,7 @@ def adopt(node: Node, ap: str, expected: str | None, yes: bool, replace: bool) -
     inventory = node.revision().inventory
     found = inventory.find_ap(ap)
     if found is None:
-        _chosen(inventory, (ap,), node.now)
+        chosen(inventory, (ap,), node.now)
         return
     shown = read_host_key(*found[1].endpoint)
     print_of = fingerprint(shown)
@@ -300,7 +251,7 @@ def keys() -> None:
 @pass_node
 def show(node: Node) -> None:
     """Print the public key for the access points' authorized_keys; makes the key where there is none."""
-    path = _key_path(node)
+    path = key_path(node)
     named = _named_key(node)
     if named is None and not path.exists():
         create_key(path)

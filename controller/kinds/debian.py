@@ -24,7 +24,7 @@ _NFTABLES: Final = "/etc/nirkabel/nftables.nft"
 _DNSMASQ: Final = "/etc/nirkabel/dnsmasq.conf"
 _OPENNDS: Final = "/etc/opennds/opennds.conf"
 _PADS: Final = (r"^(.*(?:inner|outer)=).*$",)
-_FAS_KEY: Final = (r"^(.*faskey\b).*$",)
+_FAS_KEY: Final = (r"^(.*faskey\b\s*).*$",)
 _HOSTAPD_SECRETS: Final = (r"^((?:wpa_passphrase|(?:auth|acct)_server_shared_secret)=).*$",)
 
 _KEY_MANAGEMENT: Final = {
@@ -44,12 +44,14 @@ def render(setup: Setup) -> Desired:
     radios = [(radio, _announced(setup, radio)) for radio in setup.wifi.radios]
     on_air = [(radio, bss) for radio, bss in radios if bss]
     values = network_values(setup, [one for _, bss in on_air for one in bss])
-    if setup.gateway is not None:
-        values |= gateway_values(setup, setup.gateway)
+    if setup.uspot is not None:
+        raise setup.fault("kind", f"gateway {setup.uspot.id} is uspot, which runs on OpenWrt")
+    if setup.opennds is not None:
+        values |= gateway_values(setup, setup.opennds)
     parts = [_network(values)]
     if on_air:
         parts.append(_radios(setup, on_air))
-    if setup.gateway is not None:
+    if setup.opennds is not None:
         parts.append(_gateway(values))
     return _joined(parts)
 

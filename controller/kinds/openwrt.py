@@ -2,8 +2,7 @@
 
 What is Nirkabel's is the whole of each named file; sections that an admin adds there show as drift and go with the next
 push. Guests are kept apart by the same nftables file as on Debian, which fw4 includes, with the same scripts beside
-openNDS; they run under busybox. Beyond a fresh installation it needs the packages opennds, kmod-nft-bridge and, for
-names in the walled garden, dnsmasq-full.
+openNDS; they run under busybox. Where the gateway is uspot, RADIUS decides and fw4 keeps its gate.
 """
 
 from collections.abc import Mapping
@@ -13,12 +12,24 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from hotspot.errors import ConfigError, Fault
-from hotspot.nas.opennds import AGENT_LABEL, BINAUTH_LABEL
+from hotspot.nas.opennds import AGENT_LABEL, BINAUTH_LABEL, derive
+from hotspot.sites import CoovaChilliGateway
 from hotspot.wifi import Radio
 
 from .. import uci
 from ..desired import Desired, File, Reload
-from .setup import FQDN, Bss, Setup, gateway_values, is_ipv4, lease_range, network_values, pads
+from .setup import (
+    FQDN,
+    USPOT_PORTS,
+    Bss,
+    Setup,
+    gateway_values,
+    is_ipv4,
+    lease_range,
+    network_values,
+    pads,
+    portal_values,
+)
 from .template import file
 
 CONFIG: Final = "/etc/config"
@@ -27,7 +38,8 @@ _RUN: Final = "/tmp/run/nirkabel"  # noqa: S108 - in memory; /run need not be th
 _NFTABLES: Final = "/etc/nirkabel/nftables.nft"
 _AGENT_SERVICE: Final = "/etc/init.d/nirkabel-agent"
 _PADS: Final = (r"^(.*(?:inner|outer)=).*$",)
-_SECRETS: Final = (r"^(\s*option (?:key|auth_secret|acct_secret|faskey) ).*$",)
+_SECRETS: Final = (r"^(\s*(?:option|list)\s+\S*(?:key|secret|passw|psk|token)\S*\s+).*$",)
+"""Of these files, and of what an admin had there before."""
 
 _ENCRYPTION: Final = {
     "open": "none",
@@ -57,11 +69,15 @@ def render(setup: Setup) -> Desired:
     radios = [(radio, _announced(setup, number, radio)) for number, radio in enumerate(setup.wifi.radios)]
     bss = [one for _, there in radios for one in there]
     values = network_values(setup, bss) | _own_values(setup)
-    if setup.gateway is not None:
-        values |= gateway_values(setup, setup.gateway) | _lease_values(values)
+    if setup.opennds is not None:
+        values |= gateway_values(setup, setup.opennds) | _lease_values(values)
+    elif setup.uspot is not None:
+        values |= portal_values(setup) | _uspot_values(setup, setup.uspot) | _lease_values(values)
     parts = [_firewall(values), _network(values), _wireless(values, radios), _services(values)]
-    if setup.gateway is not None:
+    if setup.opennds is not None:
         parts.append(_opennds(values))
+    elif setup.uspot is not None:
+        parts.append(_uspot(values))
     desired = _joined(parts)
     _read_back(desired)
     return desired
@@ -84,7 +100,7 @@ def _own_values(setup: Setup) -> dict[str, Any]:
         "zone": zone.key,
         "posix_zone": posix_zone(zone),
         "country": wifi.country,
-        "captive_api": f"http://{FQDN}" if setup.gateway else wifi.captive_api,
+        "captive_api": f"http://{FQDN}" if setup.opennds else wifi.captive_api,
     }
 
 
@@ -105,11 +121,41 @@ def _lease_values(values: Mapping[str, Any]) -> dict[str, int]:
     return {"start": int(first) - int(interface.network.network_address), "limit": int(last) - int(first) + 1}
 
 
+def _uspot_values(setup: Setup, gateway: CoovaChilliGateway) -> dict[str, Any]:
+    """What uspot needs. Its `challenge` is one for all time, so it is made of a secret that nobody else has."""
+    servers = setup.wifi.radius_servers
+    if not servers:
+        message = 'name our RADIUS nodes as access points reach them: radius_servers = ["…"]'
+        raise ConfigError([Fault(0, "wifi.radius_servers", message)])
+    if 80 in portal_values(setup)["portal_ports"]:
+        message = "uspot catches every request to port 80; the portal needs https or another port"
+        raise ConfigError([Fault(0, "portal.url", message)])
+    place = f"gateway[{setup.inventory.gateway.index(gateway)}]"
+    uam_secret = setup.shared_secret(gateway.uam_secret, f"{place}.uam_secret")
+    radius, plan = gateway.radius, setup.inventory.plans[setup.site.plan]
+    radius_secret = setup.shared_secret(radius.secret, f"{place}.radius.secret") if radius.secret else ""
+    listens = radius.orders.endpoint if radius.orders and not radius.orders.over_tls else None
+    return {
+        "gateway_id": gateway.id,
+        "session": plan.session,
+        "idle": plan.idle,
+        "interim": radius.interim,
+        "radius_servers": servers[:2],
+        "radius_secret": radius_secret,
+        "das_port": listens[1] if listens else 0,
+        "nasmac": setup.ap.mac.upper().replace(":", "-"),
+        "uam_port": USPOT_PORTS[1],
+        "uam_server": setup.inventory.uam_url(gateway.id),
+        "uam_secret": uam_secret,
+        "challenge": derive(uam_secret.encode(), "uspot").hex()[:32],
+    }
+
+
 # -- parts -------------------------------------------------------------------------------------------------------
 
 
-def _config(name: str, values: Mapping[str, Any], mode: int = 0o644, masks: tuple[str, ...] = ()) -> File:
-    return file(f"{CONFIG}/{name}", f"openwrt/{name}.j2", values, mode, masks)
+def _config(name: str, values: Mapping[str, Any], mode: int = 0o644) -> File:
+    return file(f"{CONFIG}/{name}", f"openwrt/{name}.j2", values, mode, _SECRETS)
 
 
 def _reads(name: str) -> str:
@@ -148,7 +194,7 @@ def _network(values: Mapping[str, Any]) -> Desired:
 
 def _wireless(values: Mapping[str, Any], radios: list[tuple[Radio, list[Bss]]]) -> Desired:
     more = {"radios": radios, "encryption": _ENCRYPTION, "protection": _PROTECTION}
-    config = _config("wireless", {**values, **more}, 0o600, _SECRETS)
+    config = _config("wireless", {**values, **more}, 0o600)
     secured = {one.network.security for _, bss in radios for one in bss}
     needs = {
         "-vowe": "owe" in secured,
@@ -185,7 +231,7 @@ def _opennds(values: Mapping[str, Any]) -> Desired:
     binauth, agent = f"{_LIB}/binauth", f"{_LIB}/agent"
     key: bytes = values["agent_key"]
     values = {**values, "binauth": binauth, "agent": agent, "run": _RUN}
-    config = _config("opennds", values, 0o600, _SECRETS)
+    config = _config("opennds", values, 0o600)
     return Desired(
         files=(
             config,
@@ -205,6 +251,21 @@ def _opennds(values: Mapping[str, Any]) -> Desired:
         undo=tuple(
             f"/etc/init.d/{name} {verb}" for name in ("nirkabel-agent", "opennds") for verb in ("stop", "disable")
         ),
+    )
+
+
+def _uspot(values: Mapping[str, Any]) -> Desired:
+    config, web = _config("uspot", values, 0o600), _config("uhttpd", values)
+    return Desired(
+        files=(config, web),
+        checks=(
+            _reads("uspot"),
+            _reads("uhttpd"),
+            "[ -x /etc/init.d/uspot ] || { echo 'install uspot and uhttpd-mod-ucode'; false; }",
+        ),
+        reloads=(*_service("uhttpd", web.path), *_service("uspot", config.path)),
+        undo=("/etc/init.d/uspot stop", "/etc/init.d/uspot disable"),
+        restored=("/etc/init.d/uhttpd restart",),
     )
 
 

@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 
 from hotspot.errors import ConfigError, Fault
 from hotspot.nas.opennds import derive
-from hotspot.sites import AccessPoint, Inventory, OpenndsGateway, Site
+from hotspot.sites import AccessPoint, CoovaChilliGateway, Inventory, OpenndsGateway, Site
 from hotspot.wifi import Radio, Wifi, WifiNetwork
 
 BRIDGE: Final = "br-lan"
 """The bridge of the access point's own guests."""
 NDS_PORT: Final = 2050
 """openNDS's own web server (its default)."""
+USPOT_PORTS: Final = (80, 3990)
+"""Of uspot: where phones are caught, and where they log on."""
 FQDN: Final = "status.client"
 """The name of the gateway for its guests (openNDS's default)."""
 CHECK_INTERVAL: Final = 5
@@ -31,9 +33,10 @@ _PASSPHRASE: Final = re.compile(r"[ -~]{8,63}")
 _SHARED_SECRET: Final = re.compile(r"[!-~]{1,128}")
 
 
-def gateway_on(inventory: Inventory, ap_id: str) -> OpenndsGateway | None:
-    """The openNDS gateway that an access point runs."""
-    return next((one for one in inventory.gateway if isinstance(one, OpenndsGateway) and one.ap == ap_id), None)
+def gateway_on(inventory: Inventory, ap_id: str) -> OpenndsGateway | CoovaChilliGateway | None:
+    """The gateway that an access point runs."""
+    ours = (one for one in inventory.gateway if isinstance(one, (OpenndsGateway, CoovaChilliGateway)))
+    return next((one for one in ours if one.ap == ap_id), None)
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,16 @@ class Setup:
         return self.inventory.networks_of(self.site, self.ap)
 
     @cached_property
-    def gateway(self) -> OpenndsGateway | None:
+    def gateway(self) -> OpenndsGateway | CoovaChilliGateway | None:
         return gateway_on(self.inventory, self.ap.id)
+
+    @property
+    def opennds(self) -> OpenndsGateway | None:
+        return self.gateway if isinstance(self.gateway, OpenndsGateway) else None
+
+    @property
+    def uspot(self) -> CoovaChilliGateway | None:
+        return self.gateway if isinstance(self.gateway, CoovaChilliGateway) else None
 
     @property
     def vlans(self) -> list[Vlan]:
@@ -117,19 +128,22 @@ class Setup:
     def _passphrase(self, network: WifiNetwork) -> str:
         if network.passphrase is None:
             return ""
-        return self._text(network, "passphrase", network.passphrase, _PASSPHRASE, "8 to 63 printable ASCII characters")
+        path = f"ssid[{self.inventory.ssid.index(network)}].passphrase"
+        return self._text(path, network.passphrase, _PASSPHRASE, "8 to 63 printable ASCII characters")
 
     def _radius_secret(self, network: WifiNetwork) -> str:
         if network.radius is None:
             return ""
-        form = "1 to 128 ASCII characters without spaces"
-        return self._text(network, "radius.secret", network.radius.secret, _SHARED_SECRET, form)
+        return self.shared_secret(network.radius.secret, f"ssid[{self.inventory.ssid.index(network)}].radius.secret")
 
-    def _text(self, network: WifiNetwork, key: str, reference: str, pattern: re.Pattern[str], form: str) -> str:
+    def shared_secret(self, reference: str, path: str) -> str:
+        """A RADIUS or UAM secret as configuration files can hold it."""
+        return self._text(path, reference, _SHARED_SECRET, "1 to 128 ASCII characters without spaces")
+
+    def _text(self, path: str, reference: str, pattern: re.Pattern[str], form: str) -> str:
         text = self.secrets[reference].decode("utf-8", "replace")
         if pattern.fullmatch(text) is None:
-            place = self.inventory.ssid.index(network)
-            raise ConfigError([Fault(0, f"ssid[{place}].{key}", f"what {reference} holds must be {form}")])
+            raise ConfigError([Fault(0, path, f"what {reference} holds must be {form}")])
         return text
 
 
@@ -157,6 +171,8 @@ def network_values(setup: Setup, bss: list[Bss]) -> dict[str, Any]:
         "bridged": wifi.bridge,
         "vlans": setup.vlans,
         "gateway": runs,
+        "passes": setup.opennds is not None,
+        "login_ports": USPOT_PORTS if setup.uspot else (NDS_PORT,),
         "address": str(interface) if runs else "",
         "ip": str(interface.ip),
         "network": str(interface.network),
@@ -181,39 +197,46 @@ def policed(rate: int | None) -> str:
     return "" if rate is None else f"{rate // 8} bytes/second"
 
 
+def portal_values(setup: Setup) -> dict[str, Any]:
+    """Where guests reach the portal, and whom they ask for names."""
+    portal = urlsplit(setup.inventory.portal.url)
+    addresses = [address for address in setup.inventory.portal.addresses if is_ipv4(address)]
+    host = portal.hostname or ""
+    if not addresses and not is_ipv4(host):
+        message = f'guests need the portal\'s IPv4 address: addresses = ["…"] of {host}'
+        raise ConfigError([Fault(0, "portal.addresses", message)])
+    return {
+        "fqdn": FQDN,
+        "portal_addresses": addresses or [host],
+        "portal_ports": [portal.port or (443 if portal.scheme == "https" else 80)],
+        "resolvers": resolvers(setup),
+    }
+
+
 def gateway_values(setup: Setup, gateway: OpenndsGateway) -> dict[str, Any]:
     """What an access point needs to run its openNDS gateway."""
-    inventory = setup.inventory
+    inventory, values = setup.inventory, portal_values(setup)
     portal = urlsplit(inventory.portal.url)
-    addresses = [address for address in inventory.portal.addresses if is_ipv4(address)]
     host = portal.hostname or ""
-    if not addresses:
-        if not is_ipv4(host):
-            raise ConfigError(
-                [Fault(0, "portal.addresses", f'openNDS needs the portal\'s IPv4 address: addresses = ["…"] of {host}')]
-            )
-        addresses = [host]
-    port = portal.port or (443 if portal.scheme == "https" else 80)
+    [port] = values["portal_ports"]
     if gateway.fas_level == 3 and portal.scheme != "https":
         raise ConfigError([Fault(0, "portal.url", f"gateway {gateway.id} has fas_level = 3, which needs https")])
     # At levels 1 and 2 openNDS sends phones by http, whatever the portal speaks: its port 80 leads on to https.
     fas_port = 80 if portal.scheme == "https" and gateway.fas_level < 3 else port
     plan = inventory.plans[setup.site.plan]
     return {
+        **values,
         "gateway_id": gateway.id,
         "level": gateway.fas_level,
-        "fqdn": FQDN,
         "nds_port": NDS_PORT,
         "check_interval": CHECK_INTERVAL,
         "interval": gateway.agent_interval,
         "url": f"{inventory.portal.url}/agent/{gateway.id}",
         "fas_port": fas_port,
-        "fas_ip": addresses[0],
+        "fas_ip": values["portal_addresses"][0],
         "fas_host": "" if is_ipv4(host) else host,
         "fas_key": _fas_key(gateway, setup.secrets),
-        "portal_addresses": addresses,
         "portal_ports": sorted({fas_port, port}),
-        "resolvers": resolvers(setup),
         "session_minutes": max(1, plan.session // 60),
         "idle_minutes": max(1, plan.idle // 60),
         "agent_key": setup.secrets[gateway.agent_key],
@@ -264,8 +287,12 @@ def pads(agent_key: bytes, label: str) -> dict[str, str]:
 
 def secret_references(setup: Setup) -> Iterator[str]:
     """The secrets that an access point's files hold."""
-    if setup.gateway is not None:
-        yield from (setup.gateway.fas_key, setup.gateway.agent_key)
+    if setup.opennds is not None:
+        yield from (setup.opennds.fas_key, setup.opennds.agent_key)
+    if setup.uspot is not None:
+        yield setup.uspot.uam_secret
+        if setup.uspot.radius.secret:
+            yield setup.uspot.radius.secret
     for one in setup.networks if setup.wifi.radios else ():
         if one.passphrase:
             yield one.passphrase

@@ -1,6 +1,6 @@
 """Grants, the tickets that carry them through RADIUS, and what a person has used today."""
 
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, tuple_, update
@@ -10,10 +10,18 @@ from ..session import share
 from ..ticket import PASS_LIFETIME, Ticket
 from .schema import grant, session, ticket
 
+OVERDUE: Final = 15
+"""Seconds that a gateway has to end a session by itself when its grant has ended."""
+
 
 def add_grant(connection: Connection, value: Grant, revision: int, handback: str | None = None) -> None:
     """Keeps a grant. `handback` is what its dialect needs later: openNDS level 3 the entry for authmon, CoovaChilli the
-    URL at which the phone logs itself off."""
+    URL at which the phone logs itself off.
+
+    Where others of the person's grants are in force, `store.watch` looks at all of them: their time runs faster now.
+    """
+    others = update(grant).where(grant.c.person_id == value.person, grant.c.ends_at > value.starts_at)
+    shared = connection.execute(others.values(due_at=value.starts_at)).rowcount
     connection.execute(
         insert(grant).values(
             id=value.id,
@@ -33,6 +41,7 @@ def add_grant(connection: Connection, value: Grant, revision: int, handback: str
             total=value.limits.total,
             interim=value.limits.interim,
             handback=handback,
+            due_at=value.starts_at if shared else value.ends_at + OVERDUE,
         )
     )
 
@@ -84,7 +93,9 @@ def handback(connection: Connection, grant_id: str) -> str | None:
 
 def end_grant(connection: Connection, grant_id: str, now: int) -> None:
     """Nobody is to be in by this grant any longer."""
-    connection.execute(update(grant).where(grant.c.id == grant_id, grant.c.ends_at > now).values(ends_at=now))
+    connection.execute(
+        update(grant).where(grant.c.id == grant_id, grant.c.ends_at > now).values(ends_at=now, due_at=now + OVERDUE)
+    )
 
 
 def starts(connection: Connection, gateway: str, shown: set[tuple[str, str]]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from ..errors import RequestError
 from ..grant import Applicant, Denial, Grant, Limits, decide
 from ..identity import new_id
 from ..sites import Inventory, RadiusGateway, Site
+from . import blocks
 from .admission import usage
 from .portable import lock
 
@@ -24,15 +25,18 @@ def decided(
 ) -> Grant | Denial:
     """Whether somebody may use a site through a gateway now. The grant is not kept yet.
 
-    Until the transaction ends nobody else decides about the same person: their devices are counted one login at a time.
+    Until the transaction ends nobody else decides about the same person or device: their devices are counted one login
+    at a time, and a block waits for who is just being let in.
     RequestError("no-plan") where the applicant's plan is no more.
     """
-    lock(connection, {f"person {applicant.person}"})
+    lock(connection, {f"person {applicant.person}", f"device {applicant.device}"})
     plan = inventory.plans.get(applicant.plan)
     if plan is None:
         raise RequestError("no-plan", applicant.plan)
     zone = inventory.zone(site)
     used = usage(connection, applicant.person, now, zone)
+    until = blocks.until(connection, {applicant.person, applicant.device}, now)
+    applicant = replace(applicant, blocked_until=until)
     decision = decide(grant_id or new_id(), applicant, site, gateway, plan, used, now, zone)
     if isinstance(decision, Denial):
         return decision

@@ -24,14 +24,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    DisconnectionError,
-    InterfaceError,
-    NoSuchModuleError,
-    OperationalError,
-)
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
 
 from ..errors import ConfigError, PeerError, StoreError
 from ..settings import Settings
@@ -42,6 +35,20 @@ _LOOK: Final = 0.0002
 _REST: Final = 0.5
 """Seconds after which an idle connection is tried before it is used."""
 _MIGRATION_LOCK: Final = 0x6E69726B  # "nirk", the key of PostgreSQL's advisory lock
+_AWAY: Final = (
+    sqlite.OperationalError,  # locked, a full disk, a read-only one
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a standby
+)
+_PATIENCE: Final = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "10000",
+}
+"""libpq's parameters by which a PostgreSQL that is gone without a word is noticed; the URL's own are stronger."""
 _SAFE_PATCHES: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
 
 
@@ -116,7 +123,13 @@ class Turn:
         if self._depth > 1:
             return
         if self._file is None or self._owner != os.getpid():  # a forked file would share its parent's lock
-            self._file, self._owner = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), os.getpid()
+            try:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                self._depth -= 1
+                self._thread.release()
+                raise PeerError(f"{self._path} cannot be opened: {error.strerror}") from error
+            self._owner = os.getpid()
         deadline = time.monotonic() + _BUSY_TIMEOUT
         while not _locked(self._file) and time.monotonic() < deadline:
             time.sleep(_LOOK)
@@ -145,11 +158,10 @@ def _locked(file: int) -> bool:
 def _peer_errors(name: str) -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise PeerError(f"the {name} database does not answer: {error.orig}") from error
-    except (sqlite.OperationalError, psycopg.OperationalError, psycopg.InterfaceError) as error:  # of a bare cursor
-        raise PeerError(f"the {name} database does not answer: {error}") from error
     except (DBAPIError, sqlite.Error, psycopg.Error, OverflowError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, _AWAY) or type(cause) is sqlite.DatabaseError:  # itself: the file is damaged
+            raise PeerError(f"the {name} database does not answer: {cause}") from error
         raise StoreError(f"the {name} database refused a value: {type(error).__name__}") from error
 
 
@@ -182,7 +194,8 @@ def _engine(name: str, url: str, *, durable: bool) -> Engine:
             f"the URL of the {name} database is not understood; write sqlite:/// or postgresql://"
         ) from error
     if parsed.get_backend_name() == "postgresql":
-        return _looked_after(create_engine(parsed.set(drivername="postgresql+psycopg")))
+        patient = parsed.set(drivername="postgresql+psycopg", query={**_PATIENCE, **parsed.query})
+        return _looked_after(create_engine(patient))
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise ConfigError(f"the {name} database must be sqlite:///PATH or postgresql://…, not {parsed.drivername}")
     if not safe_sqlite(sqlite.sqlite_version_info):

@@ -5,29 +5,48 @@ node leaves a check value; a node with another key is refused before it writes a
 """
 
 import hmac
+import os
 
 from sqlalchemy import Connection, select
 
-from ..errors import ConfigError
+from ..errors import ConfigError, HotspotError
 from ..identity import Keys
 from ..settings import MASTER_KEY, Settings
-from .engine import Store
+from .engine import Store, migrate_database
 from .portable import upsert
 from .schema import meta
 
 _NAME = "master key check"
+_SEEN = "last return"
 
 
 def open_keyed(settings: Settings) -> tuple[Store, Keys]:
     """The open store and its keys. ConfigError where this node has no master key, or another one."""
     keys = settings.keys()
     store = Store.open(settings)
-    if not _is_of(store, keys.derive(_NAME)):
+    try:
+        _check(store, keys)
+    except HotspotError:
         store.close()
+        raise
+    return store, keys
+
+
+def confirm(store: Store, keys: Keys) -> None:
+    """That a store which was away is of these keys and this version, and can be written. Errors as `open_keyed`."""
+    migrate_database(store.core)
+    _check(store, keys)
+    with store.core.write() as connection:
+        row = {"name": _SEEN, "value": os.urandom(8)}  # a changed row, so that something is written for sure
+        statement = upsert(connection, meta).values(row)
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": row["value"]}))
+
+
+def _check(store: Store, keys: Keys) -> None:
+    if not _is_of(store, keys.derive(_NAME)):
         raise ConfigError(
             f"{MASTER_KEY} of this node is not the one the store was made with; copy it from the node that made it"
         )
-    return store, keys
 
 
 def _is_of(store: Store, check: bytes) -> bool:

@@ -35,15 +35,17 @@ class Origin:
     gateway: str
     site: str
     plan: str
+    ends_at: int
+    """When its grant ends."""
 
 
 _BY_TICKET: Final = Statement(
-    "SELECT t.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site, g.plan"
+    "SELECT t.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site, g.plan, g.ends_at"
     " FROM ticket t JOIN access_grant g ON g.id = t.grant_id JOIN device d ON d.id = g.device_id"
     " WHERE t.id {among}"
 )
 _BY_GRANT: Final = Statement(
-    "SELECT g.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site, g.plan"
+    "SELECT g.id, g.id, g.person_id, g.device_id, d.lookup, g.gateway, g.site, g.plan, g.ends_at"
     " FROM access_grant g JOIN device d ON d.id = g.device_id WHERE g.id {among}"
 )
 
@@ -85,8 +87,8 @@ def origins(connection: Connection, names: set[str]) -> dict[str, Origin]:
         missing = names - found.keys()
         if missing:
             on.execute(statement.of(connection), (listed(connection, missing),))
-            for name, grant, person, device, lookup, gateway, site, plan in on.fetchall():
-                found[name] = Origin(grant, person, device, bytes(lookup), gateway, site, plan)
+            for name, grant, person, device, lookup, gateway, site, plan, ends_at in on.fetchall():
+                found[name] = Origin(grant, person, device, bytes(lookup), gateway, site, plan, ends_at)
     return found
 
 

@@ -1,9 +1,10 @@
 """Persons, members, devices and consents. The only module that reads or writes sealed personal values."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Column, Connection, insert, select, update
 
 from ..errors import RequestError, StoreError
 from ..identity import Keys, PersonKind, is_randomised, new_id
@@ -110,6 +111,21 @@ def member_name(connection: Connection, keys: Keys, person_id: str) -> str | Non
 def device_mac(connection: Connection, keys: Keys, device_id: str) -> str:
     """The MAC address of a device, for the gateway that must be told about it. StoreError under another master key."""
     return open_mac(keys, connection.execute(select(device.c.sealed).where(device.c.id == device_id)).scalar_one())
+
+
+def persons_like(connection: Connection, prefix: str) -> list[str]:
+    """The persons whose ids begin with `prefix`, at most two, so that a caller sees ambiguity."""
+    return _like(connection, person.c.id, prefix)
+
+
+def devices_like(connection: Connection, prefix: str) -> list[str]:
+    """The devices whose ids begin with `prefix`, at most two."""
+    return _like(connection, device.c.id, prefix)
+
+
+def _like(connection: Connection, column: Column[Any], prefix: str) -> list[str]:
+    statement = select(column).where(column.startswith(prefix, autoescape=True)).limit(2)
+    return list(connection.execute(statement).scalars())
 
 
 def open_mac(keys: Keys, sealed: bytes) -> str:

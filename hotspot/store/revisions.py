@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -63,16 +64,19 @@ def get(connection: Connection, number: int) -> Revision | None:
 class Following:
     """The active revision as a running service sees it: at most a second old, parsed again only when it changed."""
 
-    def __init__(self, store: Store):
+    def __init__(self, store: Store, last: Revision | None = None, reachable: Callable[[], bool] = lambda: True):
+        """`last` is what a process that cannot ask the store yet knows; it asks only while the store is `reachable`."""
         self._store = store
         self._lock = Lock()
-        self._revision: Revision | None = None
+        self._reachable = reachable
+        self._revision = last
         self._looked_at = float("-inf")
 
     def revision(self) -> Revision:
         """The last one known while the store is away. ConfigError while no inventory was ever activated."""
         with self._lock:
-            if time.monotonic() - self._looked_at >= _FOLLOW_EVERY or self._revision is None:
+            due = time.monotonic() - self._looked_at >= _FOLLOW_EVERY and self._reachable()
+            if due or self._revision is None:
                 try:
                     self._look()
                 except PeerError:

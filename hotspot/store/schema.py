@@ -31,6 +31,7 @@ _Serial = BigInteger().with_variant(Integer, "sqlite")
 _Id = String(32)
 _Name = String(64)
 _Time = BigInteger
+_WATCHED = text("due_at IS NOT NULL")
 PENDING = text("state = 'pending'")
 _RUNNING = text("ended_at IS NULL")
 _CLASSLESS = text("ticket_id = ''")
@@ -128,6 +129,21 @@ voucher = Table(
     Column("revoked_at", _Time),
 )
 
+block = Table(
+    "block",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("kind", _Name, nullable=False),
+    # A person's or a device's id.
+    Column("subject", _Id, nullable=False, index=True),
+    Column("until", _Time, nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("created_by", _Name, nullable=False),
+    Column("lifted_at", _Time),
+    Column("lifted_by", _Name),
+)
+
 attempt = Table(
     "attempt",
     core,
@@ -186,7 +202,10 @@ grant = Table(
     # What the gateway's dialect needs later, and when a gateway without RADIUS showed that the grant is in force.
     Column("handback", Text),
     Column("confirmed_at", _Time),
+    # When `store.watch` looks whether its sessions may go on; never again where it is null.
+    Column("due_at", _Time),
     Index("ix_access_grant_gateway_ends_at", "gateway", "ends_at"),
+    Index("ix_access_grant_due_at", "due_at", sqlite_where=_WATCHED, postgresql_where=_WATCHED),
 )
 
 ticket = Table(
@@ -268,6 +287,14 @@ agent = Table(
     Column("boot_id", _Name, nullable=False),
     Column("uptime", BigInteger, nullable=False),
     Column("seen_at", _Time, nullable=False),
+)
+
+journal_position = Table(
+    "journal_position",
+    core,
+    Column("file", _Id, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("applied_at", _Time, nullable=False),
 )
 
 # -- core: access points -----------------------------------------------------------------------------------------

@@ -1,12 +1,17 @@
 """Sessions as they stand in the ledger: found, listed, and presumed to have ended. `ledger` enters the records."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
+from ..errors import ConfigError
 from ..session import Session, presume_ended
 from .ledger import session_of
 from .schema import grant, session
+
+STALE: Final = "Stale"
+"""Why a session ended that fell silent: no gateway's word, so none of RFC 2866's names."""
 
 
 def _counters(value: Session) -> dict[str, Any]:
@@ -26,20 +31,20 @@ def _counters(value: Session) -> dict[str, Any]:
 
 
 def presume(connection: Connection, gateway: str, at: int, cause: str, *, running: set[str] | None = None) -> int:
-    """Ends the sessions of a gateway that began before `at`, for want of better knowledge. Returns how many.
+    """Ends the sessions of a gateway that began before `at` and were not heard of since. Returns how many.
 
     `running` are ids of sessions that the gateway has shown to be alive.
     """
     rows = connection.execute(
         select(session)
         .where(session.c.gateway == gateway, session.c.ended_at.is_(None), session.c.started_at <= at)
+        .order_by(session.c.id)  # as the ledger locks them
         .with_for_update()
     ).all()
-    lost = [row for row in rows if row.id not in (running or ())]
-    for row in lost:
-        ended = presume_ended(session_of(row), at, cause)
-        connection.execute(update(session).where(session.c.id == row.id).values(**_counters(ended)))
-    return len(lost)
+    lost = {row.id: presume_ended(session_of(row), at, cause) for row in rows if row.id not in (running or ())}
+    for name, ended in lost.items():
+        connection.execute(update(session).where(session.c.id == name).values(**_counters(ended)))
+    return sum(ended.end is not None for ended in lost.values())
 
 
 def presume_silent(connection: Connection, now: int) -> int:
@@ -50,16 +55,25 @@ def presume_silent(connection: Connection, now: int) -> int:
         .outerjoin(grant, grant.c.id == session.c.grant_id)
         .where(session.c.ended_at.is_(None), session.c.last_at + patience < now)
     )
-    rows = connection.execute(select(session).where(session.c.id.in_(silent)).with_for_update()).all()
+    of_silent = select(session).where(session.c.id.in_(silent)).order_by(session.c.id)
+    rows = connection.execute(of_silent.with_for_update()).all()
     for row in rows:
-        ended = presume_ended(session_of(row), row.last_at, "Lost-Service")
+        ended = presume_ended(session_of(row), row.last_at, STALE)
         connection.execute(update(session).where(session.c.id == row.id).values(**_counters(ended)))
     return len(rows)
 
 
+_DETAILED: Final = select(session, grant.c.plan, grant.c.method).outerjoin(grant, grant.c.id == session.c.grant_id)
+
+
+def detailed(connection: Connection, session_id: str) -> Row[Any]:
+    """One session with its grant's plan and method."""
+    return connection.execute(_DETAILED.where(session.c.id == session_id)).one()
+
+
 def listed(connection: Connection, *, running: bool, site: str | None = None, limit: int = 1000) -> list[Row[Any]]:
     """Sessions with their grant's plan and method, newest first."""
-    statement = select(session, grant.c.plan, grant.c.method).outerjoin(grant, grant.c.id == session.c.grant_id)
+    statement = _DETAILED
     if running:
         statement = statement.where(session.c.ended_at.is_(None))
     if site is not None:
@@ -71,6 +85,29 @@ def find(connection: Connection, prefix: str) -> list[Row[Any]]:
     """The sessions whose id begins with `prefix`, at most two, so that a caller sees ambiguity."""
     statement = select(session).where(session.c.id.startswith(prefix, autoescape=True)).limit(2)
     return list(connection.execute(statement))
+
+
+def named(connection: Connection, prefix: str) -> Row[Any]:
+    """The session that somebody names by the beginning of its id. ConfigError where it is none, or not the only one."""
+    found = find(connection, prefix.lower())
+    if len(found) != 1:
+        known = "no session" if not found else "more than one session"
+        raise ConfigError(f"{known} has an id that begins with {prefix!r}; see `hotspot session list`")
+    return found[0]
+
+
+def since(connection: Connection, since: int, site: str | None = None) -> Iterator[Row[Any]]:
+    """The sessions that run or began since a time, with their grant's interim, by gateway, Acct-Session-Id, device."""
+    statement = (
+        select(session, grant.c.interim)
+        .outerjoin(grant, grant.c.id == session.c.grant_id)
+        .where(or_(session.c.ended_at.is_(None), session.c.started_at >= since))
+    )
+    if site is not None:
+        statement = statement.where(session.c.site == site)
+    yield from connection.execute(
+        statement.order_by(session.c.gateway, session.c.acct_session_id, session.c.device_id, session.c.started_at)
+    )
 
 
 def of_grant(connection: Connection, grant_id: str) -> Row[Any] | None:

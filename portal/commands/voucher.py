@@ -7,8 +7,8 @@ import click
 from hotspot.errors import ConfigError, Fault
 from hotspot.store import vouchers
 from hotspot.store.audit import record
-from hotspot.terminal import Group, Node, pass_node
-from hotspot.units import format_duration, parse_duration
+from hotspot.terminal import DURATION, Group, Node, pass_node
+from hotspot.units import format_duration
 from hotspot.voucher import format_code
 
 _SHORTEST_PASSWORD = 8
@@ -21,23 +21,11 @@ def voucher() -> None:
     """Make voucher codes."""
 
 
-class _Duration(click.ParamType[int]):
-    name = "duration"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return value if isinstance(value, int) else parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 @voucher.command()
 @click.option("--site", required=True, help="The site where they are valid.")
 @click.option("--plan", required=True, help="The plan they give.")
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 10_000), help="How many codes.")
-@click.option(
-    "--valid", default="1d", show_default=True, type=_Duration(), help="How long one lasts from its first use."
-)
+@click.option("--valid", default="1d", show_default=True, type=DURATION, help="How long one lasts from its first use.")
 @click.option(
     "--expires",
     type=click.DateTime(["%Y-%m-%d"]),

@@ -141,6 +141,7 @@ class Server:
         self._orders.step()
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + 1
+            self._service.tend()
             self._look_around()
 
     # -- connections -----------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ def written(folder: Path, text: str) -> str:
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = hotspot(tmp_path, "--help")
     assert done.returncode == 0
-    for name in ("check", "activate", "secrets", "adopt", "plan", "apply", "keys"):
+    for name in ("check", "activate", "secrets", "adopt", "render", "plan", "apply", "keys"):
         assert f"  {name} " in done.stdout
     assert hotspot(tmp_path, "--version").stdout.startswith("hotspot, version ")
     assert hotspot(tmp_path, "no-such-command").returncode == 2
@@ -88,3 +88,45 @@ def test_plan_and_apply_need_a_key_and_known_names(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert json.loads(done.stdout)["access_points"][0]["outcome"] == "not-adopted"
     assert hotspot(tmp_path, "apply", "--yes", "--confirm", "soon").returncode == 2
+
+
+def rendering(tmp_path: Path) -> None:
+    sites = written(tmp_path, sites_toml())
+    hotspot(tmp_path, "secrets", "create", "--sites", sites)
+    assert hotspot(tmp_path, "activate", sites).returncode == 0
+
+
+def test_render_shows_what_would_be_sent_and_no_secret(tmp_path: Path) -> None:
+    rendering(tmp_path)
+    done = hotspot(tmp_path, "render", "bed-ap1")
+    assert (done.returncode, done.stderr) == (0, "")
+    values = read_env_file(tmp_path / "hotspot.env")
+    assert not any(value in done.stdout for value in values.values())
+    assert "==> /etc/opennds/opennds.conf (0600, " in done.stdout
+    assert "faskey [secret]" in done.stdout
+    assert "inner=[secret]" in done.stdout
+    assert "reload /etc/opennds/opennds.conf" in done.stdout
+    answer = json.loads(hotspot(tmp_path, "render", "bed-ap1", "--json").stdout)
+    assert (answer["ap"], answer["kind"], answer["refused"]) == ("bed-ap1", "debian", [])
+    shown = {file["path"]: file for file in answer["files"]}
+    assert shown["/etc/nirkabel/dnsmasq.conf"]["mode"] == "0644"
+    one = hotspot(tmp_path, "render", "bed-ap1", "/etc/nirkabel/dnsmasq.conf").stdout
+    assert one == shown["/etc/nirkabel/dnsmasq.conf"]["text"]
+
+
+def test_render_ends_as_its_codes_say(tmp_path: Path) -> None:
+    assert hotspot(tmp_path, "render", "bed-ap1").returncode == 2, "nothing is active"
+    rendering(tmp_path)
+    assert hotspot(tmp_path, "render", "no-such-ap").returncode == 2
+    assert hotspot(tmp_path, "render", "bed-ap1", "/etc/passwd").returncode == 2
+    assert hotspot(tmp_path, "render", "bed-ap1", "/etc/passwd", "--diff").returncode == 2
+    draft = tmp_path / "draft.toml"
+    draft.write_text(sites_toml(network="10.211.0.1/24"))
+    done = hotspot(tmp_path, "render", "bed-ap1", "/etc/nirkabel/dnsmasq.conf", "--sites", str(draft))
+    assert "10.211.0.1" in done.stdout
+    draft.write_text(sites_toml().replace('resolvers = ["10.199.0.1"]', ""))
+    done = hotspot(tmp_path, "render", "bed-ap1", "--sites", str(draft))
+    assert done.returncode == 2
+    assert "wifi.resolvers: " in done.stderr
+    hotspot(tmp_path, "keys", "show")
+    assert hotspot(tmp_path, "render", "bed-ap1", "--diff").returncode == 1, "it was not adopted"

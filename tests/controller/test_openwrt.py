@@ -116,6 +116,41 @@ def test_a_gateway_is_what_the_city_says() -> None:
     assert (dropbear.options["Port"], dropbear.options["RootPasswordAuth"]) == ("22", "off")
 
 
+def test_a_uspot_that_is_not_here_is_told_of_our_radius_and_portal() -> None:
+    desired = rendered(CITY, "uspot-1")
+    uspot = section(config(desired, "uspot"), "guests").options
+    assert uspot["auth_mode"] == "uam"
+    assert (uspot["uam_server"], uspot["nasid"]) == ("https://wifi.example.go.id/g/gw-uspot", "gw-uspot")
+    assert (uspot["auth_server"], uspot["auth_server2"]) == ("10.1.0.5", "10.1.0.6")
+    assert uspot["auth_secret"] == uspot["acct_secret2"] == uspot["das_secret"] == "env-uspot_radius-0123456789abcdef"
+    assert (uspot["acct_interval"], uspot["das_port"], uspot["nasmac"]) == ("120", "3799", "02-00-5E-AA-BB-09")
+    assert (uspot["session_timeout"], uspot["idle_timeout"]) == ("7200", "900")
+    assert "swapio" not in uspot
+    firewall = config(desired, "firewall")
+    rules = {str(one.options["name"]): one.options for one in firewall if "name" in one.options}
+    assert (rules["guests-admitted"]["ipset"], rules["guests-caught"]["ipset"]) == ("uspot", "!uspot")
+    assert rules["open"]["entry"] == ("203.0.113.10", "198.51.100.0/24")
+    assert rules["orders"]["dest_port"] == "3799"
+    assert not any(one.type == "forwarding" for one in firewall), "only whom uspot has let in goes out"
+    [garden] = [one for one in config(desired, "dhcp") if one.type == "ipset"]
+    assert garden.options == {"name": ("open",), "family": "4", "domain": ("layanan.example.go.id",)}
+    leases = section(config(desired, "dhcp"), "guests").options
+    assert leases["dhcp_option_force"] == ("114,https://wifi.example.go.id/api",)
+    assert section(config(desired, "uhttpd"), "uam").options["listen_http"] == ("10.210.0.1:3990",)
+
+
+def test_a_uspot_needs_our_radius_nodes_and_an_openwrt() -> None:
+    city = changed(KIND, ('radius_servers = ["10.1.0.5", "10.1.0.6"]\n', ""))
+    with pytest.raises(ConfigError, match=r"wifi\.radius_servers: .*radius_servers = "):
+        rendered(city, "uspot-1")
+    city = changed(KIND, ('url = "https://wifi', 'url = "http://wifi'))
+    with pytest.raises(ConfigError, match=r"portal\.url: .*port 80"):
+        rendered(city, "uspot-1")
+    city = changed(KIND, ('kind = "openwrt"\n  gateway = "gw-uspot"', 'kind = "debian"\n  gateway = "gw-uspot"'))
+    with pytest.raises(ConfigError, match=r"site\[0\]\.ap\[1\]\.kind: .*OpenWrt"):
+        rendered(city, "uspot-1")
+
+
 def test_networks_have_their_security() -> None:
     wireless = [one for one in config(rendered(CITY, "school-2"), "wireless") if one.type == "wifi-iface"]
     found = {

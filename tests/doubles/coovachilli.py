@@ -234,22 +234,28 @@ class CoovaChilliDouble:
         while not stop.is_set():
             with suppress(TimeoutError):
                 data, source = das.recvfrom(4096)
-                answer = self._disconnected(data)
+                answer = self._ordered(data)
                 if answer is not None:
                     das.sendto(answer, source)
 
-    def _disconnected(self, data: bytes) -> bytes | None:
-        """Silence for a wrong authenticator or a missing User-Name, as the real one; else ACK or NAK, bare."""
+    def _ordered(self, data: bytes) -> bytes | None:
+        """Silence for a wrong authenticator or a missing User-Name, as the real one; else ACK or NAK, bare.
+
+        A change replaces all limits: what it leaves out is gone, as in config_radius_session.
+        """
         expected = hashlib.md5(data[:4] + bytes(16) + data[20:] + self.radius_secret).digest()
-        if data[0] != 40 or not hmac.compare_digest(data[4:20], expected):
+        if data[0] not in (40, 43) or not hmac.compare_digest(data[4:20], expected):
             return None
         request = rp.Packet(packet=data, secret=self.radius_secret, dict=self._dictionary)
         if "User-Name" not in request.keys():
             return None
-        self.disconnects.append(data[1])
+        if data[0] == 40:
+            self.disconnects.append(data[1])
         matches = self.phone.online and request["User-Name"][0] == self.phone.user
-        head = bytes([41 if matches else 42, data[1], 0, 20])
+        head = bytes([data[0] + (1 if matches else 2), data[1], 0, 20])
         answer = head + hashlib.md5(head + data[4:20] + self.radius_secret).digest()
-        if matches:
+        if matches and data[0] == 43:
+            self.phone.accept = {name: request[name][0] for name in request.keys() if isinstance(name, str)}
+        elif matches:
             self.stop("Admin-Reset")
         return answer

@@ -41,6 +41,15 @@ def test_the_example_city_is_right() -> None:
     assert all(site.region in city.regions for site in city.site)
 
 
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [("refuse", 0), ("admit for 15 minutes", 900), ("admit for 1 minute", 60), ("admit for 24 hours", 86400)],
+)
+def test_a_site_says_what_happens_while_the_store_is_away(words: str, seconds: int) -> None:
+    text = changed(("since = 2026-01-15", f'since = 2026-01-15\nwhen_store_is_away = "{words}"'))
+    assert [site.when_store_is_away for site in load(text).site][:2] == [seconds, 0]
+
+
 def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
     text = changed(
         ('mac = "02:00:5e:aa:bb:02"', 'mac = "02:00:5e:aa:bb:zz"'),
@@ -105,6 +114,10 @@ def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
         (("since = 2026-01-15", 'since = "15 Jan"'), "date without quotes"),
         (('url = "https://wifi.example.go.id"', 'url = "https://wifi.example.go.id/portal"'), "without a path"),
         (('network = "10.210.0.1/22"', 'network = "10.210.0.0/22"'), "the AP's own address"),
+        (("since = 2026-01-15", 'since = 2026-01-15\nwhen_store_is_away = "admit"'), "'admit for 15 minutes'"),
+        (("since = 2026-01-15", 'since = 2026-01-15\nwhen_store_is_away = "admit for 25 hours"'), "1 minute to 24"),
+        (("since = 2026-01-15", 'since = 2026-01-15\nwhen_store_is_away = "admit for 0 minutes"'), "1 minute to 24"),
+        (("since = 2026-01-15", "since = 2026-01-15\nwhen_store_is_away = 900"), "text in quotes"),
         (('name = "WiFi Tangsel"', 'name = "a name of many more than 32 bytes in it"'), "1 to 32 bytes"),
         (('name = "WiFi Tangsel"', 'name = "Tang\\nsel"'), "1 to 32 bytes of printable text"),
         (('id = "guru"', 'id = "tamu"'), "the network id 'tamu' stands already at ssid[0].id"),

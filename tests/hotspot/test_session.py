@@ -75,6 +75,21 @@ def test_a_presumed_end_gives_way_to_the_gateways_word() -> None:
     assert stopped.end == (5_500, "User-Request")
 
 
+@given(st.lists(RECORDS, min_size=1, max_size=6), st.lists(st.integers(1_000, 100_000), max_size=3), st.data())
+def test_a_restart_may_be_told_before_or_after_the_records(
+    records: list[Record], restarts: list[int], data: st.DataObject
+) -> None:
+    """Once the session is known: a restart that comes first finds nothing to end."""
+
+    def told(session: Session, what: Record | int) -> Session:
+        return fold(session, what) if isinstance(what, Record) else presume_ended(session, what, "NAS-Reboot")
+
+    rest: list[Record | int] = [*records[1:], *restarts]
+    again: list[Record | int] = data.draw(st.lists(st.sampled_from([*records, *restarts]), max_size=4))
+    first = fold(None, records[0])
+    assert reduce(told, data.draw(st.permutations(rest + again)), first) == reduce(told, rest, first)
+
+
 @given(st.integers(0, 1000), st.integers(0, 1000), st.integers(0, 2**50), st.lists(st.integers(-10, 2100), max_size=5))
 def test_shares_of_adjoining_windows_add_up(start: int, length: int, value: int, cuts: list[int]) -> None:
     edges = sorted({-100, *cuts, 3000})

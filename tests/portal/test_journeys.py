@@ -93,7 +93,7 @@ def test_a_voucher_is_for_its_site_and_its_devices(node: Node, gateway: CoovaChi
 def test_vouchers_are_kept_as_hashes_only(node: Node) -> None:
     made = node.json("voucher", "create", "--site", "taman-kota-1", "--plan", "umum", "--count", "3")
     assert len(set(made["codes"])) == 3
-    raw = b"".join(path.read_bytes() for path in (node.folder / "state").iterdir())
+    raw = b"".join(path.read_bytes() for path in (node.folder / "state").iterdir() if path.is_file())
     for code in made["codes"]:
         assert code.encode() not in raw
         assert code.replace("-", "").encode() not in raw
@@ -128,7 +128,7 @@ def test_a_member(node: Node, gateway: CoovaChilliDouble) -> None:
     assert "salah sekali" not in page.html
     page = browser.submit(page, form, name="sari dewi", password="rahasia sekali")
     assert "Anda tersambung" in page.text
-    raw = b"".join(path.read_bytes() for path in (node.folder / "state").iterdir())
+    raw = b"".join(path.read_bytes() for path in (node.folder / "state").iterdir() if path.is_file())
     assert b"sari dewi" not in raw.lower()
 
 

@@ -73,7 +73,7 @@ def issue(
             values,
         )
         admission.add_grant(connection, grant, 1)
-        made = Ticket(new_id(), grant.id, gateway, now + expires_in)
+        made = Ticket(ticket.new_id(now), grant.id, gateway, now + expires_in)
         admission.add_ticket(connection, made)
     store.close()
     return made.id, ticket.password(keys.derive("ticket"), made.id, gateway, mac)

@@ -20,7 +20,7 @@ def test_every_refusal_has_its_text(language: str) -> None:
         code for path in SOURCES for code in re.findall(r'(?:Refusal|Refused|Spent)\("([a-z-]+)"', path.read_text())
     }
     assert {"unknown-user", "ticket-spent", "member-wrong", "too-many-attempts"} <= codes
-    codes |= {"unknown-device", "no-plan", *(f"denied.{reason}" for reason in Reason)}
+    codes |= {"unknown-device", "no-plan", "denied.blocked-until", *(f"denied.{reason}" for reason in Reason)}
     texts = load(HERE, "radius").texts[language]
     assert codes - texts.keys() == set()
     assert all(0 < len(text.encode()) <= 250 for text in texts.values())

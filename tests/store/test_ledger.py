@@ -96,7 +96,7 @@ def test_a_session_that_fell_silent_is_ended_at_its_last_word(store: Store, keys
         assert sessions.presume_silent(connection, NOW + 900) == 0
         assert sessions.presume_silent(connection, NOW + 901) == 1
     [row] = rows(store)
-    assert (row.ended_at, row.presumed_cause) == (NOW, "Lost-Service")
+    assert (row.ended_at, row.presumed_cause) == (NOW, "Stale")
     apply(store, record(grant, at=NOW + 1000, seconds=1100))
     assert rows(store, running=True)
 

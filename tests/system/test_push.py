@@ -41,7 +41,8 @@ class City:
     def hotspot(self, *arguments: str, code: int = 0) -> str:
         """stdout of a command that must end with `code`."""
         done = self.bed.wan.run(str(HOTSPOT), *arguments, HOTSPOT_STATE=str(self.state))
-        assert done.returncode == code, f"hotspot {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        said = f"hotspot {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == code, f"{said}\n{self.bed.ap.look()}"
         return done.stdout
 
     def state_of(self) -> str:
@@ -271,6 +272,7 @@ def test_drift_is_seen_and_repaired(city: City) -> None:
     plan = city.hotspot("plan", "--diff")
     assert f"{AP}: drifted" in plan
     assert "-server=203.0.113.10" in plan
+    assert plan == city.hotspot("render", AP, "--diff")
     assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
     assert "203.0.113.10" not in city.bed.ap.read(DRIFTED)
     assert city.state_of() == "in-sync"

@@ -40,6 +40,22 @@ def upgrade() -> None:
         batch_op.create_index("ix_audit_subject_at", ["subject", "at"], unique=False)
 
     op.create_table(
+        "block",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=32), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.String(length=64), nullable=False),
+        sa.Column("lifted_at", sa.BigInteger(), nullable=True),
+        sa.Column("lifted_by", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_block")),
+    )
+    with op.batch_alter_table("block", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_block_subject"), ["subject"], unique=False)
+
+    op.create_table(
         "code_challenge",
         sa.Column("door", sa.LargeBinary(length=32), nullable=False),
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -84,6 +100,13 @@ def upgrade() -> None:
         sa.Column("pinned_at", sa.BigInteger(), nullable=False),
         sa.Column("pinned_by", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("ap", name=op.f("pk_host_key")),
+    )
+    op.create_table(
+        "journal_position",
+        sa.Column("file", sa.String(length=32), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("applied_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("file", name=op.f("pk_journal_position")),
     )
     op.create_table(
         "meta",
@@ -145,12 +168,20 @@ def upgrade() -> None:
         sa.Column("interim", sa.BigInteger(), nullable=False),
         sa.Column("handback", sa.Text(), nullable=True),
         sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name=op.f("fk_access_grant_device_id")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_access_grant_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_grant")),
     )
     with op.batch_alter_table("access_grant", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_access_grant_device_id"), ["device_id"], unique=False)
+        batch_op.create_index(
+            "ix_access_grant_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
         batch_op.create_index("ix_access_grant_gateway_ends_at", ["gateway", "ends_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_access_grant_person_id"), ["person_id"], unique=False)
 

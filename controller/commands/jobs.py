@@ -1,0 +1,83 @@
+"""What the commands that work on access points share: which ones, what each should hold, and the key to them."""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import paramiko
+
+from hotspot.errors import ConfigError
+from hotspot.sites import Inventory
+from hotspot.store import pushes
+from hotspot.store.pushes import HostKey
+from hotspot.store.revisions import Revision
+from hotspot.terminal import Node
+
+from ..kinds import render, secrets_of
+from ..push import Job, Outcome, unusable
+from ..readers import Readers
+from ..ssh import Target, load_key
+
+KEY_FILE: Final = "ssh_ed25519"
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # its errors reach us as exceptions and become results
+
+
+def key_path(node: Node) -> Path:
+    return node.settings.state / KEY_FILE
+
+
+def private_key(node: Node, inventory: Inventory) -> paramiko.PKey:
+    """The controller's key: the one that the inventory names, else the one in the state folder."""
+    if inventory.controller.key is not None:
+        return load_key(node.settings.secret(inventory.controller.key))
+    path = key_path(node)
+    try:
+        return load_key(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no SSH key in {path}: `hotspot keys show` makes one") from error
+    except OSError as error:
+        raise ConfigError(f"the SSH key {path} cannot be read: {error.strerror}") from error
+
+
+def chosen(inventory: Inventory, names: tuple[str, ...], now: int) -> list[str]:
+    """The access points that were named, or all in life; ConfigError for names that are none."""
+    known = [ap.id for _, ap in inventory.access_points()]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(f"no such access point: {', '.join(unknown)}; the active revision has {', '.join(known)}")
+    alive = [ap.id for site, ap in inventory.access_points() if inventory.is_alive(site, ap, now)]
+    return list(dict.fromkeys(names)) or alive
+
+
+def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey]) -> Job:
+    found = inventory.find_ap(ap_id)
+    if found is None:
+        raise ConfigError(f"no such access point: {ap_id}")
+    pinned = keys.get(ap_id)
+    if pinned is None:
+        return Job(ap_id, problem=(Outcome.NOT_ADOPTED, f"its host key is not known: run `hotspot adopt {ap_id}`"))
+    try:
+        secrets = {reference: node.settings.secret(reference) for reference in secrets_of(inventory, ap_id)}
+        desired = render(inventory, ap_id, secrets)
+    except ConfigError as error:
+        return unusable(ap_id, error)
+    host, port = found[1].endpoint
+    return Job(ap_id, Target(host, port, inventory.controller.user, pinned.key), desired)
+
+
+def jobs_of(node: Node, revision: Revision, names: tuple[str, ...]) -> list[Job]:
+    with node.store.core.read() as connection:
+        keys = pushes.pinned(connection)
+    return [job_of(node, revision.inventory, name, keys) for name in chosen(revision.inventory, names, node.now)]
+
+
+def prechecked(jobs: list[Job]) -> list[Job]:
+    """The same jobs; those whose files a program of this machine refuses cannot be done."""
+    readable = [job for job in jobs if job.desired is not None]
+    refusals = Readers().refusals_of_all([job.desired for job in readable if job.desired is not None])
+    refused = {job.ap: found for job, found in zip(readable, refusals, strict=True) if found}
+    return [
+        Job(job.ap, problem=(Outcome.INVALID, "; ".join(map(str, refused[job.ap])))) if job.ap in refused else job
+        for job in jobs
+    ]

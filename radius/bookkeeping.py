@@ -1,0 +1,39 @@
+"""What accounting reports, entered in the store: devices, sessions, restarts, and the orders that follow from them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from hotspot.identity import Keys
+from hotspot.sites import Inventory
+from hotspot.store import ledger, people, sessions
+from hotspot.store.enforcement import enforce
+from hotspot.store.ledger import Origin
+
+from .accounting import Heard, Restart
+
+
+def enter(
+    connection: Connection,
+    keys: Keys,
+    inventory: Inventory,
+    heard: Sequence[Heard],
+    restarts: Sequence[Restart],
+    now: int,
+) -> None:
+    """Enters one batch; durable when the transaction ends. The same batch again, or later than others, changes nothing
+    that it should not: sessions take up maxima, a restart ends only what was last heard of before it."""
+    known = ledger.origins(connection, {report.ticket for report in heard if report.ticket})
+    records = [report.record(_device(connection, keys, report, known, now)) for report in heard]
+    touched = ledger.apply(connection, records, known)
+    for restart in restarts:
+        sessions.presume(connection, restart.gateway, restart.at, restart.cause)
+    enforce(connection, inventory, touched.values(), now)
+
+
+def _device(connection: Connection, keys: Keys, report: Heard, known: dict[str, Origin], now: int) -> str:
+    """The id of a record's device; that of its grant where the gateway sees the same address."""
+    origin = known.get(report.ticket or "")
+    if origin is not None and origin.lookup == keys.device_index(report.mac):
+        return origin.device
+    return people.see_device(connection, keys, report.mac, now)

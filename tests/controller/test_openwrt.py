@@ -2,6 +2,7 @@
 files are read by the independent reader and by a shell's quoting; nft, dnsmasq and busybox are the real ones.
 """
 
+import hashlib
 import shlex
 import subprocess
 from pathlib import Path
@@ -15,6 +16,8 @@ from controller.kinds.openwrt import posix_zone
 from controller.uci import Section, parse
 from hotspot.errors import ConfigError
 from hotspot.inventory import load
+from hotspot.nas import opennds
+from tests.controller.local import busybox_path
 from tests.controller.rendering import (
     aps_of,
     changed,
@@ -210,6 +213,31 @@ def test_a_school_asks_the_family_safe_servers() -> None:
     city = changed(KIND, ('family_resolvers = ["1.1.1.3", "1.0.0.3"]\n', ""))
     with pytest.raises(ConfigError, match=r"wifi\.family_resolvers: .*family_resolvers = "):
         rendered(city, "school-1")
+
+
+def test_the_binauth_script_runs_with_nothing_but_busybox(tmp_path: Path) -> None:
+    mac, token = "02:00:00:00:00:01", "2de1e020"
+    limits = {"seconds": 600, "up_kbit": 1000, "down_kbit": 5000, "up_kib": 0, "down_kib": 0}
+    key = opennds.derive(secrets(CITY, "gate-1")["env:GATE1_AGENT"], opennds.BINAUTH_LABEL)
+    custom = opennds.make_pass(key, "ab" * 16, mac, hashlib.sha256(token.encode()).hexdigest(), **limits)
+    text = file_of(rendered(CITY, "gate-1"), "/usr/lib/nirkabel/binauth")
+    script, nft = tmp_path / "binauth", tmp_path / "nft"
+    script.write_text(text.replace("/tmp/run/nirkabel", f"{tmp_path}/run").replace("/usr/sbin/nft", str(nft)))
+    nft.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/log\n')
+    nft.chmod(0o755)
+    tools = busybox_path(tmp_path / "bin")
+
+    def run(*arguments: str) -> str:
+        command = [f"{tools}/sh", str(script), *arguments]
+        done = subprocess.run(command, env={"PATH": tools}, capture_output=True, text=True, timeout=20, check=True)
+        assert done.stderr == ""
+        return done.stdout.strip()
+
+    assert run("auth_client", mac, "r", "ua", "10.210.0.9", token, custom) == "600 1000 5000 0 0"
+    assert run("auth_client", mac, "r", "ua", "10.210.0.9", token, custom.replace(".600.", ".60000.")) == ""
+    run("client_auth", mac, "0", "0", "1", "2", token, custom)
+    assert f"add element inet nirkabel admitted {{ {mac} timeout 600s }}" in (tmp_path / "log").read_text()
+    assert (tmp_path / "run/spool").read_text() == f"event client_auth {mac} 0 0 1 2 {token} {custom}\n"
 
 
 def test_time_zones_as_posix_writes_them() -> None:

@@ -78,12 +78,12 @@ class Visit:
         elif back is not None and self.start <= back:
             end = (back, "NAS-Reboot")
         else:
-            end = (last.at, "Lost-Service")
+            end = (last.at, "Stale")
         return Told(self.start, last.at, last.seconds, last.down, last.up, *end)
 
     def gaps(self) -> set[str]:
         """The kinds of gaps that must be reported of it, and no others."""
-        found = {"NAS-Reboot": {"restart"}, "Lost-Service": {"lost-stop"}}.get(self.told().cause, set())
+        found = {"NAS-Reboot": {"restart"}, "Stale": {"lost-stop"}}.get(self.told().cause, set())
         if self.reports[0].kind != _START:
             found = found | {"lost-start"}
         quarters = [self.start // INTERIM, *(report.at // INTERIM for report in self.reports)]

@@ -24,16 +24,21 @@ def enter(
     """Enters one batch; durable when the transaction ends. The same batch again, or later than others, changes nothing
     that it should not: sessions take up maxima, a restart ends only what was last heard of before it."""
     known = ledger.origins(connection, {report.ticket for report in heard if report.ticket})
-    records = [report.record(_device(connection, keys, report, known, now)) for report in heard]
+    devices: dict[str, str] = {}  # those that no ticket names, each asked for once
+    records = [report.record(_device(connection, keys, report, known, devices, now)) for report in heard]
     touched = ledger.apply(connection, records, known)
     for restart in restarts:
         sessions.presume(connection, restart.gateway, restart.at, restart.cause)
     enforce(connection, inventory, touched.values(), now)
 
 
-def _device(connection: Connection, keys: Keys, report: Heard, known: dict[str, Origin], now: int) -> str:
+def _device(
+    connection: Connection, keys: Keys, report: Heard, known: dict[str, Origin], devices: dict[str, str], now: int
+) -> str:
     """The id of a record's device; that of its grant where the gateway sees the same address."""
     origin = known.get(report.ticket or "")
     if origin is not None and origin.lookup == keys.device_index(report.mac):
         return origin.device
-    return people.see_device(connection, keys, report.mac, now)
+    if report.mac not in devices:
+        devices[report.mac] = people.see_device(connection, keys, report.mac, now)
+    return devices[report.mac]

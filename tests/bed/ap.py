@@ -66,7 +66,7 @@ class BlankAp:
                 ["ip", "netns", "exec", self.space, *isolated], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         end = time.monotonic() + 10
-        while "dropbear" not in self._commands():
+        while not self._listens():
             running = time.monotonic() < end and self._process.poll() is None
             assert running, (self.folder / "log").read_text()
             time.sleep(0.05)
@@ -119,8 +119,10 @@ class BlankAp:
         found = subprocess.run(["ip", "netns", "pids", self.space], capture_output=True, text=True, check=True)
         return [int(pid) for pid in found.stdout.split()]
 
-    def _commands(self) -> str:
-        return " ".join(_command(pid).decode(errors="replace") for pid in self._pids())
+    def _listens(self) -> bool:
+        """Whether its SSH server does: the process alone is there before its port."""
+        shown = ["ip", "netns", "exec", self.space, "ss", "-Hlnt", "sport = :22"]
+        return bool(subprocess.run(shown, capture_output=True, text=True, check=True).stdout.strip())
 
     def close(self) -> None:
         for pid in self._pids():

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -102,7 +103,7 @@ def killed(node: Node, kills: int, seed: int, cluster: Cluster | None = None) ->
             before = len(load.acknowledged)
             until(lambda: len(load.acknowledged) > before + _GATEWAYS)
             load.__exit__()
-            until(lambda: not waiting(node.settings.state / "journal"))
+            drained(node.settings.state / "journal", service)
         finally:
             service.stop()
     kept = Counter(row.acct_session_id for row in ledger(node))
@@ -110,6 +111,18 @@ def killed(node: Node, kills: int, seed: int, cluster: Cluster | None = None) ->
     assert load.acknowledged - kept.keys() == set(), "acknowledged, and lost"
     assert [name for name, times in kept.items() if times > 1] == [], "there twice"
     assert list((node.settings.state / "journal").glob("*.damaged")) == []
+
+
+def drained(journal: Path, service: Service) -> None:
+    """Waits until the journal is applied, as long as it grows shorter."""
+    left = len(waiting(journal))
+    while left:
+        before = left
+        until(
+            lambda before=before: len(waiting(journal)) < before,
+            lambda: f"{waiting(journal)} stay, and:\n{''.join(service.lines[-30:])}",
+        )
+        left = len(waiting(journal))
 
 
 def ledger(node: Node) -> list[Any]:
@@ -120,10 +133,10 @@ def ledger(node: Node) -> list[Any]:
     return found
 
 
-def until(condition: Any, patience: float = 60) -> None:
+def until(condition: Any, otherwise: Callable[[], str] = lambda: "it never came", patience: float = 60) -> None:
     deadline = time.monotonic() + patience
     while not condition():
-        assert time.monotonic() < deadline, "it never came"
+        assert time.monotonic() < deadline, otherwise()
         time.sleep(0.02)
 
 

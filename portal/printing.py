@@ -18,8 +18,9 @@ _COLUMNS: Final = 2
 _ROWS: Final = 7
 _WIDTH: Final = 95 * mm
 _HEIGHT: Final = 39 * mm
-_QR: Final = 30 * mm
-_MARGIN: Final = 3 * mm
+_QR: Final = 35 * mm
+_WHITE: Final = 4
+_MARGIN: Final = 2 * mm
 _SPREADSHEET: Final = ("=", "+", "-", "@", "\t")
 
 
@@ -115,10 +116,14 @@ def _printable(text: str) -> str:
 
 
 def _qr(canvas: Canvas, text: str, x: float, y: float) -> None:
-    matrix = segno.make(text, error="m", micro=False).matrix
-    side = _QR / (len(matrix) + 4)  # two modules of white around it; the card gives the others
+    """With the four white modules around it that readers may count on (ISO/IEC 18004). Dark modules of a row that
+    touch are one rectangle, so that no seam shows between them."""
+    code = segno.make(text, error="m", micro=False)
+    matrix = [bytes(row) for row in code.matrix_iter(border=_WHITE)]
+    side = _QR / len(matrix)
     for row, modules in enumerate(matrix):
-        for column, dark in enumerate(modules):
-            if dark:
-                at = (x + (column + 2) * side, y + _QR - (row + 3) * side)
-                canvas.rect(*at, side + 0.05, side + 0.05, stroke=0, fill=1)
+        start = modules.find(1)
+        while start >= 0:
+            end = modules.find(0, start)
+            canvas.rect(x + start * side, y + _QR - (row + 1) * side, (end - start) * side, side, stroke=0, fill=1)
+            start = modules.find(1, end)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import click
@@ -71,6 +71,9 @@ def create(
     place = _place(inventory, site, plan)
     last_day, expires_at = _last_day(inventory.zone(place), expires, node.now)
     keys = node.keys
+    # Opened first: codes that cannot be written down must not be made.
+    cards = None if pdf is None else _opened(pdf)
+    rows = None if csv_file is None else _opened(csv_file)
     with node.store.core.write() as connection:
         batch, codes = vouchers.create(
             connection,
@@ -84,10 +87,10 @@ def create(
         )
         record(connection, node.who, "voucher.create", batch, node.now, site=site, plan=plan, count=count)
     sheet = _sheet(inventory, place, batch, valid, last_day.strftime("%d-%m-%Y"))
-    if pdf is not None:
-        _write(pdf, pdf_of(sheet, codes))
-    if csv_file is not None:
-        _write(csv_file, csv_of(sheet, codes).encode())
+    if cards is not None:
+        _write(cards, pdf_of(sheet, codes))
+    if rows is not None:
+        _write(rows, csv_of(sheet, codes).encode())
     shown = [format_code(code) for code in codes]
     node.answer({"batch": batch, "site": site, "plan": plan, "valid": valid, "expires_at": expires_at, "codes": shown})
     node.say("\n".join(shown))
@@ -137,11 +140,15 @@ def _sheet(inventory: Inventory, place: Site, batch: str, valid: int, until: str
     )
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Codes are money: the file is readable by its owner alone."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
+def _opened(path: Path) -> BinaryIO:
+    """An empty file. Codes are money: it is readable by its owner alone."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    os.fchmod(file.fileno(), 0o600)
+    return file
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    with file:
         file.write(data)
 
 
@@ -233,5 +240,5 @@ def export(node: Node, batch: str, csv_file: Path | None) -> None:
     elif csv_file is None:
         click.echo(table(head, lines()), nl=False)
     else:
-        _write(csv_file, table(head, lines()).encode())
+        _write(_opened(csv_file), table(head, lines()).encode())
         node.say(f"{len(rows)} vouchers written to {csv_file}")

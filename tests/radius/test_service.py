@@ -178,7 +178,7 @@ def accounting(status: str, **attributes: object) -> str:
 def test_accounting_folds_into_one_session_in_any_order(node: Node) -> None:
     user, password = issue(node)
     assert "Access-Accept" in radclient(node, request(user, password))
-    base = {"User_Name": f'"{user}"', "Acct_Session_Id": f'"{user[:8]}"', "Class": f"0x{user.encode().hex()}"}
+    base = {"User_Name": f'"{user}"', "Acct_Session_Id": f'"{user[8:24]}"', "Class": f"0x{user.encode().hex()}"}
     stop = accounting(
         "Stop", **base, Acct_Session_Time=120, Acct_Input_Octets=7, Acct_Input_Gigawords=1, Acct_Output_Octets=5,
         Acct_Terminate_Cause="Idle-Timeout",
@@ -190,7 +190,7 @@ def test_accounting_folds_into_one_session_in_any_order(node: Node) -> None:
         stop,
     ):
         assert "Received Accounting-Response" in radclient(node, message, "acct")
-    [row] = [row for row in node.json("session", "list", "--all") if row["acct_session_id"] == user[:8]]
+    [row] = [row for row in node.json("session", "list", "--all") if row["acct_session_id"] == user[8:24]]
     assert (row["down"], row["up"], row["seconds"], row["cause"]) == (2**32 + 7, 5, 120, "Idle-Timeout")
     assert (row["site"], row["plan"], row["method"]) == ("taman-kota-1", "umum", "voucher")
 

@@ -93,10 +93,10 @@ def test_each_site_lives_the_period_in_its_own_zone() -> None:
 
 
 def test_a_replaced_access_point_leaves_the_sites_history() -> None:
-    text = SITES_TOML.replace('id = "tk2-ap1"', 'id = "tk2-old"\nuntil = 2026-11-11').replace(
-        '  debian = { uplink = "eth0", network = "10.210.0.1/22"',
+    text = SITES_TOML.replace('  id = "tk2-ap1"', '  id = "tk2-old"\n  until = 2026-11-11').replace(
+        '  wifi = { network = "10.210.0.1/22"',
         '  [[site.ap]]\n  id = "tk2-ap1"\n  mac = "02:00:5e:aa:bb:99"\n  address = "10.20.2.9"\n  kind = "debian"\n'
-        '  gateway = "tk2-gw"\n  since = 2026-11-13\n  debian = { uplink = "eth0", network = "10.210.0.1/22"',
+        '  gateway = "tk2-gw"\n  since = 2026-11-13\n  wifi = { network = "10.210.0.1/22"',
     )
     states = {"tk2-old": line_of((0, State.UP)), "tk2-ap1": line_of((0, State.UP))}
     site = cover(november(inventory=text, access_points=states)).sites[1]

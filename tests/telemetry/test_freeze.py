@@ -51,7 +51,6 @@ def session(store: Store, number: int, person: str | None, site: str, begin: int
                 acct_session_id=str(number),
                 device_id=device,
                 ticket_id="",
-                incarnation=0,
                 person_id=person,
                 site=site,
                 started_at=begin,
@@ -60,6 +59,10 @@ def session(store: Store, number: int, person: str | None, site: str, begin: int
                 down=down,
                 up=0,
                 ended_at=end,
+                start_seen=True,
+                latest_start=begin,
+                last_bytes=down,
+                heard=1,
             )
         )
 

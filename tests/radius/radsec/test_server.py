@@ -47,11 +47,11 @@ def test_tickets_and_accounting_over_tls(
         assert f"Class = 0x{user.encode().hex()}" in first
         assert "Proxy-State = 0x6f6e65" in first
         assert "Access-Reject" in radclient(gateway.auth, request(user, password), "auth")
-        base = {"User_Name": f'"{user}"', "Acct_Session_Id": f'"{user[:8]}"', "Class": f"0x{user.encode().hex()}"}
+        base = {"User_Name": f'"{user}"', "Acct_Session_Id": f'"{user[8:24]}"', "Class": f"0x{user.encode().hex()}"}
         for status in ("Start", "Stop"):
             assert "Accounting-Response" in radclient(gateway.acct, accounting(status, **base), "acct")
     assert any("RadSec connected" in line and f"TLSv{tls}" in line and "tk1-gw" in line for line in server.lines)
-    [row] = [row for row in secured.node.json("session", "list", "--all") if row["acct_session_id"] == user[:8]]
+    [row] = [row for row in secured.node.json("session", "list", "--all") if row["acct_session_id"] == user[8:24]]
     assert (row["gateway"], row["plan"]) == ("tk1-gw", "umum")
 
 

@@ -21,6 +21,8 @@ import stat
 import tarfile
 from importlib.resources import files
 
+from hotspot.errors import PeerError
+
 from .desired import Desired
 
 VERSION = 1
@@ -72,6 +74,20 @@ def pack_call(script: bytes, paths: tuple[str, ...] = ()) -> bytes:
     """The stream of a question: the helper and the paths that it is asked about."""
     listed = "".join(f"{path}\n" for path in paths)
     return _archive({"helper.sh": (script, 0o700), "paths": (listed.encode(), 0o600)})
+
+
+def unpacked(archive: bytes) -> dict[str, bytes]:
+    """Files of a `tar.gz` with relative names, by absolute path. PeerError when it is none."""
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+            for entry in tar:
+                content = tar.extractfile(entry)
+                if content is not None:
+                    found[entry.name.removeprefix(".")] = content.read()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise PeerError(f"the access point sent no archive: {error}") from error
+    return found
 
 
 def command(script: bytes, verb: str, tx: str = "", *arguments: int | str, root: str = "") -> str:

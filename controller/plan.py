@@ -9,13 +9,13 @@ pending   a push waits there for its confirmation, or is being rolled back
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hotspot.errors import PeerError
 
 from .desired import Desired, File
-from .payload import digest, manifest
+from .payload import digest, manifest, unpacked
 
 
 class State(StrEnum):
@@ -106,6 +106,35 @@ def parse_observed(text: str) -> Observed:
             case _:
                 continue
     return Observed(current, stamps["committed"], stamps["live"], pending, last)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a push replaces on an access point, as the helper tells before it switches."""
+
+    changes: tuple[Change, ...] = ()
+    before: Mapping[str, bytes] = field(default_factory=dict)
+    """Contents that stand there, of files that are written over."""
+
+
+def parse_told(output: bytes) -> Told:
+    """The helper's answer to `apply` up to its result. PeerError when what it sent along is no archive."""
+    written: list[str] = []
+    changes: list[Change] = []
+    before: dict[str, bytes] = {}
+    rest = output
+    while rest:
+        line, _, rest = rest.partition(b"\n")
+        word, _, value = line.decode("utf-8", "replace").partition(" ")
+        if word == "writes":
+            written.append(value)
+        elif word == "removes":
+            changes.append(Change(Action.REMOVE, value))
+        elif word == "before" and value.isdigit():
+            before = unpacked(rest[: int(value)])
+            break
+    changes += [Change(Action.UPDATE if path in before else Action.CREATE, path) for path in written]
+    return Told(tuple(sorted(changes, key=lambda change: change.path)), before)
 
 
 def stamp(file: File) -> Stamp:

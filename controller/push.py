@@ -7,13 +7,11 @@ point that gets no confirmation reverts by itself.
 
 import re
 import secrets
-import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from io import BytesIO
 from typing import Final, Generic, TypeVar
 
 import paramiko
@@ -22,7 +20,9 @@ from hotspot.errors import ConfigError, PeerError
 
 from . import payload
 from .desired import Desired
-from .plan import Plan, parse_observed, plan
+from .diff import kept
+from .payload import unpacked
+from .plan import Plan, parse_observed, parse_told, plan
 from .ssh import Problem, SshError, Target, execute
 
 WORKERS: Final = 16
@@ -30,6 +30,7 @@ CONTACT_SECONDS: Final = 60.0
 """For one contact at most; checks on a slow access point and a rollback that is finished first take their time."""
 _SHORTEST_CONTACT: Final = 10.0
 _RETRY_SECONDS: Final = 1.0
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _PROOF: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -83,6 +84,8 @@ class Result:
     plan: Plan | None = None
     before: dict[str, bytes] = field(default_factory=dict)
     """Contents that stand on the access point, where a diff was asked for."""
+    diff: tuple[str, ...] = ()
+    """What a push wrote over, secrets masked, as it is kept."""
 
 
 class Contact:
@@ -115,8 +118,7 @@ class Contact:
             result = Result(job.ap, Outcome(error.problem.value), str(error))  # what it had switched, it reverts
         except PeerError as error:
             result = Result(job.ap, Outcome.FAILED, str(error))
-        elapsed = time.monotonic() - started
-        return Result(result.ap, result.outcome, result.detail, elapsed, result.plan, result.before)
+        return replace(result, seconds=time.monotonic() - started)
 
     def _call(self, target: Target, verb: str, tx: str, stream: bytes, *arguments: int | str) -> bytes:
         command = payload.command(self._script, verb, tx, *arguments, root=self._root)
@@ -140,10 +142,12 @@ class Contact:
     def _apply(self, ap: str, target: Target, desired: Desired) -> Result:
         tx = secrets.token_hex(16)
         deadline = time.monotonic() + self._confirm
-        word, rest = _result(self._call(target, "apply", tx, payload.pack(desired, self._script), self._confirm))
+        answer = self._call(target, "apply", tx, payload.pack(desired, self._script), self._confirm)
+        word, rest = _result(answer)
         if word != "armed":
             return Result(ap, _ANSWERS.get(word, Outcome.FAILED), rest or word)
-        return self._await_confirmation(ap, target, tx, deadline)
+        result = self._await_confirmation(ap, target, tx, deadline)
+        return replace(result, diff=_wrote_over(desired, answer))
 
     def _await_confirmation(self, ap: str, target: Target, tx: str, deadline: float) -> Result:
         """Confirms over new connections until the access point has switched, or its time is over."""
@@ -166,6 +170,15 @@ class Contact:
         return Result(ap, Outcome.UNCONFIRMED, f"{last}; it reverts by itself after {self._confirm} s")
 
 
+def _wrote_over(desired: Desired, answer: bytes) -> tuple[str, ...]:
+    """The diff of a push as it is kept. What cannot be read of it does not make the push a failure."""
+    try:
+        told = parse_told(answer)
+    except PeerError as error:
+        return (str(error),)
+    return tuple(kept(desired, told.changes, told.before))
+
+
 _ANSWERS: Final = {
     "insync": Outcome.IN_SYNC,
     "busy": Outcome.BUSY,
@@ -180,22 +193,8 @@ def _result(output: bytes) -> tuple[str, str]:
     for line in reversed(output.decode("utf-8", "replace").splitlines()):
         if line.startswith("result "):
             word, _, rest = line.removeprefix("result ").partition(" ")
-            return word, rest.strip()
+            return word, _UNPRINTABLE.sub(" ", rest).strip()
     raise SshError(Problem.BROKEN, f"it gave no result: {output[-200:].decode('utf-8', 'replace').strip()!r}")
-
-
-def unpacked(archive: bytes) -> dict[str, bytes]:
-    """Files of a `tar.gz` with relative names, by absolute path. PeerError when it is none."""
-    found: dict[str, bytes] = {}
-    try:
-        with tarfile.open(fileobj=BytesIO(archive), mode="r:gz") as tar:
-            for entry in tar:
-                content = tar.extractfile(entry)
-                if content is not None:
-                    found[entry.name.removeprefix(".")] = content.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise PeerError(f"the access point sent no archive: {error}") from error
-    return found
 
 
 _J = TypeVar("_J")

@@ -106,7 +106,7 @@ def show_plan(node: Node, revision: Revision, results: list[Result], jobs: dict[
                 node.say(f"  {change.action} {change.path}")
             desired = jobs[result.ap].desired if result.ap in jobs else None
             if desired is not None:
-                value["diff"] = diff(desired, result.plan, result.before)
+                value["diff"] = diff(desired, result.plan.changes, result.before)
                 for line in value["diff"]:
                     node.say(f"    {line}")
         answer.append(value)
@@ -199,7 +199,11 @@ class _Ledger:
         with self._node.store.core.write() as connection:
             if result.ap in self._open:
                 pushes.finish(connection, self._open.pop(result.ap), result.outcome, result.detail, now)
-            detail = {"run": self._run, "revision": self._revision, "outcome": str(result.outcome)}
+            detail: dict[str, Any] = {"run": self._run, "revision": self._revision, "outcome": str(result.outcome)}
+            if result.detail:
+                detail["detail"] = result.detail
+            if result.diff:
+                detail["diff"] = result.diff
             audit.record(connection, self._node.who, "apply", result.ap, now, **detail)
 
 

@@ -147,7 +147,8 @@ do_apply() {
 	digest=$(sum "$stage/manifest")
 	if [ "$(field "$state/current" digest)" = "$digest" ] && live_is "$stage/manifest"; then answer "insync $digest"; fi
 	validate
-	snapshot || answer "failed snapshot"
+	snapshot && differences || answer "failed snapshot"
+	tell
 	arm
 	answer "armed $digest"
 }
@@ -183,6 +184,32 @@ snapshot() { # everything that will be written or removed, as it stands
 		cp -p "$root$path" "$snap/files$path" && echo "$path" >>"$snap/present" || return 1
 	done <"$snap/touched"
 	cp "$stage/manifest" "$snap/manifest" && sync
+}
+
+differences() { # what the switch will write, and what it will remove
+	: >"$stage/changed"
+	entries "$stage/manifest" file | while read -r hash _ shown path; do
+		[ -f "$root$path" ] && [ "$(sum "$root$path")" = "$hash" ] && [ "$(symbolic "$root$path")" = "$shown" ] ||
+			echo "$path" >>"$stage/changed"
+	done
+	paths_of "$state/current" >"$stage/paths.old"
+	missing "$stage/paths.old" "$stage/listed" >"$stage/gone"
+}
+
+tell() { # the same to the controller, with what stands there now: `before BYTES` and as many of a tar.gz
+	sed 's/^/writes /' "$stage/changed"
+	sed 's/^/removes /' "$stage/gone"
+	if [ -s "$stage/changed" ] && [ -s "$snap/present" ]; then
+		grep -Fx -f "$stage/changed" "$snap/present" >"$stage/replaced"
+	fi
+	if [ -s "$stage/replaced" ]; then
+		# shellcheck disable=SC2046 # no path has a space in it
+		tar czf "$stage/before" -C "$snap/files" $(sed 's/^/./' "$stage/replaced")
+		echo "before $(wc -c <"$stage/before" | tr -d ' ')"
+		cat "$stage/before"
+		echo
+		rm -f "$stage/before"
+	fi
 }
 
 arm() { # from the moment `pending` stands, this configuration is undone unless it is confirmed
@@ -273,23 +300,17 @@ work() {
 
 switch() {
 	manifest=$stage/manifest
-	: >"$stage/changed" || return 1
 	entries "$state/current" undo >"$stage/undo.old"
 	entries "$manifest" undo >"$stage/undo.new"
 	missing "$stage/undo.old" "$stage/undo.new" | while read -r gone; do bounded "$gone" || :; done
 	entries "$manifest" file >"$stage/entries"
-	while read -r hash mode shown path; do
-		if [ -f "$root$path" ] && [ "$(sum "$root$path")" = "$hash" ] && [ "$(symbolic "$root$path")" = "$shown" ]; then
-			continue
-		fi
+	while read -r _ mode _ path; do
+		grep -Fxq "$path" "$stage/changed" || continue
 		parents "$root$path"
 		cp "$stage/files$path" "$root$path.nirkabel-new" && chmod "$mode" "$root$path.nirkabel-new" || return 1
-		echo "$path" >>"$stage/changed"
 	done <"$stage/entries" || return 1
 	sync
 	while read -r path; do mv "$root$path.nirkabel-new" "$root$path" || return 1; done <"$stage/changed" || return 1
-	paths_of "$state/current" >"$stage/paths.old"
-	missing "$stage/paths.old" "$stage/listed" >"$stage/gone"
 	while read -r path; do rm -f "$root$path"; done <"$stage/gone"
 	cat "$stage/gone" >>"$stage/changed"
 	sync

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -59,8 +60,11 @@ audit = Table(
     Column("action", _Name, nullable=False),
     Column("subject", String(128), nullable=False),
     Column("detail", Text, nullable=False),
-    Index("ix_audit_subject_at", "subject", "at"),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("subject", "number"),
 )
+"""Chains of entries (`hotspot.store.audit`). Triggers refuse every change of a row (the first migration)."""
 
 # -- core: people and devices ------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from controller import payload
 from controller.desired import Desired
+from controller.payload import unpacked
 from controller.plan import Observed, parse_observed
-from controller.push import unpacked
 
 NOT_ON_OPENWRT = [
     "base64",

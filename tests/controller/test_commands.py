@@ -28,7 +28,7 @@ def written(folder: Path, text: str) -> str:
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = hotspot(tmp_path, "--help")
     assert done.returncode == 0
-    for name in ("check", "activate", "secrets", "adopt", "render", "plan", "apply", "keys"):
+    for name in ("check", "activate", "secrets", "adopt", "render", "plan", "apply", "keys", "audit"):
         assert f"  {name} " in done.stdout
     assert hotspot(tmp_path, "--version").stdout.startswith("hotspot, version ")
     assert hotspot(tmp_path, "no-such-command").returncode == 2
@@ -130,3 +130,20 @@ def test_render_ends_as_its_codes_say(tmp_path: Path) -> None:
     assert "wifi.resolvers: " in done.stderr
     hotspot(tmp_path, "keys", "show")
     assert hotspot(tmp_path, "render", "bed-ap1", "--diff").returncode == 1, "it was not adopted"
+
+
+def test_the_audit_trail_is_listed_and_verified(tmp_path: Path) -> None:
+    hotspot(tmp_path, "activate", written(tmp_path, sites_toml()))
+    listed = hotspot(tmp_path, "audit", "list").stdout
+    assert "revision 1 #1" in listed
+    assert "activate  file=sites.toml" in listed
+    assert hotspot(tmp_path, "audit", "list", "ap9").stdout == ""
+    heads = tmp_path / "heads.json"
+    heads.write_text(hotspot(tmp_path, "audit", "verify", "--json").stdout)
+    done = hotspot(tmp_path, "audit", "verify", "--against", str(heads))
+    assert (done.returncode, done.stdout) == (0, "1 of 1 chains are whole, 1 entries\n")
+    heads.write_text(heads.read_text().replace('"entries": 1', '"entries": 2'))
+    done = hotspot(tmp_path, "audit", "verify", "--against", str(heads))
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "revision 1: entries 2 to 2 are gone")
+    heads.write_text("{}")
+    assert hotspot(tmp_path, "audit", "verify", "--against", str(heads)).returncode == 2

@@ -92,7 +92,7 @@ def test_an_observation_is_read_and_nonsense_is_the_peers_fault() -> None:
 def test_a_diff_masks_secrets_on_both_sides() -> None:
     before = {B.path: b"key=an old secret\nplain\nmore\n"}
     old = {B.path: Stamp("0" * 64, "-rw-------"), A.path: stamp(A)}
-    text = "\n".join(diff(DESIRED, plan(DESIRED, Observed("0" * 64, old, old)), before))
+    text = "\n".join(diff(DESIRED, plan(DESIRED, Observed("0" * 64, old, old)).changes, before))
     assert "-more" in text
     assert "key=[secret]" in text
     assert "an old secret" not in text

@@ -28,6 +28,7 @@ from controller.ssh import (
 )
 from hotspot.errors import ConfigError
 from tests.bed.net import wait_until
+from tests.node import free_port
 
 NAMES = [f"ap{number}" for number in range(6)]
 
@@ -84,9 +85,7 @@ class Server:
         self.folder = folder
         self.root = folder / "root"
         (self.root / "etc/systemd/system").mkdir(parents=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         create_key(folder / "key")
         self.key = load_key((folder / "key").read_bytes())
         subprocess.run(["dropbearkey", "-t", "ed25519", "-f", folder / "host"], check=True, capture_output=True)
@@ -153,7 +152,28 @@ def test_a_push_over_ssh_and_what_it_finds_afterwards(server: Server) -> None:
     assert found.plan is not None
     assert found.plan.state is State.DRIFTED
     assert found.before == {"/etc/a": b"by hand\n"}
-    assert contact.apply(job(server, "one\n")).outcome is Outcome.APPLIED
+    repaired = contact.apply(job(server, "one\n"))
+    assert repaired.outcome is Outcome.APPLIED
+    assert repaired.diff[-2:] == ("-by hand", "+one")
+
+
+def test_what_a_push_wrote_over_is_told_without_secrets(server: Server) -> None:
+    def config(secret: str, *more: File) -> Desired:
+        return Desired((File("/etc/key", f"key={secret}\nx\n".encode(), 0o600, (r"^(key=).*$",)), *more))
+
+    contact = server.contact()
+    extra = File("/etc/more", b"more\n")
+    assert contact.apply(Job("ap", server.target, config("one-secret", extra))).outcome is Outcome.APPLIED
+    (server.root / "etc/key").write_text("key=by-hand\ny\n")
+    new = File("/etc/new", b"n\n")
+    result = contact.apply(Job("ap", server.target, config("another-secret", new)))
+    assert result.outcome is Outcome.APPLIED
+    text = "\n".join(result.diff)
+    assert "-y\n+x" in text
+    assert "/etc/more: removed" in text
+    assert f"/etc/new: created, sha256 {new.sha256}" in text
+    assert "key=[secret]" in text
+    assert not any(secret in text for secret in ("one-secret", "another-secret", "by-hand"))
 
 
 def test_a_large_configuration_fits_through_the_small_window(server: Server) -> None:

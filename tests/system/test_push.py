@@ -275,6 +275,7 @@ def test_drift_is_seen_and_repaired(city: City) -> None:
     assert plan == city.hotspot("render", AP, "--diff")
     assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
     assert "203.0.113.10" not in city.bed.ap.read(DRIFTED)
+    assert "-server=203.0.113.10" in city.hotspot("audit", "list", AP, "--last", "1", "--diff")
     assert city.state_of() == "in-sync"
 
 

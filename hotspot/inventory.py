@@ -19,7 +19,7 @@ from .wifi import INDONESIAN_CHANNELS, MOST_NETWORKS
 Placed = list[tuple[Path, dict[str, Any]]]
 """Raw tables with the paths they stand at."""
 
-_DIALECTS = ("coovachilli", "uspot", "opennds", "mikrotik", "aruba", "cisco", "ruckus", "generic")
+_DIALECTS = ("coovachilli", "uspot", "opennds", "mikrotik", "aruba", "cisco", "ruckus", "generic", "unifi")
 
 _SPELLING = str.maketrans("", "", ":-.")
 
@@ -239,7 +239,9 @@ def _secrets(raw: dict[str, Any], gateways: Placed, ssids: Placed) -> Iterator[t
         radius = entry.get("radius")
         if isinstance(radius, dict):
             found.append(((*path, "radius", "secret"), radius.get("secret")))
-        found += [((*path, key), entry.get(key)) for key in ("uam_secret", "fas_key", "agent_key", "passphrase")]
+        found += [
+            ((*path, key), entry.get(key)) for key in ("uam_secret", "fas_key", "agent_key", "passphrase", "password")
+        ]
     controller, codes = raw.get("controller"), raw.get("codes")
     if isinstance(controller, dict):
         found.append((("controller", "key"), controller.get("key")))

@@ -196,7 +196,7 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
             found.append((("gateway", i, "radius", "secret"), gateway.radius.secret))
         found += [
             (("gateway", i, key), value)
-            for key in ("uam_secret", "fas_key", "agent_key")
+            for key in ("uam_secret", "fas_key", "agent_key", "password")
             if isinstance(value := getattr(gateway, key, None), str)
         ]
     for i, network in enumerate(inventory.ssid):

@@ -4,6 +4,7 @@
 every key to admins. All sizes, rates and times are exact integers inside: bytes, bit/s, seconds, UTC.
 """
 
+import re
 from datetime import date, datetime, time
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -238,6 +239,28 @@ class GenericGateway(RadiusGateway):
     nas: Literal["generic"]
 
 
+def _over_tls(origin: str) -> str:
+    if origin.startswith("http:") and re.match(r"http://(127\.|\[::1\]|localhost:)", origin) is None:
+        raise ValueError("its password would travel in clear text; take https")
+    return origin
+
+
+class UnifiGateway(_Gateway):
+    nas: Literal["unifi"]
+    controller: Annotated[Origin, AfterValidator(_over_tls)]
+    """Where the portal reaches the controller."""
+    console: Annotated[bool, Field(strict=True)] = False
+    """Whether it is part of a UniFi OS console, which serves it below /proxy/network."""
+    controller_site: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "default"
+    """What the controller calls the place in its URLs."""
+    user: Name
+    password: Secret
+    fingerprint: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")] | None = None
+    """SHA-256 of the controller's certificate; without it an authority that this node trusts must have signed it."""
+    poll: Annotated[Seconds, Field(le=300)] = 15
+    """How often its guests are counted, and those without a grant put out."""
+
+
 Gateway = Annotated[
     CoovaChilliGateway
     | OpenndsGateway
@@ -245,7 +268,8 @@ Gateway = Annotated[
     | ArubaGateway
     | CiscoGateway
     | RuckusGateway
-    | GenericGateway,
+    | GenericGateway
+    | UnifiGateway,
     Field(discriminator="nas"),
 ]
 

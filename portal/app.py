@@ -24,12 +24,13 @@ from hotspot.sites import Inventory, Site
 from hotspot.store import admission, people
 from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
+from hotspot.voucher import format_code, parse_code
 
-from . import codes, gateways, status
+from . import codes, gateways, status, unifi
 from .admit import admit
 from .codes import Outbox
 from .desk import Desk
-from .dialects import OPEN_WEB, Visit, arrive, dialect, origin
+from .dialects import OPEN_WEB, Visit, arrive, dialect, origin, unifi_gateway
 from .forms import seal, status_token, unseal
 from .pages import Pages, common_headers, language
 from .texts import PHONE, SERVICE, load_texts
@@ -37,6 +38,9 @@ from .texts import PHONE, SERVICE, load_texts
 log = structlog.get_logger("portal")
 
 _HERE = Path(__file__).parent
+_CARD = "voucher"
+_CARD_KEPT = 900
+"""Seconds in which a scanned voucher's code is filled in."""
 _LARGEST_FORM = 64 * 1024
 _LARGEST_POST = 1024 * 1024
 _STATUS = {
@@ -107,6 +111,10 @@ class Portal:
             return self.page("online.html", self.language(), self._site(arrival))
         return self.door(arrival, self.language(), now)
 
+    def unifi_entry(self, controller_site: str) -> AnyResponse:
+        """A phone that a UniFi access point has sent here: its path is not ours to choose."""
+        return self.entry(unifi_gateway(self.inventory, controller_site, request.args.to_dict()))
+
     def _grant_of(self, arrival: Arrival, now: int) -> str | None:
         """The grant of a phone that is in; nothing where anybody can have written whose phone it is."""
         if not arrival.proven:
@@ -136,9 +144,11 @@ class Portal:
             problem = arrival.message or self.pages.catalogue.text(lang, "error.refused")
         asked = "code" in site.admit and not another_number
         awaited = codes.pending(self.desk, arrival, now) if asked else None
+        carded = self._carded(site)
+        first = "code" if awaited else "voucher" if carded else ""
         shown = {
             "form": seal(self.desk.form_key, arrival, now),
-            "methods": sorted(site.admit, key=lambda name: name != "code") if awaited else site.admit,
+            "methods": sorted(site.admit, key=lambda name: name != first) if first else site.admit,
             "awaited": masked(awaited.number) if awaited else "",
             "channel": self.inventory.codes.channel,
             "plan": self.inventory.plans[site.plan],
@@ -147,13 +157,32 @@ class Portal:
             "problem": problem,
             "left": arrival.stage is Stage.LEFT,
             "tried": "",
-            "code": "",
+            "code": carded,
             "name": "",
             "number": "",
             **(typed or {}),
         }
         hop = dialect(self.desk, self.inventory, arrival.gateway).hop(arrival)
         return self.page("login.html", lang, site, shown, code=code, hops=[hop] if hop else [])
+
+    def card(self, code: str) -> Response:
+        """A printed voucher's QR code: remembers the code for a while, and leads to the gateway and back.
+
+        Only a real browser comes here, and only it keeps the cookie; to all others the page shows what to type.
+        """
+        normal = parse_code(code[:40])
+        page = self.page("card.html", self.language(), None, {"code": format_code(normal)})
+        secure = self.inventory.portal.url.startswith("https:")
+        page.set_cookie(_CARD, normal, max_age=_CARD_KEPT, path="/", secure=secure, httponly=True, samesite="Lax")
+        return page
+
+    def _carded(self, site: Site) -> str:
+        """The voucher code that this browser has scanned, where the site takes vouchers."""
+        try:
+            known = parse_code(request.cookies.get(_CARD, "")[:40])
+        except RequestError:
+            return ""
+        return format_code(known) if "voucher" in site.admit else ""
 
     def _site(self, arrival: Arrival) -> Site | None:
         return self.inventory.site_of(arrival.gateway, arrival.ap_mac)
@@ -198,7 +227,10 @@ class Portal:
             problem = self.pages.catalogue.text(lang, key, **values)
             return self.door(arrival, lang, now, problem=problem, code=403)
         log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
-        return self.see_other(done.url)
+        answer = self.see_other(done.url)
+        if _CARD in request.cookies:
+            answer.delete_cookie(_CARD, path="/")
+        return answer
 
     def ask_code(self, arrival: Arrival, lang: str, now: int) -> Response:
         """Sends a one-time code, and shows the form that asks for it."""
@@ -244,6 +276,7 @@ def create(desk: Desk) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
 
     app.add_url_rule("/g/<gateway_id>", view_func=portal.entry, methods=["GET"])
+    app.add_url_rule("/guest/s/<controller_site>/", view_func=portal.unifi_entry, methods=["GET"])
     app.add_url_rule("/login", view_func=portal.login, methods=["POST"])
     app.add_url_rule("/s/<token>", view_func=portal.status, methods=["GET"])
     app.add_url_rule("/s/<token>/logout", view_func=portal.log_out, methods=["POST"])
@@ -251,6 +284,11 @@ def create(desk: Desk) -> Flask:
     @app.get("/")
     def home() -> Response:
         return portal.page("connect.html", portal.language(), None)
+
+    @app.get("/v/<code>")
+    @app.get("/V/<code>")
+    def card(code: str) -> Response:
+        return portal.card(code)
 
     @app.get("/start")
     def start() -> AnyResponse:
@@ -316,4 +354,6 @@ def from_environment() -> Flask:
     end_with_parent()
     logs.configure()
     settings = Settings.load()
-    return create(Desk(settings, *open_keyed(settings)))
+    desk = Desk(settings, *open_keyed(settings))
+    unifi.start(desk)
+    return create(desk)

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import Grant
-from hotspot.nas import coovachilli, mikrotik, opennds
+from hotspot.identity import parse_mac
+from hotspot.nas import coovachilli, mikrotik, opennds, unifi
 from hotspot.nas.arrival import Arrival
-from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway, OpenndsGateway
+from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway, OpenndsGateway, UnifiGateway
 from hotspot.ticket import Ticket
 
 from .desk import Desk
@@ -160,6 +161,38 @@ class _Mikrotik:
         return self.gateway.login or OPEN_WEB
 
 
+@dataclass(frozen=True)
+class _Unifi:
+    gateway: UnifiGateway
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        return unifi.arrive(self.gateway.id, visit.query) if unifi.recognises(visit.query) else None
+
+    def hand_back(self, arrival: Arrival, _grant: Grant, landing: str, _now: int) -> HandBack:
+        return HandBack(landing, kept=unifi.Kept(arrival.ap_mac or "").text())  # portal.unifi tells the controller
+
+    def hop(self, _arrival: Arrival) -> str | None:
+        return None
+
+    def anew(self, _arrival: Arrival) -> str:
+        return OPEN_WEB
+
+
+def unifi_gateway(inventory: Inventory, controller_site: str, query: Mapping[str, str]) -> str:
+    """The gateway of a UniFi redirect, which names a site of a controller and an access point. RequestError."""
+    there = [
+        gateway.id
+        for gateway in inventory.gateway
+        if isinstance(gateway, UnifiGateway) and gateway.controller_site == controller_site
+    ]
+    if len(there) > 1 and unifi.recognises(query):
+        ap_mac = parse_mac(query["ap"])
+        there = [ap.gateway for _, ap in inventory.access_points() if ap.mac == ap_mac and ap.gateway in there]
+    if len(there) != 1:
+        raise RequestError("no-gateway", controller_site[:32])
+    return there[0]
+
+
 def origin(url: str) -> str:
     """Scheme, host and port of a URL."""
     parts = urlsplit(url)
@@ -176,6 +209,8 @@ def dialect(desk: Desk, inventory: Inventory, gateway_id: str) -> Dialect:
             return _Opennds(desk, inventory, gateway)
         case MikrotikGateway():
             return _Mikrotik(desk, gateway)
+        case UnifiGateway():
+            return _Unifi(gateway)
     raise RequestError("no-gateway" if gateway is None else "no-dialect", gateway_id)
 
 

@@ -35,7 +35,9 @@ def language(accept: str, chosen: str | None, offered: Sequence[str] = LANGUAGES
 
 
 def spoken_duration(catalogue: Catalogue, lang: str, seconds: int) -> str:
-    """Hours and minutes in words; less than a minute counts as one."""
+    """Days, or hours and minutes, in words; less than a minute counts as one."""
+    if seconds >= 2 * 86400 and seconds % 86400 == 0:
+        return catalogue.text(lang, "duration.days", n=seconds // 86400)
     minutes = max(1, seconds // 60)
     hours, rest = divmod(minutes, 60)
     parts = []

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from hotspot.errors import RequestError
 from hotspot.grant import Grant
-from hotspot.sites import Inventory, OpenndsGateway, Plan
+from hotspot.sites import Inventory, OpenndsGateway, Plan, UnifiGateway
 from hotspot.store import admission, sessions
 
 from .desk import Desk
@@ -46,7 +46,7 @@ def look(desk: Desk, inventory: Inventory, token: str, now: int) -> Status:
         confirmed = admission.confirmed(connection, grant.id)
     plan = inventory.plans.get(grant.plan)
     gateway = inventory.find_gateway(grant.gateway)
-    fetched = isinstance(gateway, OpenndsGateway) and gateway.fas_level == 3
+    fetched = isinstance(gateway, UnifiGateway) or (isinstance(gateway, OpenndsGateway) and gateway.fas_level == 3)
     ended = grant.ends_at <= now or (session is not None and session.ended_at is not None)
     state = "online"
     if ended:

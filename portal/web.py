@@ -1,5 +1,7 @@
 """One HTTP request to a server that the inventory names: no redirects, no cookies, a time limit, a largest answer."""
 
+import hashlib
+import hmac
 import http.client
 import json
 import ssl
@@ -41,18 +43,24 @@ class Request:
     body: str | None = None
 
 
-def send(request: Request, *, context: ssl.SSLContext | None = None, timeout: float = TIMEOUT) -> Answer:
-    """The answer, whatever its status. PeerError, which names the server and nothing else of the request."""
+def send(request: Request, *, fingerprint: str | None = None, timeout: float = TIMEOUT) -> Answer:
+    """The answer, whatever its status. PeerError, which names the server and nothing else of the request.
+
+    `fingerprint` is the SHA-256 of the one certificate that is trusted; without it the authorities of this node decide.
+    """
     parts = urlsplit(request.url)
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "https":
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            host, port, timeout=timeout, context=context or ssl.create_default_context()
+            host, port, timeout=timeout, context=_blind() if fingerprint else ssl.create_default_context()
         )
     else:
         connection = http.client.HTTPConnection(host, port, timeout=timeout)
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
+        connection.connect()
+        if fingerprint is not None and isinstance(connection.sock, ssl.SSLSocket):
+            _check(connection.sock, fingerprint)
         body = None if request.body is None else request.body.encode()
         connection.request(request.method, path, body, dict(request.headers))
         answer = connection.getresponse()
@@ -68,6 +76,20 @@ def send(request: Request, *, context: ssl.SSLContext | None = None, timeout: fl
         known = headers.get(name.lower())
         headers[name.lower()] = value if known is None else f"{known}\n{value}"
     return Answer(answer.status, headers, raw.decode(errors="replace"))
+
+
+def _blind() -> ssl.SSLContext:
+    """Takes any certificate: `_check` looks at it before anything is sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _check(sock: ssl.SSLSocket, fingerprint: str) -> None:
+    shown = hashlib.sha256(sock.getpeercert(binary_form=True) or b"").hexdigest()
+    if not hmac.compare_digest(shown, fingerprint.replace(":", "").lower()):
+        raise ssl.SSLError(f"shows another certificate than the inventory names (SHA-256 {shown})")
 
 
 def _why(error: Exception) -> str:

@@ -17,6 +17,7 @@ from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
 from hotspot.settings import MINIMUM_SECRET
 from hotspot.sites import DEFAULT_RATE, Inventory, RadiusGateway
 
+from .datagrams import Source
 from .packet import (
     HEADER,
     PROXY_STATE,
@@ -28,8 +29,6 @@ from .packet import (
     parse,
     request_authenticator,
 )
-
-Source = tuple[str, int]
 
 TLS: Final = "tls:"
 """What a source over TLS begins with, instead of an address; a gateway's id follows."""

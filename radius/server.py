@@ -31,19 +31,17 @@ from hotspot.store.revisions import Following, Revision
 
 from .backlog import FOLDER
 from .counting import Counting
+from .datagrams import Datagram, Datagrams
 from .desk import Desk
 from .memory import recall
 from .orders import Sender, open_sockets
-from .packet import LONGEST
 from .radsec import server as radsec
 from .radsec.certificates import Certificates
 from .replay import Replay
-from .service import Datagram, Service
+from .service import Service
 
 log = structlog.get_logger("radius")
 
-_BATCH: Final = 256
-"""Datagrams taken from each socket before they are answered; under load this many share one commit."""
 _BUFFER: Final = 4 * 2**20
 _PDEATHSIG: Final = 1
 Body = Callable[[threading.Event, Callable[[], None]], None]
@@ -88,42 +86,27 @@ def _bound(family: socket.AddressFamily, address: tuple[str, int], *, shared: bo
     return sock
 
 
-def _drain(sock: socket.socket, index: int) -> list[Datagram]:
-    """What has come to one socket, so that a flood of one leaves the others their turn."""
-    batch: list[Datagram] = []
-    receive = sock.recvfrom
-    try:
-        for _ in range(_BATCH):
-            data, source = receive(LONGEST + 1)
-            batch.append((data, source[:2], index))
-    except BlockingIOError:
-        pass
-    return batch
-
-
 def serve(service: Service, sockets: list[socket.socket], stop: threading.Event) -> None:
     """Answers until told to stop."""
+    doors = [Datagrams(sock, index) for index, sock in enumerate(sockets)]
     with selectors.DefaultSelector() as selector:
-        for index, sock in enumerate(sockets):
-            selector.register(sock, selectors.EVENT_READ, index)
+        for sock, door in zip(sockets, doors, strict=True):
+            selector.register(sock, selectors.EVENT_READ, door)
         selector.register(service.hashing, selectors.EVENT_READ, None)
         while not stop.is_set():
             service.tend()
             for key, _ in selector.select(timeout=0.5):
                 if key.data is None:
-                    _send(sockets, service.finish(int(time.time())))
-                    continue
-                batch = _drain(sockets[key.data], key.data)
-                if batch:
-                    _send(sockets, service.handle(batch, int(time.time())))
+                    answers = service.finish(int(time.time()))
+                    for index, door in enumerate(doors):
+                        _send(door, [answer for answer in answers if answer[2] == index])
+                elif batch := key.data.receive():  # at most so many that a flood of one leaves the other its turn
+                    _send(key.data, service.handle(batch, int(time.time())))
 
 
-def _send(sockets: list[socket.socket], answers: list[Datagram]) -> None:
-    for data, target, index in answers:
-        try:
-            sockets[index].sendto(data, target)
-        except OSError as error:  # the gateway retransmits and gets the remembered bytes
-            log.warning("answer not sent", error=str(error))
+def _send(door: Datagrams, answers: list[Datagram]) -> None:
+    if lost := door.send(answers):  # the gateways retransmit and get the remembered bytes
+        log.warning("answers not sent", number=lost)
 
 
 def _open(settings: Settings) -> tuple[Store, Keys, Revision | None]:

@@ -24,8 +24,9 @@ from . import access, accounting
 from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
 from .bookkeeping import enter
+from .datagrams import Datagram
 from .dictionary import number
-from .endpoint import Clients, Endpoint, Request, Source
+from .endpoint import Clients, Endpoint, Request
 from .hashing import Hashing
 from .meanwhile import Meanwhile
 from .members import Hashed, Later, Members, Refused
@@ -33,10 +34,6 @@ from .packet import Code
 from .presence import Presence
 
 log = structlog.get_logger("radius")
-
-Datagram = tuple[bytes, Source, int]
-"""Bytes, where they came from or go to, and the index of our socket."""
-
 
 _COMPLAIN: Final = 10.0
 """Seconds between two lines of the log that say that nothing is acknowledged."""

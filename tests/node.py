@@ -1,7 +1,9 @@
 """A whole node in a temporary folder, on loopback: its city, its secrets, its services as real processes."""
 
+import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -20,10 +23,16 @@ from tests.doubles.coovachilli import CoovaChilliDouble
 EXAMPLE = Path(__file__).parents[1] / "sites.toml"
 
 
+_PORTS = itertools.count(secrets.randbelow(20_000) + 10_000)
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that nobody has, and that the kernel gives nobody meanwhile: below those that it deals out by itself."""
+    for port in _PORTS:
+        with socket.socket(socket.AF_INET, kind) as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 class Service:

@@ -127,7 +127,11 @@ def create(node: Node, file: Path) -> None:
     """
     checked = check_text(read_text(file))
     inventory = _report(node, file, checked)
-    chosen = [reference for path, reference in secret_references(inventory) if path[0] not in _NOT_OURS]
+    chosen = [
+        reference
+        for path, reference in secret_references(inventory)
+        if path[0] not in _NOT_OURS and path[-1] != "password"  # a controller's login is chosen there
+    ]
     names = [reference.removeprefix("env:") for reference in chosen if reference.startswith("env:")]
     added = create_secrets(node.settings.state, node.settings.environment, names)
     node.answer({"created": added})

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, select
 
 from ..grant import Reason, Usage, exhausted, local_day
-from ..sites import Inventory, OpenndsGateway, RadiusGateway
+from ..sites import Inventory, OpenndsGateway, RadiusGateway, UnifiGateway
 from . import orders
 from .admission import OVERDUE, usage
 from .ledger import Origin
@@ -29,6 +29,8 @@ def channel_of(inventory: Inventory, gateway_id: str) -> Channel | None:
     gateway = inventory.find_gateway(gateway_id)
     if isinstance(gateway, OpenndsGateway):
         return Channel.AGENT
+    if isinstance(gateway, UnifiGateway):
+        return Channel.HTTP
     if isinstance(gateway, RadiusGateway) and gateway.radius.coa:
         return Channel.COA
     return None

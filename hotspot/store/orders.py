@@ -25,10 +25,12 @@ _CLAIM: Final = 30
 
 
 class Channel(StrEnum):
-    """How an order travels: RADIUS CoA (radius/coa.py) or the agent's next post (portal/gateways.py)."""
+    """How an order travels: RADIUS CoA (radius/coa.py), the agent's next post (portal/gateways.py), or a controller's
+    HTTP (portal/unifi.py)."""
 
     COA = "coa"
     AGENT = "agent"
+    HTTP = "http"
 
 
 class Kind(StrEnum):

@@ -123,6 +123,8 @@ voucher = Table(
     Column("id", _Id, primary_key=True),
     Column("lookup", LargeBinary(32), nullable=False, unique=True),
     Column("batch", _Id, nullable=False, index=True),
+    # Its place in the batch, as it is printed: names a voucher whose code nobody knows.
+    Column("serial", Integer, nullable=False),
     Column("site", _Name, nullable=False),
     Column("plan", _Name, nullable=False),
     Column("created_at", _Time, nullable=False),

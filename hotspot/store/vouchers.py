@@ -1,8 +1,9 @@
 """Vouchers: made in batches, found by the HMAC of their code, used by one person for a time from their first use."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from ..errors import RequestError
 from ..identity import Keys, PersonKind, new_id
@@ -33,13 +34,14 @@ def create(
             "id": new_id(),
             "lookup": keys.index(PersonKind.VOUCHER, code),
             "batch": batch,
+            "serial": serial,
             "site": site,
             "plan": plan,
             "created_at": now,
             "expires_at": expires_at,
             "valid": valid,
         }
-        for code in codes
+        for serial, code in enumerate(codes, 1)
     ]
     connection.execute(insert(voucher), rows)
     return batch, list(codes)
@@ -51,7 +53,7 @@ def use(connection: Connection, keys: Keys, code: str, site: str, now: int) -> E
     row = connection.execute(select(voucher).where(voucher.c.lookup == lookup)).one_or_none()
     if row is None or row.site != site:
         raise RequestError("voucher-unknown" if row is None else "voucher-other-site")
-    found = state(now, used_at=row.used_at, expires_at=row.expires_at, valid=row.valid, revoked_at=row.revoked_at)
+    found = state_of(row, now)
     if found not in (VoucherState.NEW, VoucherState.ACTIVE):
         raise RequestError(f"voucher-{found}")
     used_at = row.used_at
@@ -62,3 +64,33 @@ def use(connection: Connection, keys: Keys, code: str, site: str, now: int) -> E
         fresh = connection.execute(select(voucher).where(voucher.c.id == row.id)).one()
         used_at, row = fresh.used_at, fresh
     return Entitlement(row.person_id, row.plan, used_at + row.valid)
+
+
+def state_of(row: Row[Any], now: int) -> VoucherState:
+    return state(now, used_at=row.used_at, expires_at=row.expires_at, valid=row.valid, revoked_at=row.revoked_at)
+
+
+def batches(connection: Connection, prefix: str = "") -> list[str]:
+    """The ids of the batches that begin with `prefix`."""
+    found = select(voucher.c.batch).where(voucher.c.batch.startswith(prefix, autoescape=True)).distinct()
+    return list(connection.execute(found.order_by(voucher.c.batch)).scalars())
+
+
+def listed(connection: Connection, *, batch: str | None = None, site: str | None = None) -> list[Row[Any]]:
+    """Vouchers, newest batch first, each batch in the order of its serials."""
+    statement = select(voucher)
+    if batch is not None:
+        statement = statement.where(voucher.c.batch == batch)
+    if site is not None:
+        statement = statement.where(voucher.c.site == site)
+    order = (voucher.c.created_at.desc(), voucher.c.batch, voucher.c.serial)
+    return list(connection.execute(statement.order_by(*order)))
+
+
+def revoke(connection: Connection, batch: str, serial: int | None, now: int) -> tuple[int, list[str]]:
+    """Takes back a batch, or one voucher of it: how many were not taken back before, and who used them."""
+    chosen = update(voucher).where(voucher.c.batch == batch, voucher.c.revoked_at.is_(None))
+    if serial is not None:
+        chosen = chosen.where(voucher.c.serial == serial)
+    persons = connection.execute(chosen.values(revoked_at=now).returning(voucher.c.person_id)).scalars().all()
+    return len(persons), [person for person in persons if person is not None]

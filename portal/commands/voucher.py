@@ -1,24 +1,41 @@
 """`hotspot voucher`: printed codes."""
 
-from datetime import datetime, time, timedelta
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 import click
+from sqlalchemy import Row
 
+from hotspot.catalogue import load
 from hotspot.errors import ConfigError, Fault
-from hotspot.store import vouchers
+from hotspot.grant import Reason
+from hotspot.look import LANGUAGES
+from hotspot.sites import Inventory, Site
+from hotspot.store import vouchers, watch
 from hotspot.store.audit import record
 from hotspot.terminal import DURATION, Group, Node, pass_node
 from hotspot.units import format_duration
-from hotspot.voucher import format_code
+from hotspot.voucher import VoucherState, format_code
 
-_SHORTEST_PASSWORD = 8
+from ..pages import spoken_duration
+from ..printing import Sheet, csv_of, pdf_of, serial, table
+
+_SHORT = 12
+"""Digits of a batch's id that people are shown."""
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
 _LAST_YEAR = 2999
 _DEFAULT_EXPIRY = timedelta(days=90)
 
 
 @click.group(cls=Group)
 def voucher() -> None:
-    """Make voucher codes."""
+    """Make voucher codes, see what became of them, take them back."""
 
 
 @voucher.command()
@@ -31,33 +48,32 @@ def voucher() -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="The last day for the first use, in the site's time zone (default: 90 days from now).",
 )
+@click.option("--pdf", type=_FILE, help="Also write cards to print and cut out, with QR codes.")
+@click.option("--csv", "csv_file", type=_FILE, help="Also write a table: serial, code, link.")
 @pass_node
-def create(node: Node, site: str, plan: str, count: int, valid: int, expires: datetime | None) -> None:
+def create(
+    node: Node,
+    site: str,
+    plan: str,
+    count: int,
+    valid: int,
+    expires: datetime | None,
+    pdf: Path | None,
+    csv_file: Path | None,
+) -> None:
     """Make a batch of codes and print them: this once, for the store keeps only their hashes.
 
     \b
-    hotspot voucher create --site taman-kota-1 --plan umum --count 20
+    hotspot voucher create --site taman-kota-1 --plan umum --count 20 --pdf cards.pdf
     hotspot voucher create --site sman-2 --plan sekolah --count 40 --valid 180d --json
     """
     inventory = node.revision().inventory
-    place = inventory.find_site(site)
-    faults = []
-    if place is None:
-        faults.append(Fault(0, "--site", f"{site!r} is no site; there are {', '.join(s.id for s in inventory.site)}"))
-    elif "voucher" not in place.admit:
-        faults.append(Fault(0, "--site", f"{site!r} admits nobody by voucher; add it to its admit list in sites.toml"))
-    if plan not in inventory.plans:
-        faults.append(Fault(0, "--plan", f"{plan!r} is no plan; there are {', '.join(inventory.plans)}"))
-    if faults or place is None:
-        raise ConfigError(faults)
-    zone = inventory.zone(place)
-    last_day = expires.date() if expires else (datetime.fromtimestamp(node.now, zone) + _DEFAULT_EXPIRY).date()
-    if last_day.year > _LAST_YEAR:
-        raise ConfigError([Fault(0, "--expires", f"{last_day} is after {_LAST_YEAR}")])
-    expires_at = int(datetime.combine(last_day + timedelta(days=1), time(), zone).timestamp())
-    if expires_at <= node.now:
-        raise ConfigError([Fault(0, "--expires", f"{last_day} is past")])
+    place = _place(inventory, site, plan)
+    last_day, expires_at = _last_day(inventory.zone(place), expires, node.now)
     keys = node.keys
+    # Opened first: codes that cannot be written down must not be made.
+    cards = None if pdf is None else _opened(pdf)
+    rows = None if csv_file is None else _opened(csv_file)
     with node.store.core.write() as connection:
         batch, codes = vouchers.create(
             connection,
@@ -70,9 +86,159 @@ def create(node: Node, site: str, plan: str, count: int, valid: int, expires: da
             now=node.now,
         )
         record(connection, node.who, "voucher.create", batch, node.now, site=site, plan=plan, count=count)
+    sheet = _sheet(inventory, place, batch, valid, last_day.strftime("%d-%m-%Y"))
+    if cards is not None:
+        _write(cards, pdf_of(sheet, codes))
+    if rows is not None:
+        _write(rows, csv_of(sheet, codes).encode())
     shown = [format_code(code) for code in codes]
     node.answer({"batch": batch, "site": site, "plan": plan, "valid": valid, "expires_at": expires_at, "codes": shown})
     node.say("\n".join(shown))
     if not node.json:
         lasts = f"{format_duration(valid)} from the first use, which must be by {last_day}"
-        node.complain(f"{count} codes, batch {batch[:12]}: {plan} at {site}, {lasts}")
+        node.complain(f"{count} codes, batch {batch[:_SHORT]}: {plan} at {site}, {lasts}")
+
+
+def _place(inventory: Inventory, site: str, plan: str) -> Site:
+    place = inventory.find_site(site)
+    faults = []
+    if place is None:
+        faults.append(Fault(0, "--site", f"{site!r} is no site; there are {', '.join(s.id for s in inventory.site)}"))
+    elif "voucher" not in place.admit:
+        faults.append(Fault(0, "--site", f"{site!r} admits nobody by voucher; add it to its admit list in sites.toml"))
+    if plan not in inventory.plans:
+        faults.append(Fault(0, "--plan", f"{plan!r} is no plan; there are {', '.join(inventory.plans)}"))
+    if faults or place is None:
+        raise ConfigError(faults)
+    return place
+
+
+def _last_day(zone: ZoneInfo, expires: datetime | None, now: int) -> tuple[date, int]:
+    """The last day for the first use, and the UTC seconds at which it is over."""
+    last_day = expires.date() if expires else (datetime.fromtimestamp(now, zone) + _DEFAULT_EXPIRY).date()
+    if last_day.year > _LAST_YEAR:
+        raise ConfigError([Fault(0, "--expires", f"{last_day} is after {_LAST_YEAR}")])
+    expires_at = int(datetime.combine(last_day + timedelta(days=1), time(), zone).timestamp())
+    if expires_at <= now:
+        raise ConfigError([Fault(0, "--expires", f"{last_day} is past")])
+    return last_day, expires_at
+
+
+def _sheet(inventory: Inventory, place: Site, batch: str, valid: int, until: str) -> Sheet:
+    """What the cards say, in the portal's first language."""
+    language = inventory.portal.languages[0]
+    catalogue = load(Path(__file__).parents[1], "portal", LANGUAGES)
+    open_networks = [network.name for network in inventory.ssid if network.security in ("open", "owe")]
+    return Sheet(
+        portal=inventory.portal.url,
+        title=catalogue.text(language, "voucher.title", city=inventory.city.name),
+        network=catalogue.text(language, "voucher.network", name=open_networks[0]) if open_networks else "",
+        place=place.name,
+        lasts=catalogue.text(language, "voucher.lasts", time=spoken_duration(catalogue, language, valid)),
+        until=catalogue.text(language, "voucher.until", day=until),
+        batch=batch[:_SHORT],
+    )
+
+
+def _opened(path: Path) -> BinaryIO:
+    """An empty file. Codes are money: it is readable by its owner alone."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    os.fchmod(file.fileno(), 0o600)
+    return file
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    with file:
+        file.write(data)
+
+
+def _batch(node: Node, prefix: str) -> str:
+    """The id of the one batch that begins so. ConfigError otherwise."""
+    with node.store.core.read() as connection:
+        found = vouchers.batches(connection, prefix)
+    if len(found) != 1 or not prefix:
+        raise ConfigError([Fault(0, "BATCH", f"{len(found)} batches begin with {prefix!r}; `hotspot voucher list`")])
+    return found[0]
+
+
+@voucher.command("list")
+@click.option("--site", help="Of one site.")
+@pass_node
+def list_(node: Node, site: str | None) -> None:
+    """List the batches, and how many of their vouchers are in which state."""
+    with node.store.core.read() as connection:
+        rows = vouchers.listed(connection, site=site)
+    grouped: dict[str, list[Row[Any]]] = {}
+    for row in rows:
+        grouped.setdefault(row.batch, []).append(row)
+    value = []
+    for batch, members in grouped.items():
+        states = Counter(vouchers.state_of(row, node.now) for row in members)
+        counted = {str(state): states[state] for state in VoucherState}
+        first = members[0]
+        value.append(
+            {"batch": batch, "site": first.site, "plan": first.plan, "count": len(members), "valid": first.valid,
+             "created_at": first.created_at, "expires_at": first.expires_at, "states": counted}
+        )  # fmt: skip
+    shown = [
+        (one["batch"][:_SHORT], one["site"], one["plan"], format_duration(one["valid"]), *one["states"].values())
+        for one in value
+    ]
+    node.table(["batch", "site", "plan", "valid", *VoucherState], shown, value)
+
+
+@voucher.command()
+@click.argument("name", metavar="BATCH[-SERIAL]")
+@pass_node
+def revoke(node: Node, name: str) -> None:
+    """Take a batch back, or one voucher of it; whoever is in by it is put out.
+
+    \b
+    hotspot voucher revoke 3f9a12bc77de
+    hotspot voucher revoke 3f9a12bc77de-0017
+    """
+    prefix, dash, number = name.partition("-")
+    if dash and not number.isdigit():
+        raise ConfigError([Fault(0, "SERIAL", f"{number!r} is no serial; it is the last number on the card")])
+    batch, inventory = _batch(node, prefix), node.revision().inventory
+    with node.store.core.write() as connection:
+        count, persons = vouchers.revoke(connection, batch, int(number) if dash else None, node.now)
+        out = sum(
+            watch.end(connection, inventory, Reason.ENTITLEMENT_ENDED, node.now, person=person) for person in persons
+        )
+        record(connection, node.who, "voucher.revoke", batch, node.now, serial=number or "all", count=count)
+    node.answer({"batch": batch, "revoked": count, "sessions": out})
+    node.say(f"{count} vouchers revoked, {out} sessions ordered to end")
+
+
+@voucher.command()
+@click.argument("batch")
+@click.option("--csv", "csv_file", type=_FILE, help="The file to write; without it the table is printed.")
+@pass_node
+def export(node: Node, batch: str, csv_file: Path | None) -> None:
+    """Write what became of a batch's vouchers as CSV. Their codes are not in it: the store does not have them."""
+    found, inventory = _batch(node, batch), node.revision().inventory
+    with node.store.core.read() as connection:
+        rows = vouchers.listed(connection, batch=found)
+    place = inventory.find_site(rows[0].site)
+    zone = inventory.zone(place) if place else inventory.city.zone
+
+    def when(at: int | None) -> str:
+        return "" if at is None else datetime.fromtimestamp(at, zone).isoformat(timespec="seconds")
+
+    def lines() -> Iterator[list[object]]:
+        for row in rows:
+            ends = None if row.used_at is None else row.used_at + row.valid
+            yield [
+                serial(found[:_SHORT], row.serial), row.site, row.plan, vouchers.state_of(row, node.now),
+                when(row.created_at), when(row.expires_at), when(row.used_at), when(ends), when(row.revoked_at),
+            ]  # fmt: skip
+
+    head = ["serial", "site", "plan", "state", "created", "first use by", "first used", "valid until", "revoked"]
+    if node.json:
+        node.answer([dict(zip(head, line, strict=True)) for line in lines()])
+    elif csv_file is None:
+        click.echo(table(head, lines()), nl=False)
+    else:
+        _write(_opened(csv_file), table(head, lines()).encode())
+        node.say(f"{len(rows)} vouchers written to {csv_file}")

@@ -19,10 +19,11 @@ import structlog
 from hotspot.errors import PeerError
 
 from ..coa import Address
+from ..datagrams import Datagram
 from ..desk import Desk
 from ..endpoint import TLS
 from ..packet import LONGEST
-from ..service import Datagram, Service
+from ..service import Service
 from .certificates import Certificates
 from .link import Link
 from .orders import ANSWERS, TlsSender

@@ -28,6 +28,7 @@ from controller.ssh import (
 )
 from hotspot.errors import ConfigError
 from tests.bed.net import wait_until
+from tests.node import free_port
 
 
 class Server:
@@ -37,9 +38,7 @@ class Server:
         self.folder = folder
         self.root = folder / "root"
         (self.root / "etc/systemd/system").mkdir(parents=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         create_key(folder / "key")
         self.key = load_key((folder / "key").read_bytes())
         subprocess.run(["dropbearkey", "-t", "ed25519", "-f", folder / "host"], check=True, capture_output=True)

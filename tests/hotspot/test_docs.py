@@ -43,6 +43,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
         sites.CiscoGateway,
         sites.RuckusGateway,
         sites.GenericGateway,
+        sites.UnifiGateway,
     ),
     "radius": (sites.RadiusClient,),
     "site": (sites.Site,),

@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -26,6 +25,7 @@ from hotspot.store.observed import SampleRow
 from hotspot.store.revisions import activate
 from telemetry import influx
 from tests.conftest import settings_in
+from tests.node import free_port
 
 from .worlds import SITES_TOML, utc
 
@@ -38,11 +38,6 @@ def program(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed; `make test` fetches it")
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def fetch(url: str, data: bytes | None = None, **headers: str) -> tuple[int, bytes]:

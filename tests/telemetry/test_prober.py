@@ -14,6 +14,7 @@ from telemetry import jobs
 from telemetry.freeze import states
 from telemetry.prober import Echo, Prober, _next_beat, keep, probe_round, targets, tcp_probe
 from telemetry.uptime import Sample, State
+from tests.node import free_port
 
 from .worlds import inventory_of, text_of, utc
 
@@ -28,8 +29,7 @@ def listener() -> Iterator[int]:
 
 @pytest.fixture
 def refusing() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

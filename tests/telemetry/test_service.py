@@ -23,6 +23,7 @@ from hotspot.store import Store, counts, schema
 from hotspot.store.revisions import activate
 from telemetry.prober import keep
 from telemetry.uptime import Sample
+from tests.node import free_port
 
 from .worlds import inventory_of, text_of
 
@@ -180,11 +181,6 @@ def test_the_sites_are_listed(state: Path) -> None:
 
 
 # -- the service -----------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Runs the telemetry migrations on the connection that `hotspot.store.engine.migrate_database` holds."""
+"""Runs the telemetry migrations on the connection that `hotspot.store.upgrade` holds."""
 
 from alembic import context
 

@@ -239,6 +239,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("lookup", sa.LargeBinary(length=32), nullable=False),
         sa.Column("batch", sa.String(length=32), nullable=False),
+        sa.Column("serial", sa.Integer(), nullable=False),
         sa.Column("site", sa.String(length=64), nullable=False),
         sa.Column("plan", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),

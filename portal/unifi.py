@@ -1,0 +1,265 @@
+"""UniFi controllers: guests are let in, put out and counted over their HTTP API, by one node at a time.
+
+Every portal process has a thread for each UniFi gateway, which looks each second what there is to do; who holds the
+gateway's lease in the store does it. The controller says "ok" to an admission that is not yet in force, or never will
+be: so a grant counts as confirmed only when its own list of stations shows it, and is asked for again until then.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from hotspot.errors import HotspotError, PeerError
+from hotspot.grant import Grant
+from hotspot.nas import unifi
+from hotspot.nas.unifi import Kept, Station
+from hotspot.session import Record, RecordKind
+from hotspot.sites import Inventory, UnifiGateway
+from hotspot.store import guests, ledger, observed, orders, people, sessions
+from hotspot.store.enforcement import enforce
+from hotspot.store.guests import Guest
+from hotspot.store.orders import Channel, Order, OrderState
+from hotspot.store.revisions import Following
+
+from .desk import Desk
+from .web import Answer, Request, send
+
+log = structlog.get_logger("portal")
+
+_EVERY: Final = 1.0
+"""Seconds between two looks for grants and orders."""
+_REST: Final = 5.0
+"""Seconds before a controller that was away is asked again."""
+_LEASE: Final = 30
+"""Seconds after which another node takes over from one that is gone."""
+_PAUSES: Final = (1, 1, 2, 4, 8, 16)
+"""Seconds before a grant that is not in force yet is looked at, and asked for, again."""
+
+
+class Controller:
+    """A controller's API, logged in when it must be."""
+
+    def __init__(self, gateway: UnifiGateway, password: str):
+        self._gateway, self._password = gateway, password
+        self._cookies: dict[str, str] = {}
+        self._token = ""
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        if self._token:
+            headers["X-CSRF-Token"] = self._token
+        request = Request(
+            method, f"{self._gateway.controller}{path}", headers, None if body is None else json.dumps(body)
+        )
+        answer = send(request, fingerprint=self._gateway.fingerprint)
+        self._token = answer.headers.get("x-csrf-token", self._token)
+        return answer
+
+    def _log_in(self) -> None:
+        self._cookies, self._token = {}, ""
+        path = "/api/auth/login" if self._gateway.console else "/api/login"
+        answer = self._send("POST", path, {"username": self._gateway.user, "password": self._password})
+        if not answer.good:
+            raise PeerError(f"the UniFi controller does not let {self._gateway.user} log in ({answer.status})")
+        for line in answer.headers.get("set-cookie", "").splitlines():
+            name, _, value = line.partition(";")[0].partition("=")
+            self._cookies[name.strip()] = value.strip()
+
+    def call(self, path: str, body: Mapping[str, Any] | None = None) -> list[Any]:
+        """What the controller answers below its site. PeerError where it is away or refuses."""
+        prefix = "/proxy/network" if self._gateway.console else ""
+        whole = f"{prefix}/api/s/{self._gateway.controller_site}/{path}"
+        if not self._cookies:
+            self._log_in()
+        method = "GET" if body is None else "POST"
+        answer = self._send(method, whole, body)
+        if answer.status == 401:  # the login has run out
+            self._log_in()
+            answer = self._send(method, whole, body)
+        if answer.status == 400 or answer.good:
+            return unifi.data_of(answer.json())
+        raise PeerError(f"the UniFi controller answered {answer.status}")
+
+    def stations(self) -> list[Station]:
+        return unifi.stations(self.call("stat/sta"))
+
+    def station(self, mac: str) -> Station | None:
+        """One guest; None where they are not connected."""
+        try:
+            found = unifi.stations(self.call(f"stat/sta/{mac}"))
+        except PeerError as error:
+            if "api.err.UnknownStation" in str(error):
+                return None
+            raise
+        return next((one for one in found if one.mac == mac), None)
+
+
+@dataclass
+class Watch:
+    """One gateway as this process serves it."""
+
+    desk: Desk
+    gateway: UnifiGateway
+    holder: str
+    controller: Controller
+    polled_at: int = 0
+    tried: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Grants that were asked for: how often, and when to look again."""
+
+    def turn(self, inventory: Inventory, now: int) -> None:
+        """Does what is due. PeerError where the controller is away."""
+        with self.desk.store.core.read() as connection:
+            waiting = guests.waiting(connection, self.desk.keys, self.gateway.id, now)
+            ordered = self.gateway.id in orders.waiting(connection, Channel.HTTP, now)
+        due = [guest for guest in waiting if self.tried.get(guest.grant.id, (0, 0))[1] <= now]
+        polls = now - self.polled_at >= self.gateway.poll
+        if not (due or ordered or polls) or not self._ours(now):
+            return
+        self.tried = {guest.grant.id: self.tried.get(guest.grant.id, (0, 0)) for guest in waiting}
+        for guest in due:
+            self._let_in(guest, now)
+        if ordered:
+            self._put_out(now)
+        if polls:
+            self.polled_at = now
+            self._count(inventory, now)
+
+    def _ours(self, now: int) -> bool:
+        with self.desk.store.telemetry.write() as connection:
+            return observed.take_lease(connection, f"unifi {self.gateway.id}", self.holder, now, now + _LEASE)
+
+    def _let_in(self, guest: Guest, now: int) -> None:
+        """Confirms a grant that is in force, asks for one that is not. Never asks before it has looked: an admission
+        that is asked for twice begins anew."""
+        times, _ = self.tried[guest.grant.id]
+        station = self.controller.station(guest.mac)
+        if times and station is not None and station.authorized:
+            self._confirm(guest, station, now)
+            return
+        kept = Kept.of(guest.kept)
+        command = unifi.authorize(guest.mac, kept.ap_mac, guest.grant.limits, guest.grant.ends_at - now)
+        self.controller.call("cmd/stamgr", command)
+        self.tried[guest.grant.id] = (times + 1, now + _PAUSES[min(times, len(_PAUSES) - 1)])
+        station = self.controller.station(guest.mac)
+        if station is not None and station.authorized:
+            self._confirm(guest, station, now)
+
+    def _confirm(self, guest: Guest, station: Station, now: int) -> None:
+        kept = Kept(Kept.of(guest.kept).ap_mac, station.associated_at, station.down, station.up)
+        with self.desk.store.core.write() as connection:
+            guests.admitted(connection, guest.grant.id, kept.text(), now)
+        self.tried.pop(guest.grant.id, None)
+
+    def _put_out(self, now: int) -> None:
+        with self.desk.store.core.write() as connection:
+            claimed = orders.claim(
+                connection, self.desk.keys, Channel.HTTP, self.holder, now, gateways=[self.gateway.id]
+            )
+        for order in claimed:
+            self._carry(order, now)
+
+    def _carry(self, order: Order, now: int) -> None:
+        try:
+            self.controller.call("cmd/stamgr", unifi.unauthorize(order.mac))
+        except PeerError as error:
+            with self.desk.store.core.write() as connection:
+                orders.postpone(connection, order.id, now + 2 ** min(order.attempts, 6), str(error))
+            return
+        with self.desk.store.core.write() as connection:
+            orders.finish(connection, order.id, OrderState.DONE, "put out", now)
+
+    def _count(self, inventory: Inventory, now: int) -> None:
+        """Enters what guests have used, ends the sessions of those who are gone, puts out those whose grant is over."""
+        stations = {station.mac: station for station in self.controller.stations() if station.authorized}
+        with self.desk.store.core.write() as connection:
+            devices = {
+                mac: device
+                for mac in sorted(stations)
+                if (device := people.find_device(connection, self.desk.keys, mac)) is not None
+            }
+            live = guests.live(connection, self.gateway.id, devices.values(), now)
+            ours = guests.known(connection, self.gateway.id, devices.values())
+            records = [
+                self._record(inventory, stations[mac], device, *live[device], now)
+                for mac, device in devices.items()
+                if device in live
+            ]
+            touched = ledger.apply(connection, records)
+            sessions.presume(connection, self.gateway.id, now, "Lost-Carrier", running=set(touched))
+            enforce(connection, inventory, touched.values(), now)
+        over = [mac for mac, device in devices.items() if device in ours and device not in live]
+        for mac in over:
+            self.controller.call("cmd/stamgr", unifi.unauthorize(mac))
+        if len(stations) > len(devices):
+            log.info("guests of others", gateway=self.gateway.id, count=len(stations) - len(devices))
+
+    def _record(self, inventory: Inventory, station: Station, device: str, grant: Grant, kept: str, now: int) -> Record:
+        down, up = Kept.of(kept).used(station)
+        site = inventory.site_of(self.gateway.id, station.ap_mac)
+        return Record(
+            kind=RecordKind.INTERIM,
+            gateway=self.gateway.id,
+            acct_session_id=f"{grant.id}-{station.associated_at}",
+            device=device,
+            ticket=grant.id,
+            site=site.id if site else grant.site,
+            at=now,
+            seconds=min(station.uptime, max(0, now - grant.starts_at)),
+            down=down,
+            up=up,
+        )
+
+
+def _serve(desk: Desk, following: Following, gateway_id: str, stop: threading.Event) -> None:
+    """Serves one gateway until it is in the inventory no longer, or `stop` is set."""
+    holder = f"{socket.gethostname()[:48]}-{os.getpid()}"
+    served: Watch | None = None
+    trouble = ""
+    while not stop.wait(_REST if trouble else _EVERY):
+        try:
+            inventory = following.revision().inventory
+            gateway = inventory.find_gateway(gateway_id)
+            if not isinstance(gateway, UnifiGateway):
+                return
+            if served is None or served.gateway != gateway:
+                password = desk.settings.secret(gateway.password).decode()
+                served = Watch(desk, gateway, holder, Controller(gateway, password))
+            served.turn(inventory, int(time.time()))
+            trouble = ""
+        except HotspotError as error:
+            if trouble != str(error):
+                log.warning("gateway not served", gateway=gateway_id, error=str(error))
+            trouble = str(error)
+
+
+def watch(desk: Desk, stop: threading.Event) -> None:
+    """Keeps a thread for each of the city's UniFi gateways until `stop` is set."""
+    following = Following(desk.store)
+    threads: dict[str, threading.Thread] = {}
+    while not stop.wait(_EVERY):
+        try:
+            inventory = following.revision().inventory
+        except HotspotError:
+            continue  # the portal's pages say so
+        for gateway in inventory.gateway:
+            known = threads.get(gateway.id)
+            if isinstance(gateway, UnifiGateway) and (known is None or not known.is_alive()):
+                arguments = (desk, following, gateway.id, stop)
+                threads[gateway.id] = threading.Thread(target=_serve, args=arguments, daemon=True)
+                threads[gateway.id].start()
+
+
+def start(desk: Desk) -> None:
+    """Watches in threads that end with the process."""
+    threading.Thread(target=watch, args=(desk, threading.Event()), name="unifi", daemon=True).start()

@@ -21,7 +21,7 @@ from . import payload
 from .desired import Desired
 from .diff import kept
 from .payload import unpacked
-from .plan import Plan, parse_observed, parse_told, plan
+from .plan import Observed, Plan, parse_observed, parse_told, plan
 from .ssh import Problem, SshError, Target, execute
 
 CONTACT_SECONDS: Final = 60.0
@@ -33,12 +33,13 @@ _PROOF: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Outcome(StrEnum):
-    """How one access point fared. The first four are good."""
+    """How one access point fared. The first five are good."""
 
     PLANNED = "planned"
     IN_SYNC = "in-sync"
     APPLIED = "applied"
     WITHDRAWN = "withdrawn"
+    DONE = "done"
     INVALID = "invalid"
     BUSY = "busy"
     REVERTED = "reverted"
@@ -56,7 +57,7 @@ class Outcome(StrEnum):
 
     @property
     def good(self) -> bool:
-        return self in (Outcome.PLANNED, Outcome.IN_SYNC, Outcome.APPLIED, Outcome.WITHDRAWN)
+        return self in (Outcome.PLANNED, Outcome.IN_SYNC, Outcome.APPLIED, Outcome.WITHDRAWN, Outcome.DONE)
 
     @property
     def blames_push(self) -> bool:
@@ -91,6 +92,17 @@ class Result:
     """What a push wrote over, secrets masked, as it is kept."""
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What a command gave, its stderr among its output; no code where it never ended."""
+
+    ap: str
+    outcome: Outcome
+    detail: str = ""
+    output: bytes = b""
+    code: int | None = None
+
+
 class Contact:
     """Talks to access points with one key. `root` puts the helper's files below another folder (tests)."""
 
@@ -109,20 +121,47 @@ class Contact:
         """Pushes and confirms."""
         return self._guarded(job, lambda target, desired: self._apply(job, target, desired))
 
-    def stand(self, job: Job) -> tuple[Result, str]:
-        """What an access point is committed to: a digest, "" for nothing. A push that waits there is undone first."""
-        current = ""
+    def observe(self, job: Job) -> tuple[Result, Observed | None]:
+        """What an access point carries; nothing observed where it could not be asked."""
+        observed: Observed | None = None
 
         def work(target: Target, desired: Desired) -> Result:
-            nonlocal current
+            nonlocal observed
             observed = parse_observed(self._question(target, "observe", paths=desired.paths).decode("utf-8", "replace"))
-            current = observed.current or ""
-            if observed.pending is None:
-                return Result(job.ap, Outcome.PLANNED)
-            word, rest = _result(self._question(target, "rollback", tx=observed.pending.tx))
+            return Result(job.ap, Outcome.PLANNED)
+
+        return self._guarded(job, work), observed
+
+    def stand(self, job: Job) -> tuple[Result, str]:
+        """What an access point is committed to: a digest, "" for nothing. A push that waits there is undone first."""
+        result, observed = self.observe(job)
+        if observed is None or observed.pending is None:
+            return result, (observed.current if observed else None) or ""
+        tx = observed.pending.tx
+
+        def work(target: Target, _desired: Desired) -> Result:
+            word, rest = _result(self._question(target, "rollback", tx=tx))
             return Result(job.ap, Outcome.WITHDRAWN if word == "reverted" else Outcome.FAILED, rest)
 
-        return self._guarded(job, work), current
+        return self._guarded(job, work), ""
+
+    def run(self, job: Job, command: str, seconds: float = 0.0) -> Ran:
+        """Runs a text of `controller.remote`, within `seconds` (default: those of any contact)."""
+        if job.target is None:
+            outcome, detail = job.problem or (Outcome.FAILED, "nothing to do")
+            return Ran(job.ap, outcome, detail)
+        try:
+            answer = execute(job.target, self._key, command, b"", seconds or self._seconds)
+            word, rest = _result(answer)
+        except SshError as error:
+            return Ran(job.ap, Outcome(error.problem.value), str(error))
+        if word != "exit" or not rest.isdigit():
+            return Ran(job.ap, Outcome.FAILED, f"{word} {rest}")
+        output = answer.rstrip().rpartition(b"\n")[0].removesuffix(b"\n")
+        code = int(rest)
+        return Ran(
+            job.ap, Outcome.DONE if code == 0 else Outcome.FAILED, f"exit code {code}" if code else "", output, code
+        )
 
     def _guarded(self, job: Job, work: Callable[[Target, Desired], Result]) -> Result:
         """A failure is a result beside the others."""

@@ -13,8 +13,9 @@ from hotspot.store.pushes import HostKey
 from hotspot.store.revisions import Revision
 from hotspot.terminal import Node
 
+from ..desired import Desired
 from ..kinds import render, secrets_of
-from ..push import Job, Outcome, unusable
+from ..push import Contact, Job, Outcome, unusable
 from ..readers import Readers
 from ..ssh import Target, load_key
 
@@ -50,26 +51,36 @@ def chosen(inventory: Inventory, names: tuple[str, ...], now: int) -> list[str]:
     return list(dict.fromkeys(names)) or alive
 
 
-def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey]) -> Job:
+def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey], *, files: bool = True) -> Job:
+    """An access point with what it should hold; without `files` as one that should hold nothing, for other work."""
     found = inventory.find_ap(ap_id)
     if found is None:
         raise ConfigError(f"no such access point: {ap_id}")
     pinned = keys.get(ap_id)
     if pinned is None:
         return Job(ap_id, problem=(Outcome.NOT_ADOPTED, f"its host key is not known: run `hotspot adopt {ap_id}`"))
+    host, port = found[1].endpoint
+    target = Target(host, port, inventory.controller.user, pinned.key)
+    if not files:
+        return Job(ap_id, target, Desired(()))
     try:
         secrets = {reference: node.settings.secret(reference) for reference in secrets_of(inventory, ap_id)}
-        desired = render(inventory, ap_id, secrets)
+        return Job(ap_id, target, render(inventory, ap_id, secrets))
     except ConfigError as error:
         return unusable(ap_id, error)
-    host, port = found[1].endpoint
-    return Job(ap_id, Target(host, port, inventory.controller.user, pinned.key), desired)
 
 
-def jobs_of(node: Node, revision: Revision, names: tuple[str, ...]) -> list[Job]:
+def jobs_of(node: Node, revision: Revision, names: tuple[str, ...], *, files: bool = True) -> list[Job]:
     with node.store.core.read() as connection:
         keys = pushes.pinned(connection)
-    return [job_of(node, revision.inventory, name, keys) for name in chosen(revision.inventory, names, node.now)]
+    wanted = chosen(revision.inventory, names, node.now)
+    return [job_of(node, revision.inventory, name, keys, files=files) for name in wanted]
+
+
+def contact_of(node: Node) -> Contact:
+    """What talks to the access points of the active revision."""
+    inventory = node.revision().inventory
+    return Contact(private_key(node, inventory), inventory.controller.confirm)
 
 
 def prechecked(jobs: list[Job]) -> list[Job]:

@@ -25,6 +25,10 @@ def pinned(connection: Connection) -> dict[str, HostKey]:
     return {row.ap: HostKey(row.ap, row.key, row.fingerprint) for row in rows}
 
 
+def unpin(connection: Connection, ap: str) -> None:
+    connection.execute(delete(host_key).where(host_key.c.ap == ap))
+
+
 def pin(connection: Connection, pinned_key: HostKey, who: str, now: int) -> None:
     """Pins a key in the place of any other of that access point."""
     connection.execute(delete(host_key).where(host_key.c.ap == pinned_key.ap))
@@ -131,5 +135,12 @@ def carried_before(connection: Connection, ap: str, outcome: str, manifest: str)
         .order_by(push.c.number.desc())
         .limit(1)
     )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Push(*row)
+
+
+def carrying(connection: Connection, ap: str, manifest: str) -> Push | None:
+    """The latest push of this content to an access point."""
+    query = select(*_PUSH).where(push.c.ap == ap, push.c.manifest == manifest).order_by(push.c.number.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     return None if row is None else Push(*row)

@@ -1,7 +1,8 @@
 """Many access points on loopback, each a real dropbear with mounts of its own, so that what is pushed really lands.
 
-Each has its own /etc/nirkabel, units, /usr/local, /var/lib and /run, and a `systemctl` that only notes what it was
-asked; nothing that is configured runs. They carry bridged configurations, which need no gateway.
+Each has its own /etc/nirkabel, units, /usr/local, /var/lib and /run, and stand-ins: a `systemctl` that only notes what
+it was asked, so that nothing that is configured runs, a `reboot` that changes the boot id alone, one LED and one
+interface. They carry bridged configurations, which need no gateway.
 """
 
 import json
@@ -20,21 +21,35 @@ _INIT = """
 set -e
 folder=$1
 mount -t tmpfs t "$folder"
-mkdir "$folder/up" "$folder/work" "$folder/merged"
 also=
 grep -qx deny /proc/self/setgroups && also=,userxattr # in a plain user's namespace
-mount -t overlay o -o "lowerdir=/usr/bin,upperdir=$folder/up,workdir=$folder/work$also" "$folder/merged"
-mount --bind "$folder/merged" /usr/bin
-rm -f /usr/bin/systemctl
+for bin in /usr/bin /usr/sbin; do
+	own=$folder$bin
+	mkdir -p "$own/up" "$own/work" "$own/merged"
+	mount -t overlay o -o "lowerdir=$bin,upperdir=$own/up,workdir=$own/work$also" "$own/merged"
+	mount --bind "$own/merged" "$bin"
+done
+rm -f /usr/bin/systemctl /usr/sbin/reboot
 cat >/usr/bin/systemctl <<'SCRIPT'
 #!/bin/sh
 echo "$*" >>/run/asked
 [ ! -f /run/slow ] || sleep 3
 [ ! -f /run/broken ]
 SCRIPT
-chmod 755 /usr/bin/systemctl
+cat >/usr/sbin/reboot <<'SCRIPT'
+#!/bin/sh
+[ -f /run/dead ] || cat /proc/sys/kernel/random/uuid >/run/boot_id
+SCRIPT
+chmod 755 /usr/bin/systemctl /usr/sbin/reboot
 mount -t tmpfs -o mode=755 t /run
 mount -t tmpfs -o mode=700 t /root
+cat /proc/sys/kernel/random/boot_id >/run/boot_id
+mount --bind /run/boot_id /proc/sys/kernel/random/boot_id # what a restart changes
+mount -t tmpfs t /sys/class # one LED that blinks with the network, and one interface
+mkdir -p /sys/class/leds/green /sys/class/net/eth0/device
+echo 'none [netdev] timer' >/sys/class/leds/green/trigger
+echo 1 >/sys/class/leds/green/brightness
+echo 02:00:00:00:00:00 >/sys/class/net/eth0/address
 mkdir -p /etc/nirkabel
 for one in /etc/nirkabel /etc/systemd/system /var/lib /usr/local; do mount -t tmpfs -o mode=755 t "$one"; done
 mkdir -p /root/.ssh && cp "$2" /root/.ssh/authorized_keys && chmod 600 /root/.ssh/authorized_keys

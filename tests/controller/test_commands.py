@@ -28,7 +28,7 @@ def written(folder: Path, text: str) -> str:
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = hotspot(tmp_path, "--help")
     assert done.returncode == 0
-    for name in ("check", "activate", "secrets", "adopt", "render", "plan", "apply", "keys", "audit"):
+    for name in ("check", "activate", "secrets", "adopt", "render", "plan", "apply", "keys", "audit", "exec", "reboot"):
         assert f"  {name} " in done.stdout
     assert hotspot(tmp_path, "--version").stdout.startswith("hotspot, version ")
     assert hotspot(tmp_path, "no-such-command").returncode == 2

@@ -1,0 +1,260 @@
+"""`hotspot exec`, `reboot`, `locate`, `status` and `retire`: what is done to an access point beside its configuration.
+
+Everything that changes something is in the audit trail twice: that it is about to be done, before the first contact,
+and how it ended.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+
+from hotspot.store import audit, pushes
+from hotspot.store.audit import Happening
+from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node
+
+from .. import remote
+from ..plan import Observed
+from ..push import Contact, Job, Outcome, Ran, Result
+from ..waves import WORKERS, Pace, Waves
+from .jobs import contact_of, jobs_of, private_key
+from .plan import progress, stops
+
+_MANY: Final = 1
+"""Access points above which a command that changes something asks."""
+
+
+def _asked(what: str, jobs: list[Job], *, yes: bool, always: bool = False) -> None:
+    if yes or (len(jobs) <= _MANY and not always):
+        return
+    names = ", ".join(job.ap for job in jobs[:10]) + (" …" if len(jobs) > 10 else "")
+    click.confirm(f"{what} on {len(jobs)} access points ({names})?", abort=True, err=True)
+
+
+def _each(node: Node, jobs: list[Job], work: Callable[[Job], Ran], pace: Pace | None = None) -> tuple[list[Ran], str]:
+    """Does it everywhere; a result for each, and why it ended early, if it did."""
+    waves = Waves(jobs, work, pace.width if pace else lambda: WORKERS)
+    found: list[Ran] = []
+    with stops(waves), progress(node, "working", len(jobs)) as advance:
+        for job, ran in waves.run(lambda _job: pace.began() if pace else None):
+            found.append(ran)
+            result = Result(job.ap, ran.outcome, ran.detail)
+            if pace:
+                pace.saw(result)
+            advance(result)
+    why = "interrupted" if waves.interrupted else pace.halted if pace else ""
+    return found + [Ran(job.ap, Outcome.SKIPPED, f"not touched: {why}") for job in waves.left], why
+
+
+def _record(node: Node, action: str, jobs: list[Job], **detail: Any) -> None:
+    """That it is about to be done."""
+    with node.store.core.write() as connection:
+        audit.record_all(connection, node.who, node.now, [Happening(action, job.ap, detail) for job in jobs])
+
+
+def _record_ends(node: Node, action: str, ends: list[Ran]) -> None:
+    happenings = [
+        Happening(
+            f"{action}.end",
+            ran.ap,
+            {"outcome": str(ran.outcome)}
+            | ({"detail": ran.detail} if ran.detail else {})
+            | ({"code": ran.code} if ran.code is not None else {}),
+        )
+        for ran in ends
+    ]
+    with node.store.core.write() as connection:
+        audit.record_all(connection, node.who, node.now, happenings)
+
+
+def _show(node: Node, ends: list[Ran], why: str = "") -> None:
+    for ran in ends:
+        node.say(f"{ran.ap}: {ran.outcome}{f': {ran.detail}' if ran.detail else ''}")
+        for line in ran.output.decode("utf-8", "replace").splitlines():
+            node.say(f"  {line}")
+    good = sum(ran.outcome.good for ran in ends)
+    if len(ends) > 1:
+        node.say(f"{good} of {len(ends)} done{f'; stopped: {why}' if why else ''}")
+    node.answer(
+        [
+            {
+                "ap": ran.ap,
+                "outcome": ran.outcome,
+                "detail": ran.detail,
+                "code": ran.code,
+                "output": ran.output.decode("utf-8", "replace"),
+            }
+            for ran in ends
+        ]
+    )
+    if good < len(ends):
+        node.fail(FAILED)
+
+
+def _jobs(node: Node, aps: tuple[str, ...], everywhere: bool) -> list[Job]:
+    if bool(aps) == everywhere:
+        raise click.UsageError("name access points, or give --all")
+    return jobs_of(node, node.revision(), aps, files=False)
+
+
+@click.command("exec", cls=Command)
+@click.argument("command")
+@click.argument("aps", nargs=-1, metavar="[AP]...")
+@click.option("--all", "everywhere", is_flag=True, help="On every access point in life.")
+@click.option("--timeout", type=DURATION, default="60s", show_default=True, help="For each access point.")
+@click.option("--yes", is_flag=True, help="Do not ask, even for many.")
+@pass_node
+def exec_(node: Node, command: str, aps: tuple[str, ...], everywhere: bool, timeout: int, yes: bool) -> None:
+    """Run a shell command on access points and print what it says.
+
+    The command is kept in the audit trail as it is typed: put no secret in it. What it prints is not kept. Exit code 1
+    when it failed anywhere.
+
+    \b
+    hotspot exec uptime tk2-ap1
+    hotspot exec 'logread | tail -n 20' tk2-ap1 sman2-ap1
+    hotspot exec 'df -h /' --all
+    """
+    jobs = _jobs(node, aps, everywhere)
+    contact = contact_of(node)
+    _asked(f"Run {command!r}", jobs, yes=yes)
+    _record(node, "exec", jobs, command=command)
+    ends, why = _each(node, jobs, lambda job: contact.run(job, remote.command(command), timeout))
+    _record_ends(node, "exec", ends)
+    _show(node, ends, why)
+
+
+@click.command(cls=Command)
+@click.argument("aps", nargs=-1, metavar="[AP]...")
+@click.option("--all", "everywhere", is_flag=True, help="Every access point in life.")
+@click.option("--wait", type=DURATION, default="5m", show_default=True, help="How long each may take to come back.")
+@click.option("--halt-after", type=click.IntRange(1), default=2, show_default=True, help="Failures that end the run.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_node
+def reboot(node: Node, aps: tuple[str, ...], everywhere: bool, wait: int, halt_after: int, yes: bool) -> None:
+    """Restart access points: one until it is back, then waves of a tenth of them.
+
+    One where a push waits for its confirmation is left alone: a restart would revert it.
+    """
+    jobs = _jobs(node, aps, everywhere)
+    contact = contact_of(node)
+    _asked("Restart", jobs, yes=yes, always=True)
+    _record(node, "reboot", jobs)
+    pace = Pace(len(jobs), wave=10, halt_after=halt_after)
+    ends, why = _each(node, jobs, lambda job: _rebooted(contact, job, wait), pace)
+    _record_ends(node, "reboot", ends)
+    _show(node, ends, why)
+
+
+def _rebooted(contact: Contact, job: Job, wait: int) -> Ran:
+    end = time.monotonic() + wait
+    result, observed = contact.observe(job)
+    if observed is None:
+        return Ran(job.ap, result.outcome, result.detail)
+    if observed.pending is not None:
+        return Ran(job.ap, Outcome.BUSY, f"push {observed.pending.tx} waits for its confirmation")
+    before = contact.run(job, remote.BOOT)
+    if not before.outcome.good:
+        return before
+    begun = contact.run(job, remote.REBOOT)
+    if not begun.outcome.good:
+        return begun
+    last = "it has not restarted"
+    while time.monotonic() < end:
+        time.sleep(2)
+        now = contact.run(job, remote.BOOT, 10)
+        if now.outcome.good and now.output != before.output:
+            return Ran(job.ap, Outcome.APPLIED)
+        last = now.detail or "it has not restarted"
+    return Ran(job.ap, Outcome.FAILED, f"not back after {wait} s: {last}")
+
+
+@click.command(cls=Command)
+@click.argument("ap")
+@click.option("--for", "seconds", type=DURATION, default="60s", show_default=True, help="How long.")
+@pass_node
+def locate(node: Node, ap: str, seconds: int) -> None:
+    """Have an access point's LEDs blink, to find it on its pole."""
+    jobs = jobs_of(node, node.revision(), (ap,), files=False)
+    _record(node, "locate", jobs, seconds=seconds)
+    [ran] = [contact_of(node).run(job, remote.locate(seconds)) for job in jobs]
+    if ran.code == 1:
+        ran = Ran(ran.ap, Outcome.FAILED, "it has no LED that can be told to blink")
+    _record_ends(node, "locate", [ran])
+    _show(node, [ran])
+
+
+# -- status ------------------------------------------------------------------------------------------------------
+
+
+@click.command(cls=Command)
+@click.argument("ap")
+@pass_node
+def status(node: Node, ap: str) -> None:
+    """What an access point says of itself: what it is, how it fares, what it carries."""
+    revision = node.revision()
+    [job] = jobs_of(node, revision, (ap,), files=False)
+    contact = contact_of(node)
+    asked = contact.run(job, remote.command(remote.FACTS))
+    result, observed = contact.observe(job)
+    if not asked.outcome.good or observed is None:
+        bad = asked if not asked.outcome.good else Ran(ap, result.outcome, result.detail)
+        _show(node, [Ran(ap, bad.outcome, bad.detail)])
+        return
+    facts = remote.parse_facts(asked.output.decode("utf-8", "replace"))
+    found = revision.inventory.find_ap(ap)
+    differs = facts.differs_from(found[1].kind, found[1].mac) if found else []
+    with node.store.core.read() as connection:
+        push = pushes.carrying(connection, ap, observed.current or "")
+    carried = (
+        f"revision {push.revision}" if push else "nothing of ours" if not observed.current else "another node's push"
+    )
+    node.answer({"ap": ap, "facts": {**facts.values, "macs": facts.macs, "has": facts.programs}, "differs": differs,
+                 "carries": carried, "digest": observed.current, "pending": observed.pending and observed.pending.tx,
+                 "last": observed.last})  # fmt: skip
+    for name, value in [*facts.values.items(), *((f"mac {name}", mac) for name, mac in facts.macs.items())]:
+        node.say(f"{name:10} {value}")
+    node.say(f"{'has':10} {', '.join(facts.programs)}")
+    for line in _standing(observed, carried):
+        node.say(line)
+    for sentence in differs:
+        node.complain(f"warning: {sentence}")
+
+
+def _standing(observed: Observed, carried: str) -> list[str]:
+    lines = [f"{'carries':10} {carried}"]
+    if observed.pending:
+        lines.append(f"{'pending':10} {observed.pending.tx}, reverts in {observed.pending.seconds} s")
+    if observed.last:
+        lines.append(f"{'last push':10} {observed.last}")
+    return lines
+
+
+# -- retire ------------------------------------------------------------------------------------------------------
+
+
+@click.command(cls=Command)
+@click.argument("ap")
+@click.option("--gone", is_flag=True, help="It is dead or stolen: forget it here without asking it anything.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_node
+def retire(node: Node, ap: str, gone: bool, yes: bool) -> None:
+    """Give an access point up: the controller's key goes from there, its pinned host key from here.
+
+    Its configuration stays as it is. End its life in sites.toml (`until`), and change the secrets that it knew.
+    """
+    revision = node.revision()
+    jobs = jobs_of(node, revision, (ap,), files=False)
+    _asked("Give up the control", jobs, yes=yes, always=True)
+    _record(node, "retire", jobs, gone=gone)
+    if gone:
+        ran = Ran(ap, Outcome.DONE, "it was not asked")
+    else:
+        base64 = private_key(node, revision.inventory).get_base64()
+        ran = contact_of(node).run(jobs[0], remote.forget_key(base64))
+    if ran.outcome.good:
+        with node.store.core.write() as connection:
+            pushes.unpin(connection, ap)
+    _record_ends(node, "retire", [ran])
+    _show(node, [ran])

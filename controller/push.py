@@ -1,4 +1,4 @@
-"""Plans and pushes over many access points: one thread each, a canary first, and a result for every one.
+"""Plans and pushes to one access point, with a result whatever happens.
 
 A push is: send and arm (the access point answers before it switches), hear over a new connection that it has switched
 and by which proof, and confirm with that proof over yet another one. Whatever goes wrong on either side, an access
@@ -8,11 +8,10 @@ point that gets no confirmation reverts by itself.
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 import paramiko
 
@@ -25,7 +24,6 @@ from .payload import unpacked
 from .plan import Plan, parse_observed, parse_told, plan
 from .ssh import Problem, SshError, Target, execute
 
-WORKERS: Final = 16
 CONTACT_SECONDS: Final = 60.0
 """For one contact at most; checks on a slow access point and a rollback that is finished first take their time."""
 _SHORTEST_CONTACT: Final = 10.0
@@ -35,11 +33,12 @@ _PROOF: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Outcome(StrEnum):
-    """How one access point fared. The first three are good."""
+    """How one access point fared. The first four are good."""
 
     PLANNED = "planned"
     IN_SYNC = "in-sync"
     APPLIED = "applied"
+    WITHDRAWN = "withdrawn"
     INVALID = "invalid"
     BUSY = "busy"
     REVERTED = "reverted"
@@ -57,7 +56,7 @@ class Outcome(StrEnum):
 
     @property
     def good(self) -> bool:
-        return self in (Outcome.PLANNED, Outcome.IN_SYNC, Outcome.APPLIED)
+        return self in (Outcome.PLANNED, Outcome.IN_SYNC, Outcome.APPLIED, Outcome.WITHDRAWN)
 
     @property
     def blames_push(self) -> bool:
@@ -73,6 +72,10 @@ class Job:
     target: Target | None = None
     desired: Desired | None = None
     problem: tuple[Outcome, str] | None = None
+    tx: str = ""
+    """The push's id, chosen before the first contact so that a later run knows it again."""
+    earlier: tuple[str, ...] = ()
+    """Pushes of the same content whose end our side never heard: what still waits of them is confirmed."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,22 @@ class Contact:
 
     def apply(self, job: Job) -> Result:
         """Pushes and confirms."""
-        return self._guarded(job, lambda target, desired: self._apply(job.ap, target, desired))
+        return self._guarded(job, lambda target, desired: self._apply(job, target, desired))
+
+    def stand(self, job: Job) -> tuple[Result, str]:
+        """What an access point is committed to: a digest, "" for nothing. A push that waits there is undone first."""
+        current = ""
+
+        def work(target: Target, desired: Desired) -> Result:
+            nonlocal current
+            observed = parse_observed(self._question(target, "observe", paths=desired.paths).decode("utf-8", "replace"))
+            current = observed.current or ""
+            if observed.pending is None:
+                return Result(job.ap, Outcome.PLANNED)
+            word, rest = _result(self._question(target, "rollback", tx=observed.pending.tx))
+            return Result(job.ap, Outcome.WITHDRAWN if word == "reverted" else Outcome.FAILED, rest)
+
+        return self._guarded(job, work), current
 
     def _guarded(self, job: Job, work: Callable[[Target, Desired], Result]) -> Result:
         """A failure is a result beside the others."""
@@ -139,14 +157,19 @@ class Contact:
             before = unpacked(self._question(target, "fetch", paths=changed))
         return Result(ap, Outcome.PLANNED, found.summary, plan=found, before=before)
 
-    def _apply(self, ap: str, target: Target, desired: Desired) -> Result:
-        tx = secrets.token_hex(16)
+    def _apply(self, job: Job, target: Target, desired: Desired) -> Result:
+        tx = job.tx or secrets.token_hex(16)
         deadline = time.monotonic() + self._confirm
         answer = self._call(target, "apply", tx, payload.pack(desired, self._script), self._confirm)
         word, rest = _result(answer)
+        if word == "busy" and rest in job.earlier:
+            result = self._await_confirmation(job.ap, target, rest, deadline)
+            return result if result.outcome.good else self._apply(replace(job, earlier=()), target, desired)
+        if word == "insync" and rest.partition(" ")[2] in job.earlier:
+            return Result(job.ap, Outcome.APPLIED, "by the attempt before, which was cut off on our side")
         if word != "armed":
-            return Result(ap, _ANSWERS.get(word, Outcome.FAILED), rest or word)
-        result = self._await_confirmation(ap, target, tx, deadline)
+            return Result(job.ap, _ANSWERS.get(word, Outcome.FAILED), rest or word)
+        result = self._await_confirmation(job.ap, target, tx, deadline)
         return replace(result, diff=_wrote_over(desired, answer))
 
     def _await_confirmation(self, ap: str, target: Target, tx: str, deadline: float) -> Result:
@@ -195,72 +218,6 @@ def _result(output: bytes) -> tuple[str, str]:
             word, _, rest = line.removeprefix("result ").partition(" ")
             return word, _UNPRINTABLE.sub(" ", rest).strip()
     raise SshError(Problem.BROKEN, f"it gave no result: {output[-200:].decode('utf-8', 'replace').strip()!r}")
-
-
-_J = TypeVar("_J")
-_R = TypeVar("_R")
-
-
-class Waves(Generic[_J, _R]):
-    """Runs jobs in threads and yields (job, result) as they end.
-
-    `width` says how many may run at once right now. 0 ends the run, and so does `stop`, which a signal handler may
-    call: what runs is finished, and what was not started stays in `left`.
-    """
-
-    def __init__(self, jobs: Iterable[_J], work: Callable[[_J], _R], width: Callable[[], int]):
-        self.left = list(jobs)
-        self.interrupted = False
-        self._work = work
-        self._width = width
-
-    def stop(self) -> None:
-        self.interrupted = True
-
-    def run(self, on_start: Callable[[_J], None] = lambda _job: None) -> Iterator[tuple[_J, _R]]:
-        running: dict[Future[_R], _J] = {}
-        with ThreadPoolExecutor(WORKERS) as pool:
-            while True:
-                while self.left and not self.interrupted and len(running) < self._width():
-                    job = self.left.pop(0)
-                    on_start(job)
-                    running[pool.submit(self._work, job)] = job
-                if not running:
-                    return
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield running.pop(future), future.result()
-
-
-class Canary:
-    """How wide a run of pushes may go: one at a time until one has worked, nothing after a failed canary or too many
-    failures."""
-
-    def __init__(self, halt_after: int):
-        self._halt_after = halt_after
-        self._proven = False
-        self._failures = 0
-        self.halted = ""
-
-    def width(self) -> int:
-        if self.halted:
-            return 0
-        return WORKERS if self._proven else 1
-
-    def saw(self, result: Result) -> None:
-        if result.outcome.good:
-            # One that was in sync already has proved nothing about this push.
-            self._proven = self._proven or result.outcome is Outcome.APPLIED
-            return
-        if result.outcome is Outcome.NOT_ADOPTED:
-            return  # nothing was tried there
-        self._failures += 1
-        if self.halted:
-            return
-        if not self._proven and result.outcome.blames_push:
-            self.halted = f"the canary {result.ap} failed"
-        elif self._failures >= self._halt_after:
-            self.halted = f"{self._failures} access points failed"
 
 
 def unusable(ap: str, error: ConfigError) -> Job:

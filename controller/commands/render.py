@@ -18,7 +18,7 @@ from ..push import Contact
 from ..readers import Readers, Refusal
 from .inventory import read_text
 from .jobs import chosen, jobs_of, private_key
-from .push import show_plan
+from .plan import show_plan
 
 
 @click.command(cls=Command)

@@ -145,7 +145,9 @@ do_apply() {
 	[ -f "$state/pending" ] && answer "busy $(field "$state/pending" tx)"
 	verify_stage
 	digest=$(sum "$stage/manifest")
-	if [ "$(field "$state/current" digest)" = "$digest" ] && live_is "$stage/manifest"; then answer "insync $digest"; fi
+	if [ "$(field "$state/current" digest)" = "$digest" ] && live_is "$stage/manifest"; then
+		answer "insync $digest $(field "$state/current" tx)"
+	fi
 	validate
 	snapshot && differences || answer "failed snapshot"
 	tell

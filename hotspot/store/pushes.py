@@ -1,11 +1,13 @@
 """Pinned host keys of access points, and what was pushed to them."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from ..identity import new_id
-from .schema import host_key, push
+from .schema import host_key, push, push_run
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,97 @@ def pin(connection: Connection, pinned_key: HostKey, who: str, now: int) -> None
     )
 
 
-def begin(connection: Connection, run: str, ap: str, revision: int, manifest: str, who: str, now: int) -> str:
-    """Notes that a push starts; returns its id. One without an outcome was cut off on our side."""
-    push_id = new_id()
-    connection.execute(
-        insert(push).values(
-            id=push_id, run=run, ap=ap, revision=revision, manifest=manifest, who=who, started_at=now, detail=""
-        )
-    )
-    return push_id
+# -- runs ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """One `apply` or `rollback`. `settings` are its options, as they were given; `stopped` why it ended early."""
+
+    id: str
+    action: str
+    who: str
+    started_at: int
+    settings: dict[str, Any]
+    ended_at: int | None = None
+    stopped: str = ""
+
+
+@dataclass(frozen=True)
+class Push:
+    """One attempt at one access point. `id` is the transaction there; no outcome: our side never heard how it ended."""
+
+    id: str
+    run: str
+    ap: str
+    revision: int
+    manifest: str
+    outcome: str | None = None
+    detail: str = ""
+
+
+def begin_run(connection: Connection, run: Run) -> None:
+    values = {**vars(run), "settings": json.dumps(run.settings, sort_keys=True)}
+    connection.execute(insert(push_run).values(values))
+
+
+def end_run(connection: Connection, run: str, stopped: str, now: int) -> None:
+    connection.execute(update(push_run).where(push_run.c.id == run).values(ended_at=now, stopped=stopped))
+
+
+def resume_run(connection: Connection, run: str) -> None:
+    """Marks it as under way again."""
+    connection.execute(update(push_run).where(push_run.c.id == run).values(ended_at=None, stopped=""))
+
+
+def find_run(connection: Connection, run: str = "") -> Run | None:
+    """The run whose id begins so; without one the last. None where there is none, or several."""
+    query = select(push_run).order_by(push_run.c.started_at.desc(), push_run.c.id).limit(2)
+    if run:
+        query = query.where(push_run.c.id.startswith(run, autoescape=True))
+    rows = connection.execute(query).all()
+    if not rows or (run and len(rows) > 1):
+        return None
+    row = rows[0]
+    settings = json.loads(row.settings)
+    return Run(row.id, row.action, row.who, row.started_at, settings, row.ended_at, row.stopped)
+
+
+def intend(connection: Connection, pushes: Iterable[Push], now: int) -> None:
+    """Notes pushes before the first contact."""
+    rows = [{**vars(one), "planned_at": now} for one in pushes]
+    if rows:
+        connection.execute(insert(push), rows)
 
 
 def finish(connection: Connection, push_id: str, outcome: str, detail: str, now: int) -> None:
     connection.execute(update(push).where(push.c.id == push_id).values(outcome=outcome, detail=detail, finished_at=now))
+
+
+def skip(connection: Connection, push_ids: Iterable[str], outcome: str, detail: str, now: int) -> None:
+    """Closes pushes that were never begun."""
+    values = {"outcome": outcome, "detail": detail, "finished_at": now}
+    connection.execute(update(push).where(push.c.id.in_(list(push_ids))).values(**values))
+
+
+_PUSH = (push.c.id, push.c.run, push.c.ap, push.c.revision, push.c.manifest, push.c.outcome, push.c.detail)
+
+
+def attempts(connection: Connection, run: str) -> dict[str, list[Push]]:
+    """Every attempt of a run by its access point, oldest first."""
+    found: dict[str, list[Push]] = {}
+    for row in connection.execute(select(*_PUSH).where(push.c.run == run).order_by(push.c.number)):
+        found.setdefault(row.ap, []).append(Push(*row))
+    return found
+
+
+def carried_before(connection: Connection, ap: str, outcome: str, manifest: str) -> Push | None:
+    """The latest push with this outcome that left an access point with anything but `manifest`."""
+    query = (
+        select(*_PUSH)
+        .where(push.c.ap == ap, push.c.outcome == outcome, push.c.manifest != manifest)
+        .order_by(push.c.number.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Push(*row)

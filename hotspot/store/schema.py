@@ -315,21 +315,35 @@ host_key = Table(
     Column("pinned_by", _Name, nullable=False),
 )
 
+push_run = Table(
+    "push_run",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("action", _Name, nullable=False),
+    Column("who", _Name, nullable=False),
+    Column("started_at", _Time, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("ended_at", _Time),
+    Column("stopped", Text, nullable=False),
+)
+"""What one `apply` or `rollback` set out to do. One that never ended was cut off on our side."""
+
 push = Table(
     "push",
     core,
-    Column("id", _Id, primary_key=True),
-    Column("run", _Id, nullable=False, index=True),
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("run", ForeignKey("push_run.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("ap", _Name, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("manifest", String(64), nullable=False),
-    Column("who", _Name, nullable=False),
-    Column("started_at", _Time, nullable=False),
+    Column("planned_at", _Time, nullable=False),
     Column("finished_at", _Time),
     Column("outcome", _Name),
     Column("detail", Text, nullable=False),
-    Index("ix_push_ap_started_at", "ap", "started_at"),
+    Index("ix_push_ap_number", "ap", "number"),
 )
+"""One attempt at one access point; its id is the transaction there. It stands before the first contact."""
 
 # -- telemetry ---------------------------------------------------------------------------------------------------
 

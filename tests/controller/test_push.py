@@ -1,4 +1,4 @@
-"""Runs over many access points, and single contacts with a real SSH server on loopback."""
+"""Single contacts with a real SSH server on loopback."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import pytest
 from controller import payload
 from controller.desired import Desired, File, Reload
 from controller.plan import State
-from controller.push import Canary, Contact, Job, Outcome, Result, Waves
+from controller.push import Contact, Job, Outcome
 from controller.ssh import (
     Problem,
     SshError,
@@ -29,53 +29,6 @@ from controller.ssh import (
 from hotspot.errors import ConfigError
 from tests.bed.net import wait_until
 from tests.node import free_port
-
-NAMES = [f"ap{number}" for number in range(6)]
-
-
-def run(outcomes: dict[str, Outcome], halt_after: int = 2) -> tuple[list[str], str]:
-    """The access points that were worked on, and why it stopped."""
-    canary = Canary(halt_after)
-    waves = Waves(list(NAMES), lambda name: Result(name, outcomes.get(name, Outcome.APPLIED)), canary.width)
-    done = []
-    for name, result in waves.run():
-        done.append(name)
-        canary.saw(result)
-    assert sorted([*done, *waves.left]) == NAMES
-    return done, canary.halted
-
-
-def test_a_run_without_failures_reaches_all() -> None:
-    done, halted = run({})
-    assert (done[0], sorted(done), halted) == ("ap0", NAMES, "")
-
-
-def test_a_failed_canary_ends_the_run() -> None:
-    assert run({"ap0": Outcome.REVERTED}) == (["ap0"], "the canary ap0 failed")
-
-
-def test_an_access_point_that_is_away_is_no_canary() -> None:
-    done, halted = run({"ap0": Outcome.UNREACHABLE})
-    assert (sorted(done), halted) == (NAMES, "")
-    assert run({"ap0": Outcome.UNREACHABLE, "ap1": Outcome.TIMEOUT})[0] == ["ap0", "ap1"]
-
-
-def test_failures_end_the_run_where_they_were_told_to() -> None:
-    bad = dict.fromkeys(NAMES[1:], Outcome.REVERTED)
-    done, halted = run(bad, halt_after=2)
-    assert halted == "2 access points failed"
-    assert done[0] == "ap0"
-
-
-def test_a_stopped_run_says_what_is_left() -> None:
-    waves = Waves(list(NAMES), lambda name: name, lambda: 1)
-    for name, _ in waves.run():
-        if name == "ap1":
-            waves.stop()
-    assert waves.left == NAMES[2:]
-
-
-# -- one contact with a real dropbear ----------------------------------------------------------------------------
 
 
 class Server:

@@ -123,21 +123,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
     )
     op.create_table(
+        "push_run",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("action", sa.String(length=64), nullable=False),
+        sa.Column("who", sa.String(length=64), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("settings", sa.Text(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("stopped", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_push_run")),
+    )
+    op.create_table(
         "push",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("run", sa.String(length=32), nullable=False),
         sa.Column("ap", sa.String(length=64), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("manifest", sa.String(length=64), nullable=False),
-        sa.Column("who", sa.String(length=64), nullable=False),
-        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("planned_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.String(length=64), nullable=True),
         sa.Column("detail", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_push")),
+        sa.ForeignKeyConstraint(["run"], ["push_run.id"], name=op.f("fk_push_run"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_push")),
+        sa.UniqueConstraint("id", name=op.f("uq_push_id")),
     )
     with op.batch_alter_table("push", schema=None) as batch_op:
-        batch_op.create_index("ix_push_ap_started_at", ["ap", "started_at"], unique=False)
+        batch_op.create_index("ix_push_ap_number", ["ap", "number"], unique=False)
         batch_op.create_index(batch_op.f("ix_push_run"), ["run"], unique=False)
 
     op.create_table(

@@ -1,0 +1,105 @@
+"""`hotspot plan`: access points compared with what the active revision wants."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from hotspot.store.revisions import Revision
+from hotspot.terminal import FAILED, Command, Node, pass_node
+
+from ..diff import diff
+from ..plan import State
+from ..push import Contact, Job, Result
+from ..waves import WORKERS, Waves
+from .jobs import jobs_of, private_key
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    value: dict[str, Any] = {"ap": result.ap, "outcome": result.outcome, "detail": result.detail}
+    value["seconds"] = round(result.seconds, 2)
+    if result.plan is not None:
+        value["state"] = result.plan.state
+        value["changes"] = [{"action": change.action, "path": change.path} for change in result.plan.changes]
+        value["drifted"] = list(result.plan.drifted)
+    return value
+
+
+@contextmanager
+def progress(node: Node, title: str, total: int) -> Iterator[Any]:
+    """A bar on stderr where that is a terminal; its `advance` takes one result."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=node.errors, transient=True, disable=not node.errors.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+
+        def advance(result: Result) -> None:
+            bar.update(task, advance=1, description=f"{result.ap}: {result.outcome}")
+
+        yield advance
+
+
+@contextmanager
+def stops(waves: Waves[Any, Any]) -> Iterator[None]:
+    """The first Ctrl-C stops between access points; a second one ends the program."""
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        waves.stop()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# -- plan --------------------------------------------------------------------------------------------------------
+
+
+@click.command("plan", cls=Command)
+@click.argument("aps", nargs=-1, metavar="[AP]...")
+@click.option("--diff", "diffs", is_flag=True, help="Show what would change in each file, secrets masked.")
+@pass_node
+def plan(node: Node, aps: tuple[str, ...], diffs: bool) -> None:
+    """Compare access points with what the active revision wants."""
+    revision = node.revision()
+    jobs = jobs_of(node, revision, aps)
+    contact = Contact(private_key(node, revision.inventory), revision.inventory.controller.confirm)
+    waves = Waves(jobs, lambda job: contact.plan(job, contents=diffs), lambda: WORKERS)
+    found: dict[str, Result] = {}
+    with stops(waves), progress(node, "asking", len(jobs)) as advance:
+        for job, result in waves.run():
+            found[job.ap] = result
+            advance(result)
+    results = [found[job.ap] for job in jobs if job.ap in found]
+    show_plan(node, revision, results, {job.ap: job for job in jobs} if diffs else {})
+    if waves.left:
+        node.complain(f"interrupted; not asked: {', '.join(job.ap for job in waves.left)}")
+    if waves.left or not all(result.outcome.good for result in results):
+        node.fail(FAILED)
+
+
+def show_plan(node: Node, revision: Revision, results: list[Result], jobs: dict[str, Job]) -> None:
+    """One line an access point, below it what would change; `jobs` only where diffs are wanted."""
+    answer: list[dict[str, Any]] = []
+    for result in results:
+        value = as_json(result)
+        node.say(f"{result.ap}: {result.plan.summary if result.plan else f'{result.outcome}: {result.detail}'}")
+        if result.plan is not None:
+            for path in result.plan.drifted:
+                node.say(f"  changed there: {path}")
+            for change in result.plan.changes:
+                node.say(f"  {change.action} {change.path}")
+            desired = jobs[result.ap].desired if result.ap in jobs else None
+            if desired is not None:
+                value["diff"] = diff(desired, result.plan.changes, result.before)
+                for line in value["diff"]:
+                    node.say(f"    {line}")
+        answer.append(value)
+    node.answer({"revision": revision.number, "access_points": answer})
+    ready = sum(result.plan is not None and result.plan.state is State.IN_SYNC for result in results)
+    node.say(f"revision {revision.number}: {ready} of {len(results)} in sync")

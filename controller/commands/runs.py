@@ -1,0 +1,126 @@
+"""A run of pushes as the store knows it: noted before the first contact, each result as it comes, resumable.
+
+What a run sets out to do stands in the store before anything is sent, with the transaction of every push. So a
+controller that is killed leaves a run that is not ended, and `hotspot apply --resume` knows again what still waits on
+an access point.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from hotspot.errors import ConfigError
+from hotspot.identity import new_id
+from hotspot.store import audit, pushes
+from hotspot.store.pushes import Push, Run
+from hotspot.terminal import FAILED, Node
+
+from ..payload import digest, manifest
+from ..push import Contact, Job, Outcome, Result
+from ..waves import Pace, Waves
+from .plan import as_json, progress, stops
+
+
+@contextmanager
+def held(node: Node, run: str) -> Iterator[None]:
+    """This process carries the run out; ConfigError where another one of this node does."""
+    path = node.settings.state / f"run-{run}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"the run {run[:8]} is under way in another process") from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+class Ledger:
+    """Every push of a run in the store, with its audit entry. Used from one thread."""
+
+    def __init__(self, node: Node, run: Run):
+        self._node = node
+        self._run = run
+        self._revisions: dict[str, int] = {}
+
+    def intend(self, jobs: Iterable[Job], revisions: dict[str, int]) -> list[Job]:
+        """Notes what is about to be done; the jobs with their transactions."""
+        planned = [replace(job, tx=new_id()) for job in jobs]
+        self._revisions = revisions
+        rows = [
+            Push(job.tx, self._run.id, job.ap, revisions[job.ap], digest(manifest(job.desired)) if job.desired else "")
+            for job in planned
+        ]
+        with self._node.store.core.write() as connection:
+            pushes.intend(connection, rows, self._node.now)
+        return planned
+
+    def finish(self, job: Job, result: Result) -> None:
+        now = self._node.now
+        detail: dict[str, Any] = {
+            "run": self._run.id,
+            "revision": self._revisions[job.ap],
+            "outcome": str(result.outcome),
+        }
+        if result.detail:
+            detail["detail"] = result.detail
+        if result.diff:
+            detail["diff"] = result.diff
+        with self._node.store.core.write() as connection:
+            pushes.finish(connection, job.tx, result.outcome, result.detail, now)
+            audit.record(connection, self._node.who, self._run.action, result.ap, now, **detail)
+
+    def end(self, left: list[Job], why: str) -> list[Result]:
+        """Closes the run; results for those that were never begun."""
+        detail = f"not touched: {why}"
+        with self._node.store.core.write() as connection:
+            pushes.skip(connection, [job.tx for job in left], Outcome.SKIPPED, detail, self._node.now)
+            pushes.end_run(connection, self._run.id, why, self._node.now)
+        return [Result(job.ap, Outcome.SKIPPED, detail) for job in left]
+
+
+def carry_out(
+    node: Node, run: Run, jobs: list[Job], revisions: dict[str, int], contact: Contact, pace: Pace
+) -> tuple[list[Result], str]:
+    """Pushes; a result for every job, and why the run ended early, if it did. The run stands in the store already."""
+    with held(node, run.id):
+        ledger = Ledger(node, run)
+        waves = Waves(ledger.intend(jobs, revisions), contact.apply, pace.width)
+        results: list[Result] = []
+        with stops(waves), progress(node, "pushing", len(jobs)) as advance:
+            for job, result in waves.run(lambda _job: pace.began()):
+                ledger.finish(job, result)
+                pace.saw(result)
+                results.append(result)
+                advance(result)
+        why = "interrupted" if waves.interrupted else pace.halted
+        return results + ledger.end(waves.left, why), why
+
+
+def show(node: Node, run: Run, revision: int | None, results: list[Result], why: str) -> None:
+    """One line an access point, then the whole; exit code 1 unless all is as wanted."""
+    for result in results:
+        node.say(f"{result.ap}: {result.outcome}{f': {result.detail}' if result.detail else ''}")
+    good = sum(result.outcome.good for result in results)
+    what = f"revision {revision}" if revision is not None else run.action
+    node.say(f"{what}: {good} of {len(results)} as wanted{f'; stopped: {why}' if why else ''}")
+    rest = [result for result in results if not result.outcome.good]
+    if rest and run.action == "apply":
+        node.say(f"the rest: hotspot apply --resume {run.id[:8]}")
+    node.answer(
+        {
+            "run": run.id,
+            "revision": revision,
+            "halted": why,
+            "access_points": [as_json(one) for one in results],
+        }
+    )
+    if rest:
+        node.fail(FAILED)

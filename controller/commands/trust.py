@@ -1,0 +1,79 @@
+"""`hotspot adopt` and `keys`: which access point is which, and who may log in there."""
+
+import hmac
+
+import click
+
+from hotspot.errors import ConfigError, HotspotError, PeerError
+from hotspot.store import audit, pushes
+from hotspot.store.pushes import HostKey
+from hotspot.terminal import Command, Group, Node, pass_node
+
+from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
+from .jobs import chosen, key_path
+
+
+@click.command(cls=Command)
+@click.argument("ap")
+@click.option("--fingerprint", "expected", metavar="SHA256:…", help="Pin only a key with this fingerprint.")
+@click.option("--yes", is_flag=True, help="Do not ask; trust the network at this moment.")
+@click.option("--replace", is_flag=True, help="Pin it in the place of another key, after an AP was set up anew.")
+@pass_node
+def adopt(node: Node, ap: str, expected: str | None, yes: bool, replace: bool) -> None:
+    """Pin an access point's SSH host key, so that it can be planned and pushed."""
+    inventory = node.revision().inventory
+    found = inventory.find_ap(ap)
+    if found is None:
+        chosen(inventory, (ap,), node.now)
+        return
+    shown = read_host_key(*found[1].endpoint)
+    print_of = fingerprint(shown)
+    if expected is not None and not hmac.compare_digest(expected.encode(), print_of.encode()):
+        raise HotspotError(f"{ap} shows the host key {print_of}, not {expected}; nothing was pinned")
+    with node.store.core.read() as connection:
+        before = pushes.pinned(connection).get(ap)
+    if before is not None and before.key != shown and not replace:
+        raise HotspotError(
+            f"{ap} shows the host key {print_of}, pinned is {before.fingerprint}; if it was set up anew, "
+            "compare the fingerprint on its console and use --replace"
+        )
+    fresh = before is None or before.key != shown
+    if fresh:
+        if expected is None and not yes:
+            node.complain(f"{ap} shows {shown.split()[0]} {print_of}")
+            click.confirm("Is this the fingerprint on its console?", abort=True, err=True)
+        with node.store.core.write() as connection:
+            pushes.pin(connection, HostKey(ap, shown, print_of), node.who, node.now)
+            audit.record(connection, node.who, "adopt", ap, node.now, fingerprint=print_of)
+    node.answer({"ap": ap, "fingerprint": print_of, "pinned": fresh})
+    node.say(f"{ap}: {print_of} {'is pinned' if fresh else 'was pinned already'}")
+
+
+@click.group(cls=Group)
+def keys() -> None:
+    """The controller's SSH key."""
+
+
+@keys.command()
+@pass_node
+def show(node: Node) -> None:
+    """Print the public key for the access points' authorized_keys; makes the key where there is none."""
+    path = key_path(node)
+    named = _named_key(node)
+    if named is None and not path.exists():
+        create_key(path)
+        node.complain(f"made a new key in {path}")
+    key = load_key(node.settings.secret(named) if named is not None else path.read_bytes())
+    line = public_line(key, "nirkabel")
+    node.answer({"public_key": line})
+    node.say(line)
+
+
+def _named_key(node: Node) -> str | None:
+    """The reference in the active inventory; a key can be made before there is one."""
+    try:
+        return node.revision().inventory.controller.key
+    except ConfigError:
+        return None
+    except PeerError as error:
+        raise HotspotError(f"the store cannot tell which key is used: {error}") from error

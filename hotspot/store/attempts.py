@@ -1,7 +1,7 @@
 """Counting attempts to prove an identity. Counted before they are judged, so that parallel guesses all count.
 
-Who tries is counted by their device, whatever they try. Who is tried, a member, is counted too, since devices' addresses
-are cheap; but only over devices from which this member has never been in. So whoever spoils a member's count keeps them
+Who tries is counted by their device, whatever they try. Who is tried, a member, is counted too, since addresses are
+cheap; but only over devices from which this member has never been in. So whoever spoils a member's count keeps them
 from new devices for a while, and never from their own.
 """
 

@@ -40,10 +40,12 @@ class ConfigError(HotspotError):
 
 
 class RequestError(HotspotError):
-    """What was sent cannot be used. `code` is the key of its text in the portal's catalogues."""
+    """What was sent cannot be used. `code` is the key of its text in the portal's catalogues; `wait` are the seconds
+    after which it may be tried again, where only time is needed."""
 
-    def __init__(self, code: str, detail: str = ""):
+    def __init__(self, code: str, detail: str = "", *, wait: int = 0):
         self.code = code
+        self.wait = wait
         super().__init__(f"{code}: {detail}" if detail else code)
 
 

@@ -14,7 +14,7 @@ from hotspot.store.revisions import Revision
 from .desk import Desk
 from .dialects import dialect
 from .forms import status_token
-from .methods import METHODS, Door, Prove
+from .methods import METHODS, Door, Prove, counted_as
 from .texts import SERVICE, Texts
 
 
@@ -40,7 +40,8 @@ def admit(
     method = next((name for name in site.admit if name == form.get("method")), None)
     if method is None:
         raise RequestError("bad-form", "method")
-    door = Door(inventory, site, arrival.gateway, arrival.mac, texts[SERVICE].language, now)
+    language = texts[SERVICE].language
+    door = Door(inventory, site, arrival.gateway, arrival.mac, counted_as(arrival), language, now)
     prove = METHODS[method](desk.store, desk.keys, door, form)
     try:
         return _decided(desk, revision, arrival, texts, site, method, prove, now)

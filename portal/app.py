@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from hotspot import logs
 from hotspot.catalogue import load
 from hotspot.errors import HotspotError, RequestError
-from hotspot.grant import Denial
+from hotspot.grant import Denial, Grant
 from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
 from hotspot.one_time import masked
@@ -26,13 +26,13 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import codes, gateways, status, unifi
+from . import codes, gateways, passwords, status, unifi
 from .admit import admit
 from .codes import Outbox
 from .desk import Desk
 from .dialects import OPEN_WEB, Visit, arrive, dialect, origin, unifi_gateway
 from .forms import seal, status_token, unseal
-from .pages import Pages, common_headers, language
+from .pages import Pages, common_headers, language, later
 from .texts import PHONE, SERVICE, load_texts
 
 log = structlog.get_logger("portal")
@@ -92,6 +92,10 @@ class Portal:
             **(values or {}),
         }
         return self.pages.render(template, lang, shown, look=inventory.look(site), code=code, hops=hops)
+
+    def told(self, error: RequestError, lang: str) -> str:
+        """What is wrong, and how long to wait, in the person's language."""
+        return self.pages.text(lang, f"error.{error.code}", error.wait)
 
     def see_other(self, url: str) -> AnyResponse:
         """A full navigation, as Apple's sheet needs it to notice that the phone is online."""
@@ -215,8 +219,10 @@ class Portal:
             log.info("not admitted", gateway=arrival.gateway, reason=error.code)
             kept = {name: request.form.get(name, "")[:64] for name in ("code", "name", "number")}
             kept["tried"] = method
-            problem = self.pages.catalogue.text(lang, f"error.{error.code}")
-            return self.door(arrival, lang, now, problem=problem, code=_STATUS.get(error.code, 422), typed=kept)
+            shown = self.door(
+                arrival, lang, now, problem=self.told(error, lang), code=_STATUS.get(error.code, 422), typed=kept
+            )
+            return later(shown, error)
 
     def _answered(self, arrival: Arrival, method: str, lang: str, now: int) -> AnyResponse:
         if method == "code-again" or (method == "code" and "otp" not in request.form):
@@ -263,6 +269,34 @@ class Portal:
             handback = admission.handback(connection, grant_id) or ""
         return [origin(handback)] if handback.startswith(("http://", "https://")) else []
 
+    def password(self, token: str) -> Response:
+        """The form by which a member changes their password."""
+        return self._password(passwords.member_grant(self.desk, token, int(time.time())), token)
+
+    def change_password(self, token: str) -> Response:
+        now = int(time.time())
+        grant = passwords.member_grant(self.desk, token, now)
+        try:
+            passwords.change(self.desk, grant, request.form, now)
+        except RequestError as error:
+            return self._password(grant, token, error)
+        log.info("password changed", site=grant.site)
+        return self._password(grant, token, changed=True)
+
+    def _password(
+        self, grant: Grant, token: str, error: RequestError | None = None, *, changed: bool = False
+    ) -> Response:
+        lang = self.language() if "lang" in request.args else grant.language
+        shown = {
+            "token": token,
+            "changed": changed,
+            "problem": self.told(error, lang) if error else "",
+            "tried": error.code if error else "",
+        }
+        code = _STATUS.get(error.code, 422) if error else 200
+        page = self.page("password.html", lang, self.inventory.find_site(grant.site), shown, code=code)
+        return later(page, error) if error else page
+
     def log_out(self, token: str) -> AnyResponse:
         url = status.log_out(self.desk, token, int(time.time()))
         return self.see_other(url or f"/s/{token}")
@@ -280,6 +314,9 @@ def create(desk: Desk) -> Flask:
     app.add_url_rule("/login", view_func=portal.login, methods=["POST"])
     app.add_url_rule("/s/<token>", view_func=portal.status, methods=["GET"])
     app.add_url_rule("/s/<token>/logout", view_func=portal.log_out, methods=["POST"])
+
+    app.add_url_rule("/s/<token>/password", view_func=portal.password, methods=["GET"])
+    app.add_url_rule("/s/<token>/password", view_func=portal.change_password, methods=["POST"])
 
     @app.get("/")
     def home() -> Response:
@@ -318,7 +355,7 @@ def create(desk: Desk) -> Flask:
         log.info("refused", path=request.path.split("/")[1], reason=error.code)
         if request.path.startswith("/agent/"):
             return Response(f"{error.code}\n", 403, mimetype="text/plain")
-        return _problem(portal, f"error.{error.code}", _STATUS.get(error.code, 400))
+        return later(_problem(portal, f"error.{error.code}", _STATUS.get(error.code, 400), error.wait), error)
 
     @app.errorhandler(HotspotError)
     def broken(error: HotspotError) -> Response:
@@ -339,10 +376,10 @@ def create(desk: Desk) -> Flask:
     return app
 
 
-def _problem(portal: Portal, key: str, code: int) -> Response:
+def _problem(portal: Portal, key: str, code: int, wait: int = 0) -> Response:
     # Not from the form: it may be what could not be read.
     lang = language(request.headers.get("Accept-Language", ""), request.args.get("lang"))
-    text = portal.pages.catalogue.text(lang, key)
+    text = portal.pages.text(lang, key, wait)
     if text == key:
         text = portal.pages.catalogue.text(lang, "error.bad-request")
     nowhere: dict[str, Any] = {"text": text, "place": "", "city": None, "others": []}  # the store may be what is away

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from hotspot import one_time
 from hotspot.errors import RequestError
 from hotspot.identity import Keys, PersonKind
+from hotspot.nas.arrival import Arrival
 from hotspot.password import LONGEST_PASSWORD, matches
 from hotspot.sites import AdmitMethod, Inventory, Site
-from hotspot.store import Store, attempts, codes, people, vouchers
+from hotspot.store import Store, attempts, codes, members, people, vouchers
 from hotspot.voucher import parse_code
 
 from .codes import code_key
@@ -38,8 +39,16 @@ class Door:
     site: Site
     gateway: str
     mac: str
+    device: str
+    """What attempts of this device are counted by (`counted_as`)."""
     language: str
     now: int
+
+
+def counted_as(arrival: Arrival) -> str:
+    """What attempts of a phone are counted by. A gateway that does not prove its phones' addresses can have written
+    anybody's: what is tried there must spoil nothing elsewhere."""
+    return arrival.mac if arrival.proven else f"{arrival.gateway}|{arrival.mac}"
 
 
 Prove = Callable[[Connection], Proof]
@@ -60,8 +69,11 @@ def click_through(_store: Store, keys: Keys, door: Door, _form: Mapping[str, str
 def voucher(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
     """Whoever has a printed code of this site."""
     code = parse_code(form.get("code", "")[:40])
-    subject = attempts.subject(keys, "device", door.mac)
-    _spend_attempt(store, subject, door.now)
+    subject = attempts.subject(keys, "device", door.device)
+    with store.core.write() as connection:
+        wait = attempts.take(connection, subject, door.now)
+    if wait:
+        raise RequestError("too-many-attempts", wait=wait)
 
     def prove(connection: Connection) -> Proof:
         entitlement = vouchers.use(connection, keys, code, door.site.id, door.now)
@@ -94,28 +106,20 @@ def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Pro
         raise RequestError("member-incomplete")
     if len(typed) > LONGEST_PASSWORD:
         raise RequestError("member-wrong")
-    subjects = attempts.of_member(keys, people.normal_name(name), door.mac)
-    for subject in subjects:
-        _spend_attempt(store, subject, door.now)
-    with store.core.read() as connection:
-        found = people.find_member(connection, keys, name)
+    with store.core.write() as connection:
+        found, attempt = members.approach(connection, keys, name, door.mac, door.device)
+        wait = attempt.take(connection, door.now)
+    if wait:
+        raise RequestError("too-many-attempts", wait=wait)
     if not matches(found.password_hash if found else None, typed) or found is None or found.disabled:
         raise RequestError("member-wrong")
     person = found.person
 
     def prove(connection: Connection) -> Proof:
-        for subject in subjects:
-            attempts.forget(connection, subject)
+        attempt.forget(connection)
         return Proof(person, door.site.plan)
 
     return prove
-
-
-def _spend_attempt(store: Store, subject: bytes, now: int) -> None:
-    with store.core.write() as connection:
-        allowed = attempts.take(connection, subject, now)
-    if not allowed:
-        raise RequestError("too-many-attempts")
 
 
 METHODS: Final[Mapping[AdmitMethod, Callable[[Store, Keys, Door, Mapping[str, str]], Prove]]] = {

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from hotspot.catalogue import Catalogue
+from hotspot.errors import RequestError
 from hotspot.look import LANGUAGES, Look, wording
 from hotspot.units import format_rate, format_size
 
@@ -82,6 +83,11 @@ class Pages:
         self._scripts = {name: _Inline(_squeezed(f"{name}.js")) for name in ("page", "status")}
         self._styles: dict[str, _Inline] = {}
 
+    def text(self, lang: str, key: str, wait: int = 0) -> str:
+        """A text in which `{time}` is so many seconds, told in minutes that have then passed."""
+        minutes = -(-wait // 60)
+        return self.catalogue.text(lang, key, time=spoken_duration(self.catalogue, lang, 60 * minutes))
+
     def _style(self, colour: str) -> _Inline:
         found = self._styles.get(colour)
         if found is None:
@@ -129,6 +135,13 @@ class Pages:
         ]
         response.headers["Content-Security-Policy"] = "; ".join(policy)
         return response
+
+
+def later(response: Response, error: RequestError) -> Response:
+    """A refusal that time alone heals says how much (RFC 9110 section 10.2.3)."""
+    if error.wait:
+        response.headers["Retry-After"] = str(error.wait)
+    return response
 
 
 def common_headers(response: Response) -> Response:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
 from hotspot.identity import Keys
-from hotspot.store import Store, admission, attempts, people
+from hotspot.store import Store, admission, members, people
 from hotspot.store.decision import decided
 from hotspot.store.portable import lock
 from hotspot.store.revisions import Revision
@@ -83,7 +83,7 @@ class Members:
             self._hashing.close()
             self._hashing = None
 
-    def begin(self, members: Sequence[tuple[Member, str]], revision: Revision, now: int) -> list[Answer | Later]:
+    def begin(self, arrived: Sequence[tuple[Member, str]], revision: Revision, now: int) -> list[Answer | Later]:
         """What each, at a site, gets at once, or why not yet.
 
         An attempt counts before it is judged, and only if it will be.
@@ -92,7 +92,7 @@ class Members:
         checks: list[Hashed] = []
         room = self.hashing.room()
         with self._store.core.write() as connection:
-            for member, site in members:
+            for member, site in arrived:
                 result = self._begun(connection, member, site, revision, now, room > len(checks))
                 if isinstance(result, Hashed):
                     checks.append(result)
@@ -107,14 +107,14 @@ class Members:
         site = revision.inventory.find_site(site_id)
         if site is None or _METHOD not in site.admit:
             return Refused("members-not-here")
-        found = people.find_member(connection, self._keys, member.name)
+        found, attempt = members.approach(connection, self._keys, member.name, member.mac)
         usable = None if found is None or found.disabled else found
         known = usable is not None and self._known.has(member.name, member.password, usable.password_hash, now)
         if not known and not room:
             return Later.NO_ROOM
-        for subject in attempts.of_member(self._keys, member.name, member.mac):
-            if not attempts.take(connection, subject, now):
-                return Refused("too-many-attempts")
+        wait = attempt.take(connection, now)
+        if wait:
+            return Refused("too-many-attempts", values={"minutes": str(-(-wait // 60))})
         if usable is None:
             return Hashed(member, site_id, None, None)
         if known:
@@ -138,8 +138,7 @@ class Members:
         self, connection: Connection, member: Member, site_id: str, person: str, revision: Revision, now: int
     ) -> Answer:
         """The grant, kept, of somebody whose password is right; the one there is for a request that came before."""
-        for subject in attempts.of_member(self._keys, member.name, member.mac):
-            attempts.forget(connection, subject)
+        members.approach(connection, self._keys, member.name, member.mac)[1].forget(connection)
         device = people.see_device(connection, self._keys, member.mac, now)
         lock(connection, {f"person {person}"})  # another node may be at the same request
         grant_id = self._grant_id(member.request)

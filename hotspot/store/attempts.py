@@ -1,4 +1,12 @@
-"""Counting failed attempts to prove an identity. Counted before they are judged, so that parallel guesses all count."""
+"""Counting attempts to prove an identity. Counted before they are judged, so that parallel guesses all count.
+
+Who tries is counted by their device, whatever they try. Who is tried, a member, is counted too, since addresses are
+cheap; but only over devices from which this member has never been in. So whoever spoils a member's count keeps them
+from new devices for a while, and never from their own.
+"""
+
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, case, delete, select
 
@@ -6,33 +14,68 @@ from ..identity import Keys
 from .portable import upsert
 from .schema import attempt
 
-WINDOW = 600
-"""Seconds in which at most LIMIT attempts of one subject are judged."""
-LIMIT = 10
+
+@dataclass(frozen=True)
+class Limit:
+    """So many attempts of a subject are judged in so many seconds, counted from the first."""
+
+    count: int
+    window: int
+
+
+DEVICE: Final = Limit(10, 600)
+"""Attempts of a device."""
+STRANGERS: Final = Limit(100, 3600)
+"""Attempts at a member from devices that are not known as theirs: more than one device alone can make."""
 
 
 def subject(keys: Keys, kind: str, value: str) -> bytes:
-    """What stands for a device's address or a member's name in the table."""
+    """What stands for whoever tries or is tried in the table."""
     return keys.index(f"attempt by {kind}", value)
 
 
-def of_member(keys: Keys, name: str, mac: str) -> list[bytes]:
-    """The subjects of an attempt with a member's name (`people.normal_name`): who tries, and whom."""
-    return [subject(keys, "device", mac), subject(keys, "member", name)]
+@dataclass(frozen=True)
+class AtMember:
+    """An attempt with a member's name: who tries, and whom."""
+
+    device: bytes
+    member: bytes
+    stranger: bool
+
+    def take(self, connection: Connection, now: int) -> int:
+        """Counts it; the seconds to wait if it may not be judged. A device's refused attempts count against nobody."""
+        wait = take(connection, self.device, now, DEVICE)
+        if not wait and self.stranger:
+            wait = take(connection, self.member, now, STRANGERS)
+        return wait
+
+    def forget(self, connection: Connection) -> None:
+        """After a success."""
+        forget(connection, self.device)
+        if self.stranger:
+            forget(connection, self.member)
 
 
-def take(connection: Connection, subject: bytes, now: int, *, limit: int = LIMIT, window: int = WINDOW) -> bool:
-    """Whether one more attempt of `subject` (32 bytes) may be judged: at most `limit` in `window` seconds."""
-    statement = upsert(connection, attempt).values(subject=subject, until=now + window, failures=1)
+def at_member(keys: Keys, device: str, name: str, password_hash: str | None, *, known: bool) -> AtMember:
+    """An attempt by `device`, at the member of this name (`people.normal_name`) while they have this password: with a
+    new one counting starts anew. `known`: whether the member has been in from this device."""
+    whom = subject(keys, "member", f"{name}|{password_hash or ''}")
+    return AtMember(subject(keys, "device", device), whom, not known)
+
+
+def take(connection: Connection, subject: bytes, now: int, limit: Limit = DEVICE) -> int:
+    """Counts one more attempt of `subject` (32 bytes): 0 if it may be judged, else the seconds until another may."""
+    statement = upsert(connection, attempt).values(subject=subject, until=now + limit.window, failures=1)
     over = attempt.c.until <= now
     statement = statement.on_conflict_do_update(
         index_elements=["subject"],
         set_={
             "failures": case((over, 1), else_=attempt.c.failures + 1),
-            "until": case((over, now + window), else_=attempt.c.until),
+            "until": case((over, now + limit.window), else_=attempt.c.until),
         },
-    ).returning(attempt.c.failures)
-    return int(connection.execute(statement).scalar_one()) <= limit
+    ).returning(attempt.c.failures, attempt.c.until)
+    failures, until = connection.execute(statement).one()
+    return 0 if failures <= limit.count else int(until) - now
 
 
 def spent(connection: Connection, subject: bytes, now: int) -> int:

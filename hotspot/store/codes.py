@@ -22,7 +22,7 @@ PAUSE: Final = 60
 PER_HOUR: Final = 3
 PER_DAY: Final = 5
 """Messages to one number, and for one device."""
-TRIES_PER_DAY: Final = 15
+TRIES_PER_DAY: Final = attempts.Limit(15, DAY)
 """Codes that are judged for one number in a day, however often they are sent."""
 KEPT: Final = 2 * DAY
 
@@ -92,7 +92,7 @@ def ask(
     lock(connection, {"code messages"})
     lookup, device = keys.index(PersonKind.PHONE, number), attempts.subject(keys, "device", mac)
     _check(connection, section, gateway, lookup, device, now)
-    if attempts.spent(connection, _tries_of(keys, lookup), now) >= TRIES_PER_DAY:
+    if attempts.spent(connection, _tries_of(keys, lookup), now) >= TRIES_PER_DAY.count:
         raise RequestError("code-locked")
     door_ = door(keys, gateway, mac)
     known = connection.execute(
@@ -176,8 +176,9 @@ def take_try(connection: Connection, keys: Keys, door_: bytes, now: int) -> Pend
     if row is None:
         used = select(challenge.c.tries).where(challenge.c.door == door_, challenge.c.expires_at > now)
         raise RequestError("code-locked" if connection.execute(used).scalar() else "code-expired")
-    if not attempts.take(connection, _tries_of(keys, row.number), now, limit=TRIES_PER_DAY, window=DAY):
-        raise RequestError("code-locked")
+    wait = attempts.take(connection, _tries_of(keys, row.number), now, TRIES_PER_DAY)
+    if wait:
+        raise RequestError("code-locked", wait=wait)
     return Pending(row.id, keys.open(PersonKind.PHONE, row.sealed))
 
 

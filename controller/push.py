@@ -121,6 +121,18 @@ class Contact:
         """Pushes and confirms."""
         return self._guarded(job, lambda target, desired: self._apply(job, target, desired))
 
+    def arm(self, job: Job) -> Result:
+        """Pushes without confirming: APPLIED once the access point has answered, and it reverts by itself. What a
+        benchmark measures.
+        """
+
+        def work(target: Target, desired: Desired) -> Result:
+            word, rest, answer = self._armed(job, target, desired)
+            outcome = Outcome.APPLIED if word == "armed" else _ANSWERS.get(word, Outcome.FAILED)
+            return Result(job.ap, outcome, rest, diff=_wrote_over(desired, answer))
+
+        return self._guarded(job, work)
+
     def observe(self, job: Job) -> tuple[Result, Observed | None]:
         """What an access point carries; nothing observed where it could not be asked."""
         observed: Observed | None = None
@@ -196,11 +208,16 @@ class Contact:
             before = unpacked(self._question(target, "fetch", paths=changed))
         return Result(ap, Outcome.PLANNED, found.summary, plan=found, before=before)
 
+    def _armed(self, job: Job, target: Target, desired: Desired) -> tuple[str, str, bytes]:
+        """Sends a push; the word and the rest of the answer, and the answer."""
+        stream = payload.pack(desired, self._script)
+        answer = self._call(target, "apply", job.tx or secrets.token_hex(16), stream, self._confirm)
+        return *_result(answer), answer
+
     def _apply(self, job: Job, target: Target, desired: Desired) -> Result:
-        tx = job.tx or secrets.token_hex(16)
+        job = replace(job, tx=job.tx or secrets.token_hex(16))
         deadline = time.monotonic() + self._confirm
-        answer = self._call(target, "apply", tx, payload.pack(desired, self._script), self._confirm)
-        word, rest = _result(answer)
+        word, rest, answer = self._armed(job, target, desired)
         if word == "busy" and rest in job.earlier:
             result = self._await_confirmation(job.ap, target, rest, deadline)
             return result if result.outcome.good else self._apply(replace(job, earlier=()), target, desired)
@@ -208,7 +225,7 @@ class Contact:
             return Result(job.ap, Outcome.APPLIED, "by the attempt before, which was cut off on our side")
         if word != "armed":
             return Result(job.ap, _ANSWERS.get(word, Outcome.FAILED), rest or word)
-        result = self._await_confirmation(job.ap, target, tx, deadline)
+        result = self._await_confirmation(job.ap, target, job.tx, deadline)
         return replace(result, diff=_wrote_over(desired, answer))
 
     def _await_confirmation(self, ap: str, target: Target, tx: str, deadline: float) -> Result:

@@ -1,10 +1,11 @@
-.PHONY: help demo test test-long bench-radius lint venv clean
+.PHONY: help demo test test-long bench-radius bench-controller lint venv clean
 
 help:
 	@echo "make demo       a phone gets online through a real captive gateway, on this machine, in a network of its own"
 	@echo "make test       lint, then every test; real peers run in a network of their own"
 	@echo "make test-long  soaks and full matrices"
 	@echo "make bench-radius  how fast RADIUS is, beside FreeRADIUS and pyrad (ten minutes; RADIUS=--quick: one)"
+	@echo "make bench-controller  what a push costs, beside Ansible, pyinfra, ssh and bare paramiko (CONTROLLER=--quick: a look)"
 	@echo "make lint       ruff, mypy and import-linter alone"
 	@echo "make clean      removes build/ and caches"
 
@@ -23,6 +24,10 @@ test-long: venv
 bench-radius: venv
 	@tools/peers.sh bench
 	@tools/bench.sh radius $(RADIUS)
+
+bench-controller: venv
+	@tools/peers.sh bench
+	@tools/bed.sh build/venv/bin/python -m tests.bench.controller $(CONTROLLER)
 
 lint: venv
 	@build/venv/bin/ruff check .

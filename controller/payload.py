@@ -13,13 +13,16 @@ Manifest, one entry a line, in this order:
     restored COMMAND                    run when the files that stood before any configuration of ours are back
 """
 
-import gzip
 import hashlib
 import io
 import re
 import stat
 import tarfile
+import zlib
+from collections.abc import Iterable
+from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from hotspot.errors import PeerError
 
@@ -30,6 +33,7 @@ _TX = re.compile(r"[0-9a-f]{16,64}")
 _ARGUMENT = re.compile(r"[0-9a-f]+")
 
 
+@lru_cache(maxsize=1)
 def helper() -> bytes:
     """The script that runs on the access point."""
     return (files("controller") / "helper/helper.sh").read_bytes()
@@ -53,27 +57,36 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _archive(members: dict[str, tuple[bytes, int]]) -> bytes:
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, (data, mode) in sorted(members.items()):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), mode
-            tar.addfile(entry, io.BytesIO(data))
-    return gzip.compress(raw.getvalue(), 6, mtime=0)
+def _entry(name: str, data: bytes, mode: int) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(data), mode
+    return entry.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
+
+
+@lru_cache(maxsize=2)
+def _begun(script: bytes) -> tuple[bytes, Any]:
+    """A stream that has the helper already, and the compressor to copy and go on with: it is the larger part."""
+    compressor = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)  # gzip, its time 0
+    return compressor.compress(_entry("helper.sh", script, 0o700)), compressor
+
+
+def _stream(script: bytes, members: Iterable[tuple[str, bytes, int]]) -> bytes:
+    begun, compressor = _begun(script)
+    rest = compressor.copy()
+    raw = b"".join(_entry(*member) for member in members) + bytes(2 * tarfile.BLOCKSIZE)
+    return begun + bytes(rest.compress(raw)) + bytes(rest.flush())
 
 
 def pack(desired: Desired, script: bytes) -> bytes:
     """The stream of a push."""
-    members = {f"files{file.path}": (file.data, file.mode) for file in desired.files}
-    members["manifest"] = (manifest(desired).encode(), 0o600)
-    return _archive({**members, "helper.sh": (script, 0o700)})
+    files = [(f"files{file.path}", file.data, file.mode) for file in sorted(desired.files, key=lambda file: file.path)]
+    return _stream(script, [*files, ("manifest", manifest(desired).encode(), 0o600)])
 
 
+@lru_cache(maxsize=8)
 def pack_call(script: bytes, paths: tuple[str, ...] = ()) -> bytes:
     """The stream of a question: the helper and the paths that it is asked about."""
-    listed = "".join(f"{path}\n" for path in paths)
-    return _archive({"helper.sh": (script, 0o700), "paths": (listed.encode(), 0o600)})
+    return _stream(script, [("paths", "".join(f"{path}\n" for path in paths).encode(), 0o600)])
 
 
 def unpacked(archive: bytes) -> dict[str, bytes]:

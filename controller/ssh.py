@@ -26,6 +26,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hotspot.errors import ConfigError, PeerError
 
+from .driven import Driven, usable
+
 _KEX: Final = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
 _KEY_TYPES: Final = {
     "ssh-ed25519": ("ssh-ed25519",),
@@ -126,11 +128,17 @@ def read_host_key(host: str, port: int, seconds: float = 20.0) -> str:
         return _shown_key(transport)
 
 
-def execute(target: Target, key: paramiko.PKey, command: str, stdin: bytes, seconds: float) -> bytes:
-    """Runs a command with `stdin` and returns its stdout, within `seconds`. SshError says what went wrong."""
+def execute(
+    target: Target, key: paramiko.PKey, command: str, stdin: bytes, seconds: float, *, driven: bool | None = None
+) -> bytes:
+    """Runs a command with `stdin` and returns its stdout, within `seconds`. SshError says what went wrong.
+
+    `driven` says whether this thread drives the connection itself (`controller.driven`); by default where it can.
+    """
     deadline = _Deadline(seconds)
     kind = target.host_key.split()[0]
-    with _connected(target.host, target.port, _KEY_TYPES.get(kind, (kind,)), deadline) as transport:
+    key_types = _KEY_TYPES.get(kind, (kind,))
+    with _connected(target.host, target.port, key_types, deadline, driven=driven) as transport:
         shown = _shown_key(transport)
         if not hmac.compare_digest(shown.encode(), target.host_key.encode()):
             raise SshError(
@@ -146,10 +154,40 @@ def _shown_key(transport: paramiko.Transport) -> str:
     return f"{shown.get_name()} {shown.get_base64()}"
 
 
+class _Bounded:
+    """A socket whose every read and write ends at the deadline, as paramiko wants one."""
+
+    def __init__(self, connection: socket.socket, deadline: _Deadline):
+        self._socket = connection
+        self._deadline = deadline
+
+    def recv(self, size: int) -> bytes:
+        self._socket.settimeout(self._deadline.left)
+        return self._socket.recv(size)
+
+    def send(self, data: bytes) -> int:
+        self._socket.settimeout(self._deadline.left)
+        return self._socket.send(data)
+
+    def settimeout(self, seconds: float | None) -> None:
+        """The deadline is the only one."""
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _transport(connection: socket.socket, deadline: _Deadline, driven: bool | None) -> paramiko.Transport:
+    if driven if driven is not None else usable():
+        return Driven(_Bounded(connection, deadline))
+    return paramiko.Transport(connection)
+
+
 @contextmanager
-def _connected(host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline) -> Iterator[paramiko.Transport]:
+def _connected(
+    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, *, driven: bool | None = None
+) -> Iterator[paramiko.Transport]:
     """A transport whose key exchange is done, closed afterwards whatever happens."""
-    transport = _negotiate(host, port, key_types, deadline)
+    transport = _negotiate(host, port, key_types, deadline, driven)
     try:
         yield transport
     except TimeoutError as error:
@@ -160,13 +198,15 @@ def _connected(host: str, port: int, key_types: tuple[str, ...], deadline: _Dead
         transport.close()
 
 
-def _negotiate(host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline) -> paramiko.Transport:
+def _negotiate(
+    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, driven: bool | None
+) -> paramiko.Transport:
     for attempt in range(1, _BANNER_TRIES + 1):
         try:
             connection = socket.create_connection((host, port), timeout=min(_CONNECT_SECONDS, deadline.left))
         except OSError as error:
             raise SshError(Problem.UNREACHABLE, f"{host}:{port}: {error.strerror or error}") from error
-        transport = paramiko.Transport(connection)
+        transport = _transport(connection, deadline, driven)
         try:
             options: Any = transport.get_security_options()
             options.kex = _KEX
@@ -206,6 +246,8 @@ def _exchange(transport: paramiko.Transport, command: str, stdin: bytes, deadlin
     try:
         view = memoryview(stdin)
         while view:
+            if isinstance(transport, Driven):
+                transport.wait_to_send(channel)
             channel.settimeout(deadline.left)
             view = view[channel.send(view[:32768].tobytes()) :]
         channel.shutdown_write()
@@ -215,6 +257,8 @@ def _exchange(transport: paramiko.Transport, command: str, stdin: bytes, deadlin
         pass  # it closed its stdin early; what it has to say about that stands on its stdout
     output = bytearray()
     while True:
+        if isinstance(transport, Driven):
+            transport.wait_to_receive(channel)
         channel.settimeout(deadline.left)
         data = channel.recv(65536)
         if not data:

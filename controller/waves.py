@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar
 from .push import Outcome, Result
 
 WORKERS: Final = 16
+_IDLE: Final = 0.5
 
 _J = TypeVar("_J")
 _R = TypeVar("_R")
@@ -29,7 +30,10 @@ class Waves(Generic[_J, _R]):
     def stop(self) -> None:
         self.interrupted = True
 
-    def run(self, on_start: Callable[[_J], None] = lambda _job: None) -> Iterator[tuple[_J, _R]]:
+    def run(
+        self, on_start: Callable[[_J], None] = lambda _job: None, on_idle: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[_J, _R]]:
+        """`on_idle` is called whenever nothing has ended for half a second."""
         running: dict[Future[_R], _J] = {}
         with ThreadPoolExecutor(WORKERS) as pool:
             while True:
@@ -39,7 +43,9 @@ class Waves(Generic[_J, _R]):
                     running[pool.submit(self._work, job)] = job
                 if not running:
                     return
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                done, _ = wait(running, timeout=_IDLE, return_when=FIRST_COMPLETED)
+                if not done:
+                    on_idle()
                 for future in done:
                     yield running.pop(future), future.result()
 

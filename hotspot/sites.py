@@ -6,6 +6,8 @@ every key to admins. All sizes, rates and times are exact integers inside: bytes
 
 import re
 from datetime import date, datetime, time
+from functools import cached_property
+from ipaddress import IPv4Address, ip_address
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -355,8 +357,18 @@ class Inventory(Entry):
         spans = (entry.span(self.zone(site)) for entry in (site, ap))
         return all((start is None or start <= now) and (end is None or now < end) for start, end in spans)
 
+    @cached_property
+    def ap_by_id(self) -> dict[str, tuple[Site, AccessPoint]]:
+        return {ap.id: (site, ap) for site, ap in self.access_points()}
+
     def find_ap(self, ap_id: str) -> tuple[Site, AccessPoint] | None:
-        return next(((site, ap) for site, ap in self.access_points() if ap.id == ap_id), None)
+        return self.ap_by_id.get(ap_id)
+
+    @cached_property
+    def management(self) -> tuple[str, ...]:
+        """The IPv4 addresses at which the controller reaches access points, in order, each once."""
+        hosts = {ip_address(ap.endpoint[0]) for _, ap in self.access_points()}
+        return tuple(str(host) for host in sorted(host for host in hosts if isinstance(host, IPv4Address)))
 
     def sites_of_gateway(self, gateway_id: str) -> list[Site]:
         """The sites whose access points hang on a gateway, in the order of the text."""

@@ -6,15 +6,18 @@ an access point.
 """
 
 import fcntl
+import math
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from hotspot.errors import ConfigError
 from hotspot.identity import new_id
 from hotspot.store import audit, pushes
+from hotspot.store.audit import Happening
 from hotspot.store.pushes import Push, Run
 from hotspot.terminal import FAILED, Node
 
@@ -22,6 +25,10 @@ from ..payload import digest, manifest
 from ..push import Contact, Job, Outcome, Result
 from ..waves import Pace, Waves
 from .plan import as_json, progress, stops
+
+_TOGETHER: Final = 16
+_AT_LEAST_EVERY: Final = 0.5
+"""Results, and seconds, that share a transaction. What a crash loses is found on the access points by `--resume`."""
 
 
 @contextmanager
@@ -49,6 +56,8 @@ class Ledger:
         self._node = node
         self._run = run
         self._revisions: dict[str, int] = {}
+        self._ended: list[tuple[Job, Result]] = []
+        self._flushed_at = -math.inf
 
     def intend(self, jobs: Iterable[Job], revisions: dict[str, int]) -> list[Job]:
         """Notes what is about to be done; the jobs with their transactions."""
@@ -63,7 +72,23 @@ class Ledger:
         return planned
 
     def finish(self, job: Job, result: Result) -> None:
+        """Takes a result. Those that come fast share a transaction."""
+        self._ended.append((job, result))
+        if len(self._ended) >= _TOGETHER or time.monotonic() - self._flushed_at > _AT_LEAST_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._ended:
+            return
+        ended, self._ended = self._ended, []
+        self._flushed_at = time.monotonic()
         now = self._node.now
+        with self._node.store.core.write() as connection:
+            pushes.finish_all(connection, [(job.tx, str(one.outcome), one.detail) for job, one in ended], now)
+            happenings = [Happening(self._run.action, job.ap, self._told(job, one)) for job, one in ended]
+            audit.record_all(connection, self._node.who, now, happenings)
+
+    def _told(self, job: Job, result: Result) -> dict[str, Any]:
         detail: dict[str, Any] = {
             "run": self._run.id,
             "revision": self._revisions[job.ap],
@@ -73,12 +98,11 @@ class Ledger:
             detail["detail"] = result.detail
         if result.diff:
             detail["diff"] = result.diff
-        with self._node.store.core.write() as connection:
-            pushes.finish(connection, job.tx, result.outcome, result.detail, now)
-            audit.record(connection, self._node.who, self._run.action, result.ap, now, **detail)
+        return detail
 
     def end(self, left: list[Job], why: str) -> list[Result]:
         """Closes the run; results for those that were never begun."""
+        self.flush()
         detail = f"not touched: {why}"
         with self._node.store.core.write() as connection:
             pushes.skip(connection, [job.tx for job in left], Outcome.SKIPPED, detail, self._node.now)
@@ -95,7 +119,7 @@ def carry_out(
         waves = Waves(ledger.intend(jobs, revisions), contact.apply, pace.width)
         results: list[Result] = []
         with stops(waves), progress(node, "pushing", len(jobs)) as advance:
-            for job, result in waves.run(lambda _job: pace.began()):
+            for job, result in waves.run(lambda _job: pace.began(), ledger.flush):
                 ledger.finish(job, result)
                 pace.saw(result)
                 results.append(result)

@@ -156,7 +156,6 @@ def network_values(setup: Setup, bss: list[Bss]) -> dict[str, Any]:
     if runs and wifi.bridge:
         raise setup.fault("wifi.bridge", "an access point that runs its gateway cannot bridge its uplink")
     interface = IPv4Interface(wifi.network)
-    management = [one.endpoint[0] for _, one in setup.inventory.access_points() if is_ipv4(one.endpoint[0])]
     guests = [*wifi.ports, *(one.interface for one in bss if one.vlan is None)]
     apart = [one for one in bss if one.vlan is not None and one.network.isolate]
     through = [*(guests if wifi.bridge else ()), *(one.interface for one in apart)]
@@ -178,7 +177,7 @@ def network_values(setup: Setup, bss: list[Bss]) -> dict[str, Any]:
         "network": str(interface.network),
         "netmask": str(interface.netmask),
         "max_clients": interface.network.num_addresses - 3,
-        "management": sorted(set(management), key=lambda text: int(IPv4Address(text))),
+        "management": setup.inventory.management,
         "garden_networks": wifi.garden_networks,
         "garden_names": wifi.garden_names,
         "garden_set": garden_set(wifi.garden_names),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from .schema import host_key, push, push_run
 
@@ -106,8 +106,16 @@ def intend(connection: Connection, pushes: Iterable[Push], now: int) -> None:
         connection.execute(insert(push), rows)
 
 
-def finish(connection: Connection, push_id: str, outcome: str, detail: str, now: int) -> None:
-    connection.execute(update(push).where(push.c.id == push_id).values(outcome=outcome, detail=detail, finished_at=now))
+def finish_all(connection: Connection, ends: Iterable[tuple[str, str, str]], now: int) -> None:
+    """Notes how pushes ended: (id, outcome, detail) of each."""
+    rows = [{"push_id": one, "outcome": outcome, "detail": detail, "now": now} for one, outcome, detail in ends]
+    values: dict[str, Any] = {
+        "outcome": bindparam("outcome"),
+        "detail": bindparam("detail"),
+        "finished_at": bindparam("now"),
+    }
+    if rows:
+        connection.execute(update(push).where(push.c.id == bindparam("push_id")).values(values), rows)
 
 
 def skip(connection: Connection, push_ids: Iterable[str], outcome: str, detail: str, now: int) -> None:

@@ -36,7 +36,7 @@ def test_the_same_configuration_is_the_same_bytes() -> None:
     assert payload.pack(DESIRED, b"helper") == payload.pack(other, b"helper")
     raw = gzip.decompress(payload.pack(DESIRED, b"helper"))
     with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
-        assert tar.getnames() == ["files/etc/a", "files/etc/b", "helper.sh", "manifest"]
+        assert tar.getnames() == ["helper.sh", "files/etc/a", "files/etc/b", "manifest"]
         assert {entry.mtime for entry in tar} == {0}
 
 

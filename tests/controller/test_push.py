@@ -13,6 +13,7 @@ import pytest
 
 from controller import payload
 from controller.desired import Desired, File, Reload
+from controller.driven import usable
 from controller.plan import State
 from controller.push import Contact, Job, Outcome
 from controller.ssh import (
@@ -181,10 +182,27 @@ def test_nobody_there(server: Server) -> None:
         assert server.contact().plan(Job("ap", target, desired("x"))).outcome is Outcome.UNREACHABLE
 
 
-def test_a_command_that_hangs_ends_at_the_deadline(server: Server) -> None:
+@pytest.mark.parametrize("driven", [True, False])
+def test_much_goes_both_ways_whoever_drives_the_connection(server: Server, driven: bool) -> None:
+    """Far more than dropbear's window of 24 KB. (What answers before it has read all must stay below our 2 MB.)"""
+    sent = os.urandom(1_500_000)
+    assert usable(), "this paramiko's inner names were never looked at"
+    assert execute(server.target, server.key, "cat", sent, 30, driven=driven) == sent
+    early = execute(server.target, server.key, "head -c 10; exec <&-; echo over", sent, 30, driven=driven)
+    assert early == sent[:10] + b"over\n"
+
+
+def test_a_server_that_dies_in_the_middle_is_a_broken_connection(server: Server) -> None:
+    with pytest.raises(SshError) as caught:
+        execute(server.target, server.key, "kill -9 $PPID; sleep 5", b"", 10)
+    assert caught.value.problem is Problem.BROKEN
+
+
+@pytest.mark.parametrize("driven", [True, False])
+def test_a_command_that_hangs_ends_at_the_deadline(server: Server, driven: bool) -> None:
     started = time.monotonic()
     with pytest.raises(SshError) as caught:
-        execute(server.target, server.key, "sleep 30", b"", 2)
+        execute(server.target, server.key, "sleep 30", b"", 2, driven=driven)
     assert caught.value.problem is Problem.TIMEOUT
     assert time.monotonic() - started < 6
 

@@ -1,8 +1,8 @@
 """`python -m tests.bench.controller`: what a push costs the controller, beside other tools, on loopback.
 
-CPU is that of the whole process tree that a tool starts, for one access point more: two runs, the difference of their
-CPU divided by the difference of their sizes, so that nobody's start counts. The servers share the machine; compare
-ratios.
+CPU is the client's alone, without the start of its interpreter, which counts once for a run and not for each access
+point: ours and the bare loop tell it themselves, of the others' whole process trees it is taken from two runs of
+different size. The servers share the machine; compare ratios.
 """
 
 import argparse
@@ -44,6 +44,10 @@ class Cost:
     rss_mb: float = 0.0
 
 
+_SIZES = {"openssh": (10, 60), "pyinfra": (10, 50), "ansible raw": (10, 40), "ansible modules": (2, 8)}
+"""Of the two runs of each tool."""
+
+
 class Bench:
     def __init__(self, targets: Targets, folder: Path):
         self._targets = targets
@@ -71,27 +75,28 @@ class Bench:
             raise SystemExit(f"{' '.join(command[:4])} … failed:\n{text[-2000:]}")
         return Run(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall, text)
 
-    def cost(self, command: Command, few: int, many: int, rounds: int, *, blank: bool = True) -> Cost:
-        """The median over the rounds."""
-        costs = []
-        for _ in range(rounds):
-            small, large = (self.once(command(count), blank=blank) for count in (few, many))
-            more = many - few
-            rss = _good(large.said, many) if "tests.bench.controller.worker" in command(many) else 0.0
-            costs.append(Cost((large.cpu - small.cpu) / more * 1e3, (large.wall - small.wall) / more * 1e3, rss))
-        return Cost(
-            statistics.median(one.cpu_ms for one in costs),
-            statistics.median(one.wall_ms for one in costs),
-            max(one.rss_mb for one in costs),
-        )
+    def worker(self, command: Command, count: int, rounds: int, *, blank: bool = True) -> Cost:
+        """Of a worker of ours, which tells its own CPU without its start; the median over the rounds."""
+        runs = [self.once(command(count), blank=blank) for _ in range(rounds)]
+        told = [_told(run.said, count) for run in runs]
+        cpu, rss = (statistics.median(one[key] for one in told) for key in ("cpu_ms", "rss_mb"))
+        return Cost(cpu, statistics.median(run.wall for run in runs) / count * 1e3, rss)
+
+    def tree(self, command: Command, few: int, many: int) -> Cost:
+        """Of any tool: two runs, the difference of their CPU divided by that of their sizes, so that its start counts
+        for nothing.
+        """
+        small, large = (self.once(command(count), blank=True) for count in (few, many))
+        more = many - few
+        return Cost((large.cpu - small.cpu) / more * 1e3, (large.wall - small.wall) / more * 1e3)
 
 
-def _good(said: str, count: int) -> float:
-    """The memory that a worker tells; every one of its access points must have been done."""
-    told = json.loads(said.strip().splitlines()[-1])
+def _told(said: str, count: int) -> dict[str, float]:
+    """What a worker tells; every one of its access points must have been done."""
+    told: dict[str, float] = json.loads(said.strip().splitlines()[-1])
     if told["good"] != count:
         raise SystemExit(f"{said[-2000:]}\n{told['good']} of {count} were done")
-    return float(told["rss_mb"])
+    return told
 
 
 def _ours(folder: Path, what: str) -> Command:
@@ -100,36 +105,30 @@ def _ours(folder: Path, what: str) -> Command:
 
 
 def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    few, many, rounds = (10, 40, 1) if arguments.quick else (40, 240, 3)
-    sizes = {"pyinfra": (10, 50), "ansible raw": (10, 40), "ansible modules": (2, 8)}
+    count, rounds = (40, 1) if arguments.quick else (150, 3)
     costs: dict[str, Cost] = {}
-    with Targets(folder, 1000) as targets:
+    with Targets(folder, 2000) as targets:
         bench = Bench(targets, folder)
-        peers = Peers(targets, tools(BUILT / "venv"))
+        peers = Peers(targets, tools(BUILT / "venv")).commands()
 
-        def add(name: str, command: Command, size: tuple[int, int], times: int, *, blank: bool = True) -> None:
-            costs[name] = bench.cost(command, *size, times, blank=blank)
-            print(f"{name:16} {costs[name].cpu_ms:9.2f} ms CPU {costs[name].wall_ms:9.2f} ms wall for each", flush=True)
+        def add(name: str, cost: Cost) -> None:
+            costs[name] = cost
+            print(f"{name:16} {cost.cpu_ms:9.2f} ms CPU {cost.wall_ms:9.2f} ms wall for each", flush=True)
 
-        commands = peers.commands()
-        add("bare paramiko", commands.pop("bare paramiko"), (few, many), rounds)
-        bench.once(_ours(folder, "push")(few), blank=True)  # makes the store
-        add("push", _ours(folder, "push"), (few, many), rounds)
-        add("confirmed push", _ours(folder, "confirmed"), (few, many), rounds)
-        add("check", _ours(folder, "check"), (few, many), rounds, blank=False)
-        for name, command in commands.items():
-            if not arguments.ours:
-                add(name, command, sizes.get(name, (few // 2, many // 2)), 1)
-        rss = 0.0
-        if not arguments.quick:
-            # the whole city asked at once: every access point is a job with its rendered files
-            bench.once(_ours(folder, "push")(240), blank=True)
-            rss = _good(bench.once(_ours(folder, "push")(1000), blank=True).said, 1000)
+        add("bare paramiko", bench.worker(peers.pop("bare paramiko"), 2 * count, rounds))
+        add("push", bench.worker(_ours(folder, "push"), count, rounds))
+        add("confirmed push", bench.worker(_ours(folder, "confirmed"), count, rounds))
+        add("check", bench.worker(_ours(folder, "check"), count, rounds, blank=False))
+        for name, command in {} if arguments.ours else peers.items():
+            add(name, bench.tree(command, *_SIZES[name]))
+        # each of 1,000 is a job with its rendered files; 2,000 tell whether it is flat
+        asked = [bench.worker(_ours(folder, "ask"), many, 1) for many in (1000, 2000)]
         trips = round_trips(targets)
-    return _figures(costs, rss, trips)
+    memory = {f"rss_mb_{many}": round(cost.rss_mb, 1) for many, cost in zip((1000, 2000), asked, strict=True)}
+    return _figures(costs, trips) | memory
 
 
-def _figures(costs: dict[str, Cost], rss: float, trips: float) -> dict[str, Any]:
+def _figures(costs: dict[str, Cost], trips: float) -> dict[str, Any]:
     push = costs["push"].cpu_ms
 
     def times(name: str) -> float | None:
@@ -145,7 +144,6 @@ def _figures(costs: dict[str, Cost], rss: float, trips: float) -> dict[str, Any]
         "vs_openssh": times("openssh"),
         "vs_bare_paramiko": round(push / costs["bare paramiko"].cpu_ms, 2),
         "confirmed_vs_bare_paramiko": round(costs["confirmed push"].cpu_ms / costs["bare paramiko"].cpu_ms, 2),
-        "rss_mb_1000": round(rss, 1) or None,
         "round_trips": round(trips, 1),
     }
 

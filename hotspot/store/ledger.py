@@ -93,9 +93,13 @@ def origins(connection: Connection, names: set[str]) -> dict[str, Origin]:
 
 
 def session_id(record: Record, incarnation: int) -> str:
-    """The id of a record's session. `incarnation` tells those without Class apart; it is 0 with it."""
-    parts = (record.gateway, record.acct_session_id, record.device, record.ticket or "", str(incarnation))
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+    """The id of a record's session. `incarnation` tells those without Class apart; it is 0 with it.
+
+    It begins with the time that the ticket, or the incarnation, begins with: see `hotspot.identity.new_id`.
+    """
+    ticket = record.ticket or f"{incarnation:08x}"
+    parts = f"{record.gateway}\0{record.acct_session_id}\0{record.device}\0{ticket}"
+    return ticket[:8] + hashlib.blake2b(parts.encode(), digest_size=12).hexdigest()
 
 
 def apply(

@@ -45,6 +45,7 @@ class RequestError(HotspotError):
 
     def __init__(self, code: str, detail: str = "", *, wait: int = 0):
         self.code = code
+        self.detail = detail
         self.wait = wait
         super().__init__(f"{code}: {detail}" if detail else code)
 

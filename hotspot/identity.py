@@ -9,9 +9,12 @@ Erasing that row erases the person; statistics keep the id, which then means nob
 import os
 import re
 import secrets
+import time
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Callable
 from enum import StrEnum
+from functools import lru_cache, partial
 from typing import Final, Self
 
 from cryptography.hazmat.primitives import hashes
@@ -36,8 +39,12 @@ class PersonKind(StrEnum):
 
 
 def new_id() -> str:
-    """A random 128-bit id, 32 lower-case hex digits."""
-    return secrets.token_hex(16)
+    """A new 128-bit id, 32 lower-case hex digits: 48 bits of milliseconds since 1970, then 80 random ones.
+
+    What comes into being together stands together in the databases' indexes, so that a batch of it dirties few pages.
+    An id is no secret.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 def parse_mac(text: str) -> str:
@@ -68,6 +75,9 @@ class Keys:
         self._master = master
         self._index = self.derive("identity index")
         self._seal = AESGCM(self.derive("identity seal"))
+        # The same devices come again and again; RADIUS asks for thousands in a second.
+        self.device_index: Callable[[str], bytes] = lru_cache(maxsize=65536)(partial(self.index, "mac"))
+        """The index of a device by its MAC address in `parse_mac` form."""
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -98,7 +108,3 @@ class Keys:
     def open(self, kind: str, sealed: bytes) -> str:
         """The value that `seal` hid. cryptography's InvalidTag if it was changed or sealed under another key."""
         return self._seal.decrypt(sealed[:_NONCE], sealed[_NONCE:], kind.encode()).decode()
-
-    def device_index(self, mac: str) -> bytes:
-        """Index of a device by its MAC address in `parse_mac` form."""
-        return self.index("mac", mac)

@@ -185,6 +185,7 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from _repeated(routers, "a gateway on the access point")
     yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address", spelled=True)
     yield from _references(raw, sites, gateways, aps)
+    yield from _schools(sites)
     yield from _regions(raw, sites)
     yield from _secrets(raw, gateways, ssids)
     yield from _sources(gateways)
@@ -248,6 +249,17 @@ def _secrets(raw: dict[str, Any], gateways: Placed, ssids: Placed) -> Iterator[t
     if isinstance(codes, dict) and isinstance(sender := codes.get("sender"), dict):
         found.append((("codes", "sender", "secret"), sender.get("secret")))
     yield from _repeated(found, "the secret")
+
+
+def _schools(sites: Placed) -> Iterator[tuple[Path, str]]:
+    """Nothing that children would tell about themselves is asked for at a school."""
+    for path, site in sites:
+        admit = site.get("admit")
+        if site.get("kind") == "school" and isinstance(admit, list) and any(method != "voucher" for method in admit):
+            yield (
+                (*path, "admit"),
+                'a school admits by "voucher" alone, so that no child says who it is',
+            )
 
 
 def _certificates(gateways: Placed) -> Iterator[tuple[Path, str]]:

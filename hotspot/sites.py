@@ -98,6 +98,14 @@ class PortalSection(Entry):
     look: Look = Look()
 
 
+class RetentionSection(Entry):
+    """How long after their last use people and devices are more than a random id (`hotspot.store.retention`)."""
+
+    personal: Annotated[Seconds, Field(ge=35 * 86400)] = 90 * 86400
+    school: Annotated[Seconds, Field(ge=35 * 86400)] = 35 * 86400
+    """At schools. At least a month, so that a month's report counts no device twice."""
+
+
 class ProbeSection(Entry):
     """How telemetry decides UP and DOWN (docs/telemetry.md)."""
 
@@ -333,6 +341,7 @@ class Inventory(Entry):
     city: City
     portal: PortalSection
     codes: CodesSection = CodesSection()
+    retention: RetentionSection = RetentionSection()
     wifi: Wifi = Wifi()
     ssid: tuple[WifiNetwork, ...] = (WifiNetwork(id="wifi-gratis", name="WiFi Gratis"),)
     probe: ProbeSection = ProbeSection()

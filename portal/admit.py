@@ -11,9 +11,11 @@ from hotspot.store import admission, people
 from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
 
+from . import limits
 from .desk import Desk
 from .dialects import dialect
 from .forms import status_token
+from .limits import Caller
 from .methods import METHODS, Door, Prove, counted_as
 from .texts import SERVICE, Texts
 
@@ -27,11 +29,12 @@ class Admitted:
 
 
 def admit(
-    desk: Desk, revision: Revision, arrival: Arrival, texts: Texts, form: Mapping[str, str], now: int
+    desk: Desk, revision: Revision, arrival: Arrival, texts: Texts, form: Mapping[str, str], now: int, address: str = ""
 ) -> Admitted | Denial:
     """Lets the sender of a login form prove who they are, decides, keeps the grant, and says where the phone goes.
 
-    What was decided is durable before this returns. RequestError where the proof fails or the gateway is unknown.
+    What was decided is durable before this returns. `address` is the sender's, empty where nobody knows it.
+    RequestError where the proof fails, the gateway is unknown or a limit is reached.
     """
     inventory = revision.inventory
     site = inventory.site_of(arrival.gateway, arrival.ap_mac)
@@ -40,11 +43,12 @@ def admit(
     method = next((name for name in site.admit if name == form.get("method")), None)
     if method is None:
         raise RequestError("bad-form", "method")
+    caller = Caller(counted_as(arrival), address, arrival.gateway)
     language = texts[SERVICE].language
-    door = Door(inventory, site, arrival.gateway, arrival.mac, counted_as(arrival), language, now)
+    door = Door(inventory, site, arrival.gateway, arrival.mac, caller, language, now)
     prove = METHODS[method](desk.store, desk.keys, door, form)
     try:
-        return _decided(desk, revision, arrival, texts, site, method, prove, now)
+        return _decided(desk, revision, arrival, texts, site, method, prove, caller, now)
     except _Refused as refused:
         return refused.denial
 
@@ -64,10 +68,12 @@ def _decided(
     site: Site,
     method: AdmitMethod,
     prove: Prove,
+    caller: Caller,
     now: int,
 ) -> Admitted:
     inventory = revision.inventory
     with desk.store.core.write() as connection:
+        limits.take(connection, desk.keys, "login", limits.LOGINS, caller, now)
         proof = prove(connection)
         device = people.see_device(connection, desk.keys, arrival.mac, now)
         applicant = Applicant(proof.person, device, method, texts[SERVICE].language, proof.plan, proof.until)

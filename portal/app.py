@@ -26,13 +26,14 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import codes, gateways, passwords, status, unifi
+from . import codes, gateways, limits, passwords, status, unifi
 from .admit import admit
 from .codes import Outbox
+from .counting import Counting
 from .desk import Desk
 from .dialects import OPEN_WEB, Visit, arrive, dialect, origin, unifi_gateway
 from .forms import seal, status_token, unseal
-from .pages import Pages, common_headers, language, later
+from .pages import Pages, common_headers, language, later, sender
 from .texts import PHONE, SERVICE, load_texts
 
 log = structlog.get_logger("portal")
@@ -47,6 +48,7 @@ _STATUS = {
     "not-found": 404,
     "no-gateway": 404,
     "too-many-attempts": 429,
+    "too-many-here": 429,
     "code-wait": 429,
     "code-too-many": 429,
     "code-locked": 429,
@@ -64,6 +66,7 @@ class Portal:
         self.pages = Pages(load(_HERE, "portal", LANGUAGES))
         self.texts = load_texts()
         self.outbox = Outbox(desk)
+        self.counting = Counting(desk.store)
 
     @property
     def inventory(self) -> Inventory:
@@ -216,7 +219,7 @@ class Portal:
         except RequestError as error:
             if error.code == "expired":
                 return self.again(arrival, lang)
-            log.info("not admitted", gateway=arrival.gateway, reason=error.code)
+            self._refused(arrival, error, now)
             kept = {name: request.form.get(name, "")[:64] for name in ("code", "name", "number")}
             kept["tried"] = method
             shown = self.door(
@@ -224,14 +227,24 @@ class Portal:
             )
             return later(shown, error)
 
+    def _refused(self, arrival: Arrival, error: RequestError, now: int) -> None:
+        log.info("not admitted", gateway=arrival.gateway, reason=error.code)
+        limited = error.wait and error.detail
+        self.counting.add(arrival.gateway, f"limited:{error.detail}" if limited else f"refused:{error.code}")
+        if error.code == "voucher-unknown":
+            limits.wrong_voucher(self.desk.store, self.desk.keys, now)
+
     def _answered(self, arrival: Arrival, method: str, lang: str, now: int) -> AnyResponse:
         if method == "code-again" or (method == "code" and "otp" not in request.form):
             return self.ask_code(arrival, lang, now)
-        done = admit(self.desk, self.following.revision(), arrival, self.texts[lang], request.form.to_dict(), now)
+        form = request.form.to_dict()
+        done = admit(self.desk, self.following.revision(), arrival, self.texts[lang], form, now, sender())
         if isinstance(done, Denial):
+            self.counting.add(arrival.gateway, f"refused:{done.reason}")
             key, values = done.told(self._zone(arrival))
             problem = self.pages.catalogue.text(lang, key, **values)
             return self.door(arrival, lang, now, problem=problem, code=403)
+        self.counting.add(arrival.gateway, f"admitted:{done.grant.method}")
         log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
         answer = self.see_other(done.url)
         if _CARD in request.cookies:
@@ -305,6 +318,7 @@ class Portal:
 def create(desk: Desk) -> Flask:
     """The WSGI application over one node's desk."""
     portal = Portal(desk)
+    portal.counting.start()
     app = Flask("portal", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM

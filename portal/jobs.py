@@ -1,5 +1,6 @@
 """Work of the portal that belongs to no request."""
 
+from dataclasses import asdict
 from typing import Final
 
 import structlog
@@ -7,12 +8,14 @@ import structlog
 from hotspot.job import Job
 from hotspot.one_time import LIFETIME
 from hotspot.settings import Settings
-from hotspot.store import Store, attempts, codes
+from hotspot.store import Store, attempts, codes, retention, revisions
+from hotspot.store.retention import Forgotten, Terms
 
 log = structlog.get_logger("portal")
 
 _ENOUGH: Final = 20
 """Codes in an hour below which their share says nothing."""
+_AT_ONCE: Final = 500
 _USUAL: Final = 0.4
 """The share of codes that are entered, below which something is wrong."""
 
@@ -32,5 +35,28 @@ def watch_codes(store: Store, _settings: Settings, now: int) -> None:
         log.warning("codes not entered", asked=asked, entered=entered)
 
 
+def forget_people(store: Store, _settings: Settings, now: int) -> None:
+    """Erases what names people and devices after the term of sites.toml."""
+    with store.core.read() as connection:
+        revision = revisions.active(connection)
+    if revision is None:
+        return
+    forgotten = forget_all(store, retention.terms_of(revision.inventory, now))
+    if forgotten:
+        log.info("people forgotten", **asdict(forgotten))
+
+
+def forget_all(store: Store, terms: Terms) -> Forgotten:
+    """In short transactions, so that nobody at a login page waits."""
+    total = Forgotten()
+    while True:
+        with store.core.write() as connection:
+            forgotten = retention.forget(connection, terms, _AT_ONCE)
+        if not forgotten:
+            return total
+        total += forgotten
+
+
 OLD_ATTEMPTS: Final = Job("old-attempts", 3600, forget_old_attempts)
+RETENTION: Final = Job("retention", 3600, forget_people)
 CODES: Final = Job("codes", 600, watch_codes)

@@ -16,7 +16,9 @@ from hotspot.sites import AdmitMethod, Inventory, Site
 from hotspot.store import Store, attempts, codes, members, people, vouchers
 from hotspot.voucher import parse_code
 
+from . import limits
 from .codes import code_key
+from .limits import Caller
 from .texts import PHONE, SERVICE
 
 
@@ -39,8 +41,7 @@ class Door:
     site: Site
     gateway: str
     mac: str
-    device: str
-    """What attempts of this device are counted by (`counted_as`)."""
+    caller: Caller
     language: str
     now: int
 
@@ -50,6 +51,9 @@ def counted_as(arrival: Arrival) -> str:
     anybody's: what is tried there must spoil nothing elsewhere."""
     return arrival.mac if arrival.proven else f"{arrival.gateway}|{arrival.mac}"
 
+
+_BESIDE_THE_DEVICE: Final = {whose: limit for whose, limit in limits.GUESSES.items() if whose != "device"}
+"""Which `members.approach` counts."""
 
 Prove = Callable[[Connection], Proof]
 """Second half of a method: inside the transaction that will keep the grant."""
@@ -69,15 +73,12 @@ def click_through(_store: Store, keys: Keys, door: Door, _form: Mapping[str, str
 def voucher(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
     """Whoever has a printed code of this site."""
     code = parse_code(form.get("code", "")[:40])
-    subject = attempts.subject(keys, "device", door.device)
     with store.core.write() as connection:
-        wait = attempts.take(connection, subject, door.now)
-    if wait:
-        raise RequestError("too-many-attempts", wait=wait)
+        limits.take(connection, keys, "guess", limits.GUESSES, door.caller, door.now)
 
     def prove(connection: Connection) -> Proof:
         entitlement = vouchers.use(connection, keys, code, door.site.id, door.now)
-        attempts.forget(connection, subject)
+        attempts.forget(connection, limits.subject(keys, "guess", "device", door.caller.device))
         return Proof(entitlement.person, entitlement.plan, entitlement.until)
 
     return prove
@@ -107,10 +108,11 @@ def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Pro
     if len(typed) > LONGEST_PASSWORD:
         raise RequestError("member-wrong")
     with store.core.write() as connection:
-        found, attempt = members.approach(connection, keys, name, door.mac, door.device)
+        found, attempt = members.approach(connection, keys, name, door.mac, door.caller.device)
         wait = attempt.take(connection, door.now)
-    if wait:
-        raise RequestError("too-many-attempts", wait=wait)
+        if wait:
+            raise RequestError("too-many-attempts", "device", wait=wait)
+        limits.take(connection, keys, "guess", _BESIDE_THE_DEVICE, door.caller, door.now)
     if not matches(found.password_hash if found else None, typed) or found is None or found.disabled:
         raise RequestError("member-wrong")
     person = found.person

@@ -4,6 +4,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -135,6 +136,26 @@ class Pages:
         ]
         response.headers["Content-Security-Policy"] = "; ".join(policy)
         return response
+
+
+def sender() -> str:
+    """The address of whoever sent this request, empty where only a proxy's is known. A proxy on this machine says whose
+    request it is in X-Forwarded-For, at whose end it writes."""
+    address = request.remote_addr or ""
+    if not _is_here(address):
+        return address
+    said = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    try:
+        return "" if _is_here(said) else str(ip_address(said))
+    except ValueError:
+        return ""
+
+
+def _is_here(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def later(response: Response, error: RequestError) -> Response:

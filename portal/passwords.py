@@ -35,7 +35,7 @@ def change(desk: Desk, grant: Grant, form: Mapping[str, str], now: int) -> None:
         stored = members.password_hash(connection, grant.person)
         wait = attempts.take(connection, subject, now)
     if wait:
-        raise RequestError("too-many-attempts", wait=wait)
+        raise RequestError("too-many-attempts", "device", wait=wait)
     if not matches(stored, old):
         raise RequestError("password-wrong")
     hashed = HASHER.hash(new)

@@ -11,7 +11,7 @@ from hotspot.identity import parse_mac
 from hotspot.nas import RadiusDialect
 from hotspot.password import LONGEST_PASSWORD
 from hotspot.store.people import normal_name
-from hotspot.store.redemption import Claim, Redeemed
+from hotspot.store.redemption import Claim, Held, Redeemed
 
 from . import mschap
 from .accounting import station
@@ -133,27 +133,27 @@ def accept(login: Login, redeemed: Redeemed) -> bytes:
 
     What is left is counted from the first redemption, so that a retransmission answered by another node reads the same.
     """
-    grant = redeemed.grant
+    held = redeemed.held
     returned = b"" if login.proof is None else _returned(login.request, login.proof)
-    return _accepted(login.request, grant, redeemed.at, grant.limits.total, login.claim.ticket, returned)
+    return _accepted(login.request, held, redeemed.at, held.left, login.claim.ticket, returned)
 
 
-def resume(request: Request, grant: Grant, used: int, now: int) -> bytes:
-    """The Access-Accept by which a device goes on under its grant, of which `used` bytes are gone."""
-    total = grant.limits.total  # Class names the grant: there is no ticket
-    return _accepted(request, grant, now, None if total is None else max(1, total - used), grant.id)
+def resume(request: Request, held: Held, now: int) -> bytes:
+    """The Access-Accept by which a device goes on under its grant. Class names the grant: there is no ticket."""
+    left = None if held.left is None else max(1, int(held.left))
+    return _accepted(request, held, now, left, held.grant)
 
 
 def admit(request: Request, grant: Grant) -> bytes:
     """The Access-Accept for somebody who was given a grant by this request, or by the same one before."""
-    return _accepted(request, grant, grant.starts_at, grant.limits.total, grant.id)
+    return _accepted(request, Held.whole(grant), grant.starts_at, grant.limits.total, grant.id)
 
 
-def _accepted(request: Request, grant: Grant, at: int, total: int | None, name: str, returned: bytes = b"") -> bytes:
-    client, limits = request.client, grant.limits
-    left = max(SHORTEST_SESSION, grant.ends_at - at)
-    role = client.roles.get(grant.plan) if client.roles else None
-    told = _told(client.dialect, role, left, limits.idle, limits.down, limits.up, total, limits.interim)
+def _accepted(request: Request, held: Held, at: int, total: int | None, name: str, returned: bytes = b"") -> bytes:
+    client = request.client
+    left = max(SHORTEST_SESSION, held.ends_at - at)
+    role = client.roles.get(held.plan) if client.roles else None
+    told = _told(client.dialect, role, left, held.idle, held.down, held.up, total, held.interim)
     return request.reply(Code.ACCESS_ACCEPT, told + encode("Class", name.encode()) + returned)
 
 

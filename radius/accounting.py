@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hotspot import ticket
@@ -111,7 +112,13 @@ def _ticket(packet: Packet) -> str | None:
 
 def station(packet: Packet) -> str:
     """The client's MAC in Calling-Station-Id, which some gateways write as `MAC:SSID`. RequestError("bad-mac")."""
-    return parse_mac(packet.first.get(_CALLING, b"")[:17].decode("ascii", "replace"))
+    return _address(packet.first.get(_CALLING, b"")[:17])
+
+
+@lru_cache(maxsize=65536)
+def _address(value: bytes) -> str:
+    """The same devices come again and again."""
+    return parse_mac(value.decode("ascii", "replace"))
 
 
 def called(value: bytes) -> str | None:

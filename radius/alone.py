@@ -14,7 +14,7 @@ from typing import Final, Self
 from hotspot import ticket
 from hotspot.grant import Applicant, Denial, Limits, Usage, decide
 from hotspot.sites import Inventory
-from hotspot.store.redemption import Claim, Redeemed
+from hotspot.store.redemption import Claim, Held, Redeemed
 
 from .access import Login, Refusal
 
@@ -64,4 +64,4 @@ def admit(login: Login, inventory: Inventory, site_id: str, at: int) -> Redeemed
     radius = getattr(inventory.find_gateway(gateway), "radius", None)
     limits = replace(decision.limits, interim=radius.interim if radius else Limits.interim)
     ends_at = min(decision.ends_at, at + site.when_store_is_away)
-    return Redeemed(replace(decision, ends_at=ends_at, limits=limits), at)
+    return Redeemed(Held.whole(replace(decision, ends_at=ends_at, limits=limits)), at)

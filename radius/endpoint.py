@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, Final
+from typing import Final
 
 from hotspot.errors import ConfigError
 from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
@@ -35,7 +35,7 @@ TLS: Final = "tls:"
 TLS_SECRET: Final = b"radsec"
 """The secret that everybody has over TLS, where another protects the packets (RFC 6614 section 2.3)."""
 REMEMBER: Final = 30
-"""Seconds for which replies are kept for retransmissions."""
+"""Seconds for which replies are kept for retransmissions, at least; at most twice as long."""
 MOST_REMEMBERED: Final = 500_000
 _MOST_STRANGERS: Final = 16
 _BURST: Final = 2
@@ -71,8 +71,6 @@ class Request:
     source: Source
     local: int
     """Which of our sockets it came to: an index that the shell chose."""
-    memory: list[Any] = field(default_factory=list, repr=False)
-    """Where the endpoint remembers its answer."""
 
     def reply(self, code: Code, body: bytes = b"") -> bytes:
         """Access replies are always signed. Accounting-Responses never: what over, no RFC says, and FreeRADIUS and
@@ -173,8 +171,11 @@ class Endpoint:
         """How often, by gateway and reason; the gateway is empty for unknown sources."""
         self.answers: Counter[tuple[str, int]] = Counter()
         """How often, by gateway and code."""
-        self._replies: dict[tuple[Source, bytes], list[Any]] = {}
-        """When each came and, once it is known, what it was answered."""
+        self._replies: dict[tuple[Source, bytes], bytes | None] = {}
+        """What each was answered, once that is known."""
+        self._older: dict[tuple[Source, bytes], bytes | None] = {}
+        """The same of those before them, which the next turn forgets."""
+        self._turned_at: int | None = None
         self._buckets: dict[str, _Bucket] = {}
         self._strangers: set[str] = set()
 
@@ -196,10 +197,9 @@ class Endpoint:
         except Malformed as error:
             self.drops[client.gateway, str(error)] += 1
             return None
-        key = (source, packet.raw[:HEADER])
-        known = self._replies.get(key)
-        if known is not None:
-            answer: bytes | None = known[1]
+        key = (source, data[:HEADER])
+        if key in self._replies or key in self._older:
+            answer = self._replies.get(key) or self._older.get(key)
             if answer is None:
                 self.drops[client.gateway, "in-progress"] += 1
             return answer
@@ -210,27 +210,26 @@ class Endpoint:
         if not bucket.take(client.rate, now):
             self.drops[client.gateway, "rate"] += 1
             return None
-        if len(self._replies) >= MOST_REMEMBERED:
-            del self._replies[next(iter(self._replies))]
-        memory = self._replies[key] = [now, None]
-        return Request(client, packet, source, local, memory)
+        self._replies[key] = None
+        return Request(client, packet, source, local)
 
     def answered(self, request: Request, reply: bytes | None) -> None:
         """Remembers a reply; None forgets the request, so that its retransmission is handled anew."""
+        key = (request.source, request.packet.raw[:HEADER])
         if reply is None:
-            self._replies.pop((request.source, request.packet.raw[:HEADER]), None)
+            self._replies.pop(key, None)
+            self._older.pop(key, None)
             return
         self.answers[request.client.gateway, reply[0]] += 1
-        request.memory[1] = reply
+        self._replies[key] = reply
 
     def forget(self, now: int) -> None:
         """Lets go of replies that no gateway asks for again; once for each batch."""
-        old = now - REMEMBER
-        while self._replies:
-            key = next(iter(self._replies))
-            if self._replies[key][0] > old:
-                return
-            del self._replies[key]
+        if self._turned_at is None:
+            self._turned_at = now
+        if now - self._turned_at >= REMEMBER or len(self._replies) >= MOST_REMEMBERED // 2:
+            self._older, self._replies = self._replies, {}
+            self._turned_at = now
 
 
 def _admit(data: bytes, client: Client) -> Packet:

@@ -3,13 +3,12 @@
 Attributes keep their order. Whatever does not parse is `Malformed`, to be dropped and counted, never answered.
 """
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Final
 
-from hotspot.keyed_hash import hmac_digest
+from hotspot.keyed_hash import hmac_digest, md5
 
 from .dictionary import number
 
@@ -22,6 +21,7 @@ MESSAGE_AUTHENTICATOR: Final = 80
 PROXY_STATE: Final = 33
 VENDOR_SPECIFIC: Final = 26
 _FIELD: Final = bytes([MESSAGE_AUTHENTICATOR, 18])
+_UNSIGNED: Final = _FIELD + _ZEROES
 
 
 class Code(IntEnum):
@@ -131,9 +131,9 @@ def parse(data: bytes) -> Packet:
 def _walk(data: bytes, length: int) -> tuple[dict[int, bytes], int]:
     """The first value of each attribute, and where that of the Message-Authenticator begins (0: nowhere)."""
     first: dict[int, bytes] = {}
-    signed_at = 0
     position = HEADER
     last = length - 1
+    kind = 0
     while position < last:
         kind = data[position]
         end = position + data[position + 1]
@@ -141,14 +141,26 @@ def _walk(data: bytes, length: int) -> tuple[dict[int, bytes], int]:
             raise Malformed("attribute-length")
         if kind not in first:
             first[kind] = data[position + 2 : end]
-            if kind == MESSAGE_AUTHENTICATOR:
-                signed_at = position + 2
         elif kind == MESSAGE_AUTHENTICATOR:
             raise Malformed("message-authenticator")
         position = end
     if position != length:
         raise Malformed("attribute-length")
-    return first, signed_at
+    if MESSAGE_AUTHENTICATOR not in first:
+        return first, 0
+    if data[HEADER] == MESSAGE_AUTHENTICATOR:
+        return first, HEADER + 2
+    if kind == MESSAGE_AUTHENTICATOR:
+        return first, length - len(first[kind])
+    return first, _found(data)
+
+
+def _found(data: bytes) -> int:
+    """Where the value of a Message-Authenticator begins that stands neither first nor last."""
+    position = HEADER
+    while data[position] != MESSAGE_AUTHENTICATOR:
+        position += data[position + 1]
+    return position + 2
 
 
 def join(attributes: Iterable[tuple[int, bytes]]) -> bytes:
@@ -167,7 +179,8 @@ def is_signed(packet: Packet, secret: bytes, authenticator: bytes) -> bool | Non
 
 
 def _md5(*parts: bytes) -> bytes:
-    return hashlib.md5(b"".join(parts), usedforsecurity=False).digest()
+    digest: bytes = md5(b"".join(parts)).digest()
+    return digest
 
 
 def request_authenticator(packet: Packet, secret: bytes) -> bytes:
@@ -189,7 +202,7 @@ def _build(code: int, identifier: int, authenticator: bytes, body: bytes) -> byt
 
 def _sign(code: int, identifier: int, authenticator: bytes, body: bytes, secret: bytes) -> bytes:
     """`body` with a Message-Authenticator in front, as it defeats CVE-2024-3596."""
-    unsigned = _build(code, identifier, authenticator, _FIELD + _ZEROES + body)
+    unsigned = _build(code, identifier, authenticator, _UNSIGNED + body)
     return _FIELD + hmac_digest("md5", secret, unsigned) + body
 
 
@@ -202,8 +215,8 @@ def build_reply(code: Code, request: Packet, body: bytes, secret: bytes, *, sign
         raise ValueError(f"a packet of {size} bytes; RADIUS allows {LONGEST}")
     head = bytes((code, request.identifier, size >> 8, size & 255))
     if sign:
-        mac = hmac_digest("md5", secret, head, request.authenticator, _FIELD, _ZEROES, body)
-        body = b"".join((_FIELD, mac, body))
+        mac = hmac_digest("md5", secret, head, request.authenticator, _UNSIGNED, body)
+        body = _FIELD + mac + body
     return b"".join((head, _md5(head, request.authenticator, body, secret), body))
 
 

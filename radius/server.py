@@ -44,6 +44,7 @@ log = structlog.get_logger("radius")
 
 _BUFFER: Final = 4 * 2**20
 _PDEATHSIG: Final = 1
+_TIMERSLACK: Final = 29
 Body = Callable[[threading.Event, Callable[[], None]], None]
 """What a child does: until the event is set; calls the other when it is ready."""
 _SHORT_LIFE: Final = 5.0
@@ -198,6 +199,7 @@ def _fork(body: Body, stop: threading.Event, ready: Callable[[], None]) -> int:
     code = 1
     try:
         ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_TIMERSLACK, 1000)  # ns: who waits for a turn to write looks often and briefly
         if os.getppid() == parent:
             body(stop, ready)
             code = 0

@@ -16,8 +16,9 @@ from hotspot.identity import Keys
 from hotspot.settings import MINIMUM_SECRET, Settings
 from hotspot.sites import Inventory, Site
 from hotspot.store import Store, people, redemption
+from hotspot.store.ledger import Origins
 from hotspot.store.readmission import readmit
-from hotspot.store.redemption import Redeemed
+from hotspot.store.redemption import Held, Redeemed
 from hotspot.store.revisions import Following, Revision
 
 from . import access, accounting
@@ -96,6 +97,7 @@ class Service:
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
         self._places = Places(())
+        self._origins = Origins()
         self._members = Members(store, keys)
         self._complained_at = float("-inf")
         self.endpoint = Endpoint()
@@ -285,14 +287,11 @@ class Service:
         replies: dict[int, bytes] = {}
         others: list[tuple[int, Station]] = []
         for (i, station), grants in zip(stations, held, strict=True):
-            gateway, site = station.request.client.gateway, self._site_of(station.request)
-            own = next(
-                (one for one in reversed(grants) if one.grant.gateway == gateway and one.grant.site == site), None
-            )
+            own = _newest(grants, station.request.client.gateway, self._site_of(station.request)) if grants else None
             if own is None:
                 others.append((i, station))
             else:
-                replies[i] = access.resume(station.request, own.grant, own.used, now)
+                replies[i] = access.resume(station.request, own, now)
         for i, station in others:
             replies[i] = self._readmitted(station, now)
         return replies
@@ -306,7 +305,7 @@ class Service:
             with self._store.core.write() as connection:
                 grant = readmit(connection, revision, device, request.client.gateway, self._site_of(request), now)
             if grant is not None:
-                return access.resume(request, grant, 0, now)
+                return access.resume(request, Held.whole(grant), now)
         url = self.inventory().uam_url(request.client.gateway)
         log.info("redirected", gateway=request.client.gateway)
         return access.redirect(station, url, self._texts.text("id", "unknown-device"))
@@ -359,13 +358,22 @@ class Service:
         if self._presence.there:
             try:
                 with self._store.core.write() as connection:
-                    enter(connection, self._keys, self.inventory(), heard, restarts, now)
+                    enter(connection, self._keys, self.inventory(), self._origins, heard, restarts, now)
             except PeerError as error:
                 self._presence.lost(error)
             else:
                 return
         if heard or restarts:
             self._meanwhile.note(heard, restarts, now)
+
+
+def _newest(grants: Iterable[Held], gateway: str, site: str) -> Held | None:
+    """The one that began last of those that count at a gateway and a site."""
+    found: Held | None = None
+    for one in grants:
+        if one.gateway == gateway and one.site == site and (found is None or found.starts_at <= one.starts_at):
+            found = one
+    return found
 
 
 def _report(revision: Revision, clients: Clients) -> None:

@@ -1,12 +1,12 @@
 """`hotspot apply` and `rollback`: pushes to the access points of the active revision, in waves behind a canary."""
 
+import secrets
 from dataclasses import replace
 from typing import Any, Final
 
 import click
 
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.identity import new_id
 from hotspot.store import pushes, revisions
 from hotspot.store.pushes import Push, Run
 from hotspot.terminal import Command, Node, pass_node
@@ -80,7 +80,7 @@ def apply(node: Node, /, aps: tuple[str, ...], yes: bool, precheck: bool, resume
         jobs = jobs_of(node, revision, aps)
         settings = {"canary": 1, "wave": _WAVE, "halt_after": 2, "confirm": revision.inventory.controller.confirm}
         settings |= given
-        run = Run(new_id(), "apply", node.who, node.now, {**settings, "revision": revision.number})
+        run = Run(secrets.token_hex(16), "apply", node.who, node.now, {**settings, "revision": revision.number})
     if precheck:
         jobs = prechecked(jobs)
     key = private_key(node, revision.inventory)
@@ -170,7 +170,7 @@ def rollback(node: Node, aps: tuple[str, ...], last: bool, confirm: int | None, 
     if not yes:
         click.confirm(f"Roll back {', '.join(names)}?", abort=True, err=True)
     contact = Contact(key, confirm or revision.inventory.controller.confirm)
-    run = Run(new_id(), "rollback", node.who, node.now, {})
+    run = Run(secrets.token_hex(16), "rollback", node.who, node.now, {})
     with node.store.core.write() as connection:
         pushes.begin_run(connection, run)
     earlier = _earlier(node, contact, revision, names)

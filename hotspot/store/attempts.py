@@ -8,10 +8,10 @@ from new devices for a while, and never from their own.
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, case, delete, select
+from sqlalchemy import Connection, delete, select
 
 from ..identity import Keys
-from .portable import upsert
+from .portable import Statement, cursor
 from .schema import attempt
 
 
@@ -63,18 +63,18 @@ def at_member(keys: Keys, device: str, name: str, password_hash: str | None, *, 
     return AtMember(subject(keys, "device", device), whom, not known)
 
 
+_TAKE: Final = Statement(
+    "INSERT INTO attempt (subject, until, failures) VALUES (?, ?, 1) ON CONFLICT (subject) DO UPDATE SET"
+    " failures = CASE WHEN attempt.until <= ? THEN 1 ELSE attempt.failures + 1 END,"
+    " until = CASE WHEN attempt.until <= ? THEN excluded.until ELSE attempt.until END RETURNING failures, until"
+)
+
+
 def take(connection: Connection, subject: bytes, now: int, limit: Limit = DEVICE) -> int:
     """Counts one more attempt of `subject` (32 bytes): 0 if it may be judged, else the seconds until another may."""
-    statement = upsert(connection, attempt).values(subject=subject, until=now + limit.window, failures=1)
-    over = attempt.c.until <= now
-    statement = statement.on_conflict_do_update(
-        index_elements=["subject"],
-        set_={
-            "failures": case((over, 1), else_=attempt.c.failures + 1),
-            "until": case((over, now + limit.window), else_=attempt.c.until),
-        },
-    ).returning(attempt.c.failures, attempt.c.until)
-    failures, until = connection.execute(statement).one()
+    driver = cursor(connection)
+    driver.execute(_TAKE.of(connection), (subject, now + limit.window, now, now))
+    failures, until = driver.fetchone()
     return 0 if failures <= limit.count else int(until) - now
 
 

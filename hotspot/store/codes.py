@@ -24,6 +24,8 @@ PER_DAY: Final = 5
 """Messages to one number, and for one device."""
 TRIES_PER_DAY: Final = attempts.Limit(15, DAY)
 """Codes that are judged for one number in a day, however often they are sent."""
+BUSY: Final = 600
+"""Seconds after which it is worth asking again where a budget is used up."""
 KEPT: Final = 2 * DAY
 
 
@@ -134,23 +136,34 @@ def _check(connection: Connection, section: CodesSection, gateway: str, number: 
     everywhere = message.c.at > 0
     counts = connection.execute(
         select(
-            count(whose[0], PAUSE).label("pause"),
+            func.max(case((whose[0] & (message.c.at > now - PAUSE), message.c.at))).label("pause"),
             *(count(one, seconds) for one in whose for seconds in (HOUR, DAY)),
             count(here, HOUR).label("gateway"),
             count(everywhere, HOUR).label("hour"),
             count(everywhere, DAY).label("day"),
             func.coalesce(func.sum(message.c.price), 0).label("cost"),
+            *(
+                func.min(case((one & (message.c.at > now - seconds), message.c.at)))
+                for one in whose
+                for seconds in (HOUR, DAY)
+            ),
         ).where(message.c.at > now - DAY)
     ).one()
     if counts.pause:
-        raise RequestError("code-wait")
-    number_hour, number_day, device_hour, device_day = counts[1:5]
-    if max(number_hour, device_hour) >= PER_HOUR or max(number_day, device_day) >= PER_DAY:
-        raise RequestError("code-too-many")
+        raise RequestError("code-wait", "number", wait=counts.pause + PAUSE - now)
+    waits = [
+        first + seconds - now
+        for number_sent, first, seconds, most in zip(
+            counts[1:5], counts[-4:], (HOUR, DAY) * 2, (PER_HOUR, PER_DAY) * 2, strict=True
+        )
+        if number_sent >= most
+    ]
+    if waits:
+        raise RequestError("code-too-many", "number", wait=max(waits))
     cost_left = section.cost_per_day is None or counts.cost + section.price <= section.cost_per_day
     used_up = counts.gateway >= section.gateway_per_hour or counts.hour >= section.per_hour
     if used_up or counts.day >= section.per_day or not cost_left:
-        raise RequestError("code-busy")
+        raise RequestError("code-busy", "budget", wait=BUSY)
 
 
 def sent(connection: Connection, message_id: str, state: MessageState) -> None:
@@ -178,7 +191,7 @@ def take_try(connection: Connection, keys: Keys, door_: bytes, now: int) -> Pend
         raise RequestError("code-locked" if connection.execute(used).scalar() else "code-expired")
     wait = attempts.take(connection, _tries_of(keys, row.number), now, TRIES_PER_DAY)
     if wait:
-        raise RequestError("code-locked", wait=wait)
+        raise RequestError("code-locked", "number", wait=wait)
     return Pending(row.id, keys.open(PersonKind.PHONE, row.sealed))
 
 

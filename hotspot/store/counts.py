@@ -1,9 +1,10 @@
-"""What RADIUS has answered and dropped, over processes and restarts: a row for each node, gateway and outcome."""
+"""What RADIUS and the portal have answered and refused, over processes and restarts: a row for each node, gateway and
+outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from .portable import upsert
 from .schema import radius_count
@@ -11,7 +12,8 @@ from .schema import radius_count
 
 @dataclass(frozen=True, order=True)
 class Count:
-    """`gateway` is empty for sources that no gateway's are; `outcome` is `access-accept` or `dropped:rate`, say."""
+    """`gateway` is empty for sources that no gateway's are; `outcome` is `access-accept`, `dropped:rate` or
+    `admitted:voucher`, say."""
 
     node: str
     gateway: str
@@ -21,14 +23,16 @@ class Count:
     """When it last grew, within the seconds that a process keeps counts to itself."""
 
 
-def add(connection: Connection, node: str, counted: Mapping[tuple[str, str], int], now: int) -> None:
+def add(
+    connection: Connection, node: str, counted: Mapping[tuple[str, str], int], now: int, table: Table = radius_count
+) -> None:
     """Adds what (gateway, outcome) have grown by."""
     if not counted:
         return
-    statement = upsert(connection, radius_count)
+    statement = upsert(connection, table)
     statement = statement.on_conflict_do_update(
         index_elements=["node", "gateway", "outcome"],
-        set_={"value": radius_count.c.value + statement.excluded.value, "at": statement.excluded.at},
+        set_={"value": table.c.value + statement.excluded.value, "at": statement.excluded.at},
     )
     rows = [
         {"node": node, "gateway": gateway, "outcome": outcome, "value": value, "at": now}
@@ -37,6 +41,6 @@ def add(connection: Connection, node: str, counted: Mapping[tuple[str, str], int
     connection.execute(statement, rows)
 
 
-def listed(connection: Connection) -> list[Count]:
+def listed(connection: Connection, table: Table = radius_count) -> list[Count]:
     """All of them, by node, gateway and outcome."""
-    return sorted(Count(**row) for row in connection.execute(select(radius_count)).mappings())
+    return sorted(Count(**row) for row in connection.execute(select(table)).mappings())

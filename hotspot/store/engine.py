@@ -27,7 +27,7 @@ from ..settings import Settings
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT: Final = 15.0
-_LOOK: Final = 0.0002
+_LOOK: Final = 0.00003
 _REST: Final = 0.5
 """Seconds after which an idle connection is tried before it is used."""
 _MIGRATION_LOCK: Final = 0x6E69726B  # "nirk", the key of PostgreSQL's advisory lock
@@ -62,6 +62,8 @@ class Database:
     def __init__(self, name: str, url: str, *, durable: bool):
         self.name = name
         self._engine = _engine(name, url, durable=durable)
+        self._kept = threading.local()
+        """The connection of each thread that glances at SQLite."""
         self._turn = Turn(Path(f"{self._engine.url.database}-turn")) if self._engine.dialect.name == "sqlite" else None
 
     @property
@@ -79,10 +81,19 @@ class Database:
     @contextmanager
     def glance(self) -> Iterator[Connection]:
         """For one statement that reads: by itself it sees one state of the database, and no transaction is needed."""
-        with _peer_errors(self.name), self._engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
+        if self._engine.dialect.name == "postgresql":
+            with _peer_errors(self.name), self._engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
-            yield connection
+                yield connection
+            return
+        with _peer_errors(self.name):  # getting a connection takes longer than to ask it
+            connection = getattr(self._kept, "connection", None) or self._engine.connect()
+            self._kept.connection = connection
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction():
+                    connection.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -93,6 +104,10 @@ class Database:
                 yield connection
 
     def close(self) -> None:
+        kept: Connection | None = getattr(self._kept, "connection", None)
+        if kept is not None:
+            kept.close()
+            del self._kept.connection
         self._engine.dispose()
         if self._turn is not None:
             self._turn.close()
@@ -212,8 +227,8 @@ def _engine(name: str, url: str, *, durable: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the begin event below starts every transaction
-        room = ("cache_size=-32768", "mmap_size=1073741824")  # its own 2 MB hold the indexes of a village
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", *room):
+        room = "cache_size=-32768"  # its own 2 MB hold the indexes of a village
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", room):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

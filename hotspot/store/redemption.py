@@ -1,18 +1,15 @@
 """RADIUS's questions to the store, a whole batch in a few statements: tickets redeemed once, devices resumed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from sqlalchemy import Connection
 
-from ..grant import Grant, Limits
+from ..grant import Grant
 from .portable import Statement, cursor, is_postgresql, listed, text_array
 
-_GRANT: Final = (
-    "g.id, g.person_id, g.device_id, g.site, g.gateway, g.plan, g.method, g.language, g.starts_at, g.ends_at,"
-    " g.idle, g.down, g.up, g.total, g.interim"
-)
+_HELD: Final = "g.id, g.site, g.gateway, g.plan, g.starts_at, g.ends_at, g.idle, g.down, g.up, g.interim, g.total"
+"""The fields of `Held`, for a grant of which nothing has been used."""
 
 
 class Claim(NamedTuple):
@@ -23,16 +20,40 @@ class Claim(NamedTuple):
     authenticator: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Redeemed:
+class Held(NamedTuple):
+    """What is left to a device of a grant that has not ended."""
+
+    grant: str
+    site: str
+    gateway: str
+    plan: str
+    starts_at: int
+    ends_at: int
+    idle: int
+    down: int | None
+    up: int | None
+    interim: int
+    left: int | None
+    """Bytes that its person may still use; None where they are not limited."""
+
+    @classmethod
+    def whole(cls, grant: Grant) -> Self:
+        """A grant of which nothing has been used."""
+        limits = grant.limits
+        return cls(
+            grant.id, grant.site, grant.gateway, grant.plan, grant.starts_at, grant.ends_at,
+            limits.idle, limits.down, limits.up, limits.interim, limits.total,
+        )  # fmt: skip
+
+
+class Redeemed(NamedTuple):
     """A grant as a ticket's redemption found it. `at` is when the ticket was first redeemed."""
 
-    grant: Grant
+    held: Held
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """Why a ticket counts no more; `code` is the key of its text. The language is its grant's."""
 
     code: str
@@ -51,9 +72,9 @@ def redeem(connection: Connection, claims: Sequence[Claim], now: int) -> list[Re
 
 
 _LOOK: Final = Statement(
-    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, {grant}"
+    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, g.language, {held}"
     " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id {among}",
-    grant=_GRANT,
+    held=_HELD,
 )
 
 
@@ -76,16 +97,16 @@ def _judged(row: Any, claim: Claim, won: dict[str, tuple[int, bytes]], now: int)
     if row is None or row[1] != claim.gateway:
         return Spent("ticket-unknown")
     redeemed_at, by = won.get(claim.ticket) or (row[3], row[4])
-    language = row[12]
+    language, held = row[5], Held._make(row[6:])
     if redeemed_at is not None and bytes(by) != claim.authenticator:
         return Spent("ticket-spent", language)
     if redeemed_at is None:
         if row[2] < now:
             return Spent("ticket-expired", language)
-        if row[14] <= now:
+        if held.ends_at <= now:
             return Spent("grant-ended", language)
         won[claim.ticket] = redeemed_at, _ = now, claim.authenticator
-    return Redeemed(_grant(row[5:]), redeemed_at)
+    return Redeemed(held, redeemed_at)
 
 
 _REDEEM: Final = Statement(
@@ -95,8 +116,8 @@ _REDEEM: Final = Statement(
     " WHERE t.id = c.id AND t.gateway = c.gateway AND g.id = t.grant_id"
     " AND (t.request_authenticator = c.authenticator"
     " OR t.redeemed_at IS NULL AND t.expires_at >= ? AND g.ends_at > ?)"
-    " RETURNING t.id, c.authenticator, t.redeemed_at, {grant}",
-    grant=_GRANT,
+    " RETURNING t.id, c.authenticator, t.redeemed_at, {held}",
+    held=_HELD,
 )
 
 
@@ -105,7 +126,7 @@ def _redeem_at_once(connection: Connection, claims: Sequence[Claim], now: int) -
     on = cursor(connection)
     columns = zip(*((claim.ticket, claim.gateway, claim.authenticator.hex()) for claim in sorted(claims)), strict=True)
     on.execute(_REDEEM.of(connection), (now, *map(text_array, columns), now, now))
-    won = {(row[0], bytes(row[1])): Redeemed(_grant(row[3:]), row[2]) for row in on.fetchall()}
+    won = {(row[0], bytes(row[1])): Redeemed(Held._make(row[3:]), row[2]) for row in on.fetchall()}
     lost = {claim.ticket for claim in claims if (claim.ticket, claim.authenticator) not in won}
     rows = {}
     if lost:
@@ -117,40 +138,23 @@ def _redeem_at_once(connection: Connection, claims: Sequence[Claim], now: int) -
     ]
 
 
-def _grant(row: Sequence[Any]) -> Grant:
-    """A grant from the columns of `_GRANT`; the limits are those of its start."""
-    name, person, device, site, gateway, plan, method, language, starts_at, ends_at, idle, down, up, total, interim = (
-        row
-    )
-    limits = Limits(ends_at - starts_at, idle, down, up, total, interim)
-    return Grant(name, person, device, site, gateway, plan, method, language, starts_at, ends_at, limits)
-
-
 # -- devices -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Unexpired:
-    """A device's grant that has not ended; `used` are the bytes that its person has used since it began."""
-
-    grant: Grant
-    used: int
-
-
 _RESUME: Final = Statement(
-    "SELECT a.key, {grant}, (SELECT COALESCE(SUM(s.down * 1.0 + s.up), 0) FROM session s"
-    " WHERE s.person_id = g.person_id AND (s.grant_id = g.id OR s.started_at >= g.starts_at))"
-    " FROM {pairs} JOIN device d ON d.lookup = {unhex} JOIN access_grant g ON g.device_id = d.id"
-    " WHERE g.ends_at > ? ORDER BY g.starts_at",
-    grant=_GRANT,
+    "SELECT a.key, g.id, g.site, g.gateway, g.plan, g.starts_at, g.ends_at, g.idle, g.down, g.up, g.interim,"
+    " CASE WHEN g.total IS NOT NULL THEN g.total - (SELECT COALESCE(SUM(s.down * 1.0 + s.up), 0) FROM session s"
+    " WHERE s.person_id = g.person_id AND (s.grant_id = g.id OR s.started_at >= g.starts_at)) END"
+    " FROM {pairs} JOIN device d ON d.lookup = {unhex} JOIN access_grant g ON g.device_id = d.id WHERE g.ends_at > ?"
 )
 
 
-def unexpired(connection: Connection, lookups: Sequence[bytes], now: int) -> list[list[Unexpired]]:
-    """The grants that devices, by their index (`Keys.device_index`), hold now, oldest first. Reads only."""
-    found: list[list[Unexpired]] = [[] for _ in lookups]
+def unexpired(connection: Connection, lookups: Sequence[bytes], now: int) -> list[list[Held]]:
+    """What devices, by their index (`Keys.device_index`), hold now. Reads only."""
+    found: list[list[Held]] = [[] for _ in lookups]
     on = cursor(connection)
-    on.execute(_RESUME.of(connection), (listed(connection, (lookup.hex() for lookup in lookups)), now))
+    on.execute(_RESUME.of(connection), (listed(connection, [lookup.hex() for lookup in lookups]), now))
+    held = Held._make
     for row in on.fetchall():
-        found[int(row[0])].append(Unexpired(_grant(row[1:16]), int(row[16])))
+        found[row[0]].append(held(row[1:]))
     return found

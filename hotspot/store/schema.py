@@ -390,15 +390,21 @@ maintenance = Table(
     Column("withdrawn_at", _Time),
 )
 
-radius_count = Table(
-    "radius_count",
-    telemetry,
-    Column("node", _Name, primary_key=True),
-    Column("gateway", _Name, primary_key=True),
-    Column("outcome", _Name, primary_key=True),
-    Column("value", BigInteger, nullable=False),
-    Column("at", _Time, nullable=False),
-)
+
+def _counts(name: str) -> Table:
+    return Table(
+        name,
+        telemetry,
+        Column("node", _Name, primary_key=True),
+        Column("gateway", _Name, primary_key=True),
+        Column("outcome", _Name, primary_key=True),
+        Column("value", BigInteger, nullable=False),
+        Column("at", _Time, nullable=False),
+    )
+
+
+radius_count = _counts("radius_count")
+portal_count = _counts("portal_count")
 
 export = Table(
     "export",

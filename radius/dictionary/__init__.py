@@ -87,7 +87,8 @@ def _encoder(name: str) -> Callable[[int | str | bytes], bytes]:
             return bytes([code, size + 2])
         return bytes([_VENDOR_SPECIFIC, size + 8]) + vendor.to_bytes(4, "big") + bytes([code, size + 2])
 
-    word = head(4)
+    heads = tuple(head(size) for size in range(room + 1))
+    word = heads[4]
 
     def integer(value: int | str | bytes) -> bytes:
         number = int(value)
@@ -99,7 +100,7 @@ def _encoder(name: str) -> Callable[[int | str | bytes], bytes]:
         raw = value if isinstance(value, bytes) else str(value).encode()
         if not 0 < len(raw) <= room:
             raise ValueError(f"{name} takes 1 to {room} bytes, not {len(raw)}")
-        return head(len(raw)) + raw
+        return heads[len(raw)] + raw
 
     if kind in ("integer", "date"):
         return integer

@@ -14,6 +14,7 @@ from hotspot.errors import ConfigError, HotspotError, PeerError
 from hotspot.settings import Settings
 from hotspot.store import Store, counts
 from hotspot.store.revisions import Following
+from hotspot.store.schema import portal_count
 
 from ..numerals import Numerals
 from ..overview import Overview, overview
@@ -84,8 +85,8 @@ def create_app(settings: Settings, clock: Callable[[], int] = lambda: int(time.t
         except ConfigError:
             found = None
         with store.telemetry.read() as connection:
-            radius = counts.listed(connection)
-        return Response(exposition(found, radius), content_type=CONTENT_TYPE)
+            radius, portal = counts.listed(connection), counts.listed(connection, portal_count)
+        return Response(exposition(found, radius, portal), content_type=CONTENT_TYPE)
 
     @app.get("/healthz")
     def _health() -> ResponseReturnValue:

@@ -16,24 +16,27 @@ from ..uptime import State
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 
-class _Radius(Collector):
+class _Counted(Collector):
     """Counts that other processes made."""
 
-    def __init__(self, counted: Sequence[Count]):
+    def __init__(self, name: str, text: str, counted: Sequence[Count]):
+        self._name = name
+        self._text = text
         self._counted = counted
 
     def collect(self) -> Iterator[Metric]:
-        text = "RADIUS packets by what became of them; the gateway is empty for unknown sources."
-        family = CounterMetricFamily("hotspot_radius_packets", text, labels=["node", "gateway", "outcome"])
+        family = CounterMetricFamily(self._name, self._text, labels=["node", "gateway", "outcome"])
         for count in self._counted:
             family.add_metric([count.node, count.gateway, count.outcome], count.value)
         yield family
 
 
-def exposition(found: Overview | None, radius: Sequence[Count] = ()) -> bytes:
+def exposition(found: Overview | None, radius: Sequence[Count] = (), portal: Sequence[Count] = ()) -> bytes:
     """The present as metrics. What is not known has no sample: an alert on absence tells it from 0."""
     registry = CollectorRegistry()
-    registry.register(_Radius(radius))
+    text = "RADIUS packets by what became of them; the gateway is empty for unknown sources."
+    registry.register(_Counted("hotspot_radius_packets", text, radius))
+    registry.register(_Counted("hotspot_portal_forms", "Login forms by what became of them.", portal))
     build = Gauge("hotspot_build_info", "The running version.", ["version"], registry=registry)
     build.labels(__version__).set(1)
     if found is None:

@@ -28,6 +28,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "sender": (codes.SpoolSender, codes.HttpSender, codes.TwilioSender),
     "look": (look.Look,),
     "link": (look.Link,),
+    "retention": (sites.RetentionSection,),
     "ssid": (wifi.WifiNetwork,),
     "ssid.radius": (wifi.SsidRadius,),
     "wifi": (wifi.Wifi,),

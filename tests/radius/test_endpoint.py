@@ -90,10 +90,24 @@ def test_a_retransmission_gets_the_same_bytes_and_no_second_handling() -> None:
     endpoint.answered(request, reply)
     assert received(data, endpoint=endpoint, now=29) == reply
     assert isinstance(received(data, ("10.20.1.2", 40001), endpoint, 29), Request)
-    endpoint.forget(29)
-    assert received(data, endpoint=endpoint, now=29) == reply
-    endpoint.forget(31)
-    assert isinstance(received(data, endpoint=endpoint, now=31), Request)
+    for now in (0, 29, 31, 59):
+        endpoint.forget(now)
+        assert received(data, endpoint=endpoint, now=now) == reply
+    endpoint.forget(61)
+    assert isinstance(received(data, endpoint=endpoint, now=61), Request)
+
+
+def test_an_answer_that_comes_after_the_turn_is_remembered() -> None:
+    endpoint = Endpoint()
+    endpoint.forget(0)
+    data = access_request()
+    request = received(data, endpoint=endpoint)
+    endpoint.forget(30)
+    assert received(data, endpoint=endpoint) is None, "in progress"
+    reply = request.reply(Code.ACCESS_REJECT)
+    endpoint.answered(request, reply)
+    endpoint.forget(60)
+    assert received(data, endpoint=endpoint) == reply
 
 
 def test_an_unanswered_request_is_handled_again() -> None:

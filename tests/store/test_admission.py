@@ -15,7 +15,7 @@ from hotspot.identity import Keys, PersonKind, new_id
 from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings
 from hotspot.store import Store, admission, attempts, ledger, people, redemption, vouchers
-from hotspot.store.redemption import Claim, Redeemed, Spent
+from hotspot.store.redemption import Claim, Held, Redeemed, Spent
 from hotspot.store.schema import consent, identity
 from hotspot.ticket import Ticket
 
@@ -77,7 +77,7 @@ def redeem(store: Store, ticket: str, authenticator: bytes, now: int = NOW, gate
 def test_a_ticket_carries_its_grant_whole(store: Store, keys: Keys) -> None:
     grant = a_grant(store, keys)
     found = redeem(store, a_ticket(store, grant), b"a" * 16)
-    assert (found.grant, found.at) == (grant, NOW)
+    assert found == Redeemed(Held.whole(grant), NOW)
 
 
 def test_of_many_requests_at_once_one_wins(store: Store, keys: Keys) -> None:

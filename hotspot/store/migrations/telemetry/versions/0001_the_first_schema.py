@@ -37,6 +37,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_maintenance")),
     )
     op.create_table(
+        "portal_count",
+        sa.Column("node", sa.String(length=64), nullable=False),
+        sa.Column("gateway", sa.String(length=64), nullable=False),
+        sa.Column("outcome", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("node", "gateway", "outcome", name=op.f("pk_portal_count")),
+    )
+    op.create_table(
         "radius_count",
         sa.Column("node", sa.String(length=64), nullable=False),
         sa.Column("gateway", sa.String(length=64), nullable=False),

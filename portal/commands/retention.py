@@ -1,0 +1,44 @@
+"""`hotspot retention`: how long people are known."""
+
+from dataclasses import asdict
+
+import click
+
+from hotspot.store import retention as store_retention
+from hotspot.store.audit import record
+from hotspot.terminal import Group, Node, pass_node
+from hotspot.units import format_duration
+
+from ..jobs import forget_all
+
+
+@click.group(cls=Group)
+def retention() -> None:
+    """Forget people after the terms of sites.toml."""
+
+
+@retention.command()
+@click.option("--dry-run", is_flag=True, help="Only count what would be forgotten.")
+@pass_node
+def run(node: Node, dry_run: bool) -> None:
+    """Erase what names people and devices that nobody has needed for a term; the services do so every hour.
+
+    Phone numbers, device addresses, used vouchers and old grants go. Sessions stay for the reports, as nobody's;
+    so do consents. Members, and whoever is blocked, are kept.
+    """
+    inventory = node.revision().inventory
+    terms = store_retention.terms_of(inventory, node.now)
+    if dry_run:
+        with node.store.core.read() as connection:
+            found = store_retention.count(connection, terms)
+    else:
+        found = forget_all(node.store, terms)
+        if found:
+            with node.store.core.write() as connection:
+                record(connection, node.who, "retention.run", "retention", node.now, **asdict(found))
+    section = inventory.retention
+    node.answer({"dry_run": dry_run, **asdict(found), "personal": section.personal, "school": section.school})
+    what = f"{found.grants} grants, {found.devices} devices, {found.persons} persons"
+    node.say(f"{'would forget' if dry_run else 'forgot'} {what}")
+    if not node.json:
+        node.complain(f"terms: {format_duration(section.personal)}, at schools {format_duration(section.school)}")

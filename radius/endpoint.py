@@ -227,9 +227,10 @@ class Endpoint:
         """Lets go of replies that no gateway asks for again; once for each batch."""
         if self._turned_at is None:
             self._turned_at = now
-        if now - self._turned_at >= REMEMBER or len(self._replies) >= MOST_REMEMBERED // 2:
-            self._older, self._replies = self._replies, {}
-            self._turned_at = now
+        since = now - self._turned_at
+        if since >= REMEMBER or len(self._replies) >= MOST_REMEMBERED // 2:
+            self._older = self._replies if since < 2 * REMEMBER else {}
+            self._replies, self._turned_at = {}, now
 
 
 def _admit(data: bytes, client: Client) -> Packet:

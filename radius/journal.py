@@ -1,4 +1,4 @@
-"""The journal's bytes: what accounting writes to disk while the store is away. Pure.
+"""The journal's bytes: what accounting writes to disk where it cannot wait for the store. Pure.
 
 A file is a header and frames; a frame is one batch of reports, sealed with AES-256-GCM.
 
@@ -20,7 +20,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from cryptography.exceptions import InvalidTag
@@ -39,6 +39,7 @@ _HEADER: Final = len(_MAGIC) + _ID + 4
 _HEAD: Final = struct.Struct(">4sIQQ")
 _HEAD_SIZE: Final = _HEAD.size + 4
 _TAG: Final = 16
+_KINDS: Final = {str(kind): kind for kind in RecordKind}
 
 
 # -- what a frame tells ------------------------------------------------------------------------------------------
@@ -46,7 +47,7 @@ _TAG: Final = 16
 
 @dataclass(frozen=True)
 class Told:
-    """A record of a device that is known by its MAC address: ids of devices are in the store, which is away."""
+    """A record of a device that is known by its MAC address: ids of devices are in the store."""
 
     mac: str
     record: Record
@@ -54,7 +55,7 @@ class Told:
 
     def heard(self) -> Heard:
         """As accounting heard it."""
-        return Heard(self.mac, self.record.ticket, lambda device: replace(self.record, device=device))
+        return Heard(self.mac, self.record.ticket, lambda device: _record(_values(self.record), device))
 
 
 @dataclass(frozen=True)
@@ -79,25 +80,36 @@ class Batch:
         yield from (Batch(self.at, restarts=(restart,)) for restart in self.restarts)
 
     def encode(self) -> bytes:
-        """JSON by the names of the fields."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+        """JSON: the time, the records and the restarts, each a list of its values in the order of their fields."""
+        told = [[one.mac, *_values(one.record)] for one in self.told]
+        restarts = [[restart.gateway, restart.at, restart.cause] for restart in self.restarts]
+        return json.dumps([self.at, told, restarts], ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """What `encode` made. ValueError for anything else."""
         try:
-            value = json.loads(data)
+            at, told, restarts = json.loads(data)
             return cls(
-                value["at"],
-                tuple(Told(told["mac"], _record(told["record"])) for told in value["told"]),
-                tuple(Restart(**restart) for restart in value["restarts"]),
+                int(at),
+                tuple(Told(mac, _record(values)) for mac, *values in told),
+                tuple(Restart(*values) for values in restarts),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"no batch of this version: {error}") from error
 
 
-def _record(value: dict[str, Any]) -> Record:
-    return Record(**{**value, "kind": RecordKind(value["kind"])})
+def _values(record: Record) -> tuple[Any, ...]:
+    """All but the device's id."""
+    return (
+        record.kind, record.gateway, record.acct_session_id, record.ticket, record.site, record.at,
+        record.seconds, record.down, record.up, record.cause,
+    )  # fmt: skip
+
+
+def _record(values: Iterable[Any], device: str = "") -> Record:
+    kind, gateway, session, ticket, site, at, seconds, down, up, cause = values
+    return Record(_KINDS[kind], gateway, session, device, ticket, site, at, seconds, down, up, cause)
 
 
 # -- frames ------------------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
-"""What a node does by itself while its store is away: accounting goes to the journal, fresh tickets are admitted where
-the city wants it. A thin shell around radius.journal and radius.alone.
+"""What a node does by itself where it cannot wait for its store: accounting goes to the journal while the store is away
+or more comes than it takes, and fresh tickets are admitted, while it is away, where the city wants it. A thin shell
+around radius.journal and radius.alone.
 """
 
+import time
 from collections.abc import Iterable
+from typing import Final
 
 import structlog
 
@@ -21,6 +24,11 @@ from .memory import Redemptions, remember
 
 log = structlog.get_logger("radius")
 
+_MANY: Final = 16
+"""Records that come at once where more come than the store takes one batch after the other."""
+_CALM: Final = 1.0
+"""Seconds without so many after which accounting goes to the store again."""
+
 
 class Meanwhile:
     """One process's part of it. What a method keeps is durable when it returns; PeerError where it cannot be kept."""
@@ -29,6 +37,15 @@ class Meanwhile:
         self._folder, self._key = settings.state / FOLDER, keys.derive("journal")
         self._journal = Journal(self._folder, self._key, settings.radius_journal)
         self._redemptions = Redemptions(self._folder, self._key)
+        self._pressed_until = self._noted_until = 0.0
+
+    def presses(self, records: int) -> bool:
+        """Whether a batch of so many records had better go to the journal: written there, it is applied a moment later,
+        in larger portions than it came, and nobody waits for the store."""
+        now = time.monotonic()
+        if records >= _MANY:
+            self._pressed_until = now + _CALM
+        return now < self._pressed_until
 
     def remember(self, revision: Revision) -> None:
         """Keeps the inventory for a process that starts while the store is away."""
@@ -39,6 +56,7 @@ class Meanwhile:
 
     def note(self, heard: Iterable[Heard], restarts: Iterable[Restart], now: int) -> None:
         """Keeps what accounting reports, for the store to learn of."""
+        self._noted_until = time.monotonic() + _CALM
         self._journal.append(Batch.of(now, heard, restarts).encode())
 
     def redeem(self, login: Login, inventory: Inventory, site: str, now: int) -> Redeemed | Refusal:
@@ -51,5 +69,10 @@ class Meanwhile:
         return worth if counts.claim == login.claim else Refusal("ticket-spent", login.request)
 
     def rest(self) -> None:
-        """The store is there again: leaves the journal to whoever applies it."""
+        """Leaves the journal to whoever applies it, where nothing has come for it of late."""
+        if time.monotonic() >= self._noted_until:
+            self._journal.close()
+
+    def close(self) -> None:
+        """Leaves the journal to whoever applies it."""
         self._journal.close()

@@ -34,7 +34,8 @@ from .memory import Redemptions
 
 log = structlog.get_logger("radius")
 
-_EVERY: Final = 1.0
+_EVERY: Final = 0.1
+"""Seconds between two looks: an order that follows from a record must go out within a second of it."""
 _AT_ONCE: Final = 500
 """Records that one transaction applies; in between the workers get at the store."""
 
@@ -52,9 +53,11 @@ class Replay:
 
     def run(self, stop: threading.Event) -> None:
         """Works until told to stop. A store that is away is tried again."""
-        while not stop.wait(_EVERY):
+        applied = 0
+        while not stop.wait(0 if applied else _EVERY):
+            applied = 0
             try:
-                self.round(stop)
+                applied = self.round(stop)
             except (HotspotError, OSError) as error:
                 if str(error) != self._said:
                     log.error("the journal waits", error=str(error))

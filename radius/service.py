@@ -166,7 +166,7 @@ class Service:
     def close(self) -> None:
         self._members.close()
         self._presence.close()
-        self._meanwhile.rest()
+        self._meanwhile.close()
 
     def _answered(
         self, requests: list[Request], work: Callable[[list[Request], int], dict[int, bytes]], now: int
@@ -355,15 +355,24 @@ class Service:
 
     def _keep(self, heard: list[Heard], restarts: list[Restart], now: int) -> None:
         """Makes durable what was reported. PeerError where neither the store nor the journal takes it."""
-        if self._presence.there:
+        if not heard and not restarts:
+            return
+        there, pressed = self._presence.there, self._meanwhile.presses(len(heard) + len(restarts))
+        if pressed or not there:
             try:
-                with self._store.core.write() as connection:
-                    enter(connection, self._keys, self.inventory(), self._origins, heard, restarts, now)
-            except PeerError as error:
-                self._presence.lost(error)
+                self._meanwhile.note(heard, restarts, now)
+            except PeerError:
+                if not there:
+                    raise
             else:
                 return
-        if heard or restarts:
+        try:
+            with self._store.core.write() as connection:
+                enter(connection, self._keys, self.inventory(), self._origins, heard, restarts, now)
+        except PeerError as error:
+            self._presence.lost(error)
+            if pressed:  # the journal could not take it either
+                raise
             self._meanwhile.note(heard, restarts, now)
 
 

@@ -97,6 +97,15 @@ def test_a_retransmission_gets_the_same_bytes_and_no_second_handling() -> None:
     assert isinstance(received(data, endpoint=endpoint, now=61), Request)
 
 
+def test_after_a_long_silence_nothing_is_remembered() -> None:
+    endpoint = Endpoint()
+    endpoint.forget(0)
+    request = received(access_request(), endpoint=endpoint)
+    endpoint.answered(request, request.reply(Code.ACCESS_REJECT))
+    endpoint.forget(60)
+    assert isinstance(received(access_request(), endpoint=endpoint), Request)
+
+
 def test_an_answer_that_comes_after_the_turn_is_remembered() -> None:
     endpoint = Endpoint()
     endpoint.forget(0)

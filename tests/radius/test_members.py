@@ -145,7 +145,7 @@ def test_a_retransmission_waits_for_the_same_hash_and_another_node_gives_the_sam
     assert first[0] == Code.ACCESS_ACCEPT
     assert here.hears(data, NOW + 1, SOURCE) == [first]
     assert there.answers(data, NOW + 2, SOURCE) == first
-    late = there.answers(data, NOW + 40, SOURCE)
+    late = there.answers(data, NOW + 70, SOURCE)
     assert late[0] == Code.ACCESS_REJECT
     assert "sudah lama" in (parse(late).text("Reply-Message") or "")
 

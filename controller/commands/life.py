@@ -32,7 +32,7 @@ def _asked(what: str, jobs: list[Job], *, yes: bool, always: bool = False) -> No
     click.confirm(f"{what} on {len(jobs)} access points ({names})?", abort=True, err=True)
 
 
-def _each(node: Node, jobs: list[Job], work: Callable[[Job], Ran], pace: Pace | None = None) -> tuple[list[Ran], str]:
+def on_each(node: Node, jobs: list[Job], work: Callable[[Job], Ran], pace: Pace | None = None) -> tuple[list[Ran], str]:
     """Does it everywhere; a result for each, and why it ended early, if it did."""
     waves = Waves(jobs, work, pace.width if pace else lambda: WORKERS)
     found: list[Ran] = []
@@ -47,13 +47,13 @@ def _each(node: Node, jobs: list[Job], work: Callable[[Job], Ran], pace: Pace | 
     return found + [Ran(job.ap, Outcome.SKIPPED, f"not touched: {why}") for job in waves.left], why
 
 
-def _record(node: Node, action: str, jobs: list[Job], **detail: Any) -> None:
+def record_begin(node: Node, action: str, jobs: list[Job], **detail: Any) -> None:
     """That it is about to be done."""
     with node.store.core.write() as connection:
         audit.record_all(connection, node.who, node.now, [Happening(action, job.ap, detail) for job in jobs])
 
 
-def _record_ends(node: Node, action: str, ends: list[Ran]) -> None:
+def record_ends(node: Node, action: str, ends: list[Ran]) -> None:
     happenings = [
         Happening(
             f"{action}.end",
@@ -68,7 +68,7 @@ def _record_ends(node: Node, action: str, ends: list[Ran]) -> None:
         audit.record_all(connection, node.who, node.now, happenings)
 
 
-def _show(node: Node, ends: list[Ran], why: str = "") -> None:
+def show_ends(node: Node, ends: list[Ran], why: str = "") -> None:
     for ran in ends:
         node.say(f"{ran.ap}: {ran.outcome}{f': {ran.detail}' if ran.detail else ''}")
         for line in ran.output.decode("utf-8", "replace").splitlines():
@@ -119,10 +119,10 @@ def exec_(node: Node, command: str, aps: tuple[str, ...], everywhere: bool, time
     jobs = _jobs(node, aps, everywhere)
     contact = contact_of(node)
     _asked(f"Run {command!r}", jobs, yes=yes)
-    _record(node, "exec", jobs, command=command)
-    ends, why = _each(node, jobs, lambda job: contact.run(job, remote.command(command), timeout))
-    _record_ends(node, "exec", ends)
-    _show(node, ends, why)
+    record_begin(node, "exec", jobs, command=command)
+    ends, why = on_each(node, jobs, lambda job: contact.run(job, remote.command(command), timeout))
+    record_ends(node, "exec", ends)
+    show_ends(node, ends, why)
 
 
 @click.command(cls=Command)
@@ -140,11 +140,11 @@ def reboot(node: Node, aps: tuple[str, ...], everywhere: bool, wait: int, halt_a
     jobs = _jobs(node, aps, everywhere)
     contact = contact_of(node)
     _asked("Restart", jobs, yes=yes, always=True)
-    _record(node, "reboot", jobs)
+    record_begin(node, "reboot", jobs)
     pace = Pace(len(jobs), wave=10, halt_after=halt_after)
-    ends, why = _each(node, jobs, lambda job: _rebooted(contact, job, wait), pace)
-    _record_ends(node, "reboot", ends)
-    _show(node, ends, why)
+    ends, why = on_each(node, jobs, lambda job: _rebooted(contact, job, wait), pace)
+    record_ends(node, "reboot", ends)
+    show_ends(node, ends, why)
 
 
 def _rebooted(contact: Contact, job: Job, wait: int) -> Ran:
@@ -177,12 +177,12 @@ def _rebooted(contact: Contact, job: Job, wait: int) -> Ran:
 def locate(node: Node, ap: str, seconds: int) -> None:
     """Have an access point's LEDs blink, to find it on its pole."""
     jobs = jobs_of(node, node.revision(), (ap,), files=False)
-    _record(node, "locate", jobs, seconds=seconds)
+    record_begin(node, "locate", jobs, seconds=seconds)
     [ran] = [contact_of(node).run(job, remote.locate(seconds)) for job in jobs]
     if ran.code == 1:
         ran = Ran(ran.ap, Outcome.FAILED, "it has no LED that can be told to blink")
-    _record_ends(node, "locate", [ran])
-    _show(node, [ran])
+    record_ends(node, "locate", [ran])
+    show_ends(node, [ran])
 
 
 # -- status ------------------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def status(node: Node, ap: str) -> None:
     result, observed = contact.observe(job)
     if not asked.outcome.good or observed is None:
         bad = asked if not asked.outcome.good else Ran(ap, result.outcome, result.detail)
-        _show(node, [Ran(ap, bad.outcome, bad.detail)])
+        show_ends(node, [Ran(ap, bad.outcome, bad.detail)])
         return
     facts = remote.parse_facts(asked.output.decode("utf-8", "replace"))
     found = revision.inventory.find_ap(ap)
@@ -247,7 +247,7 @@ def retire(node: Node, ap: str, gone: bool, yes: bool) -> None:
     revision = node.revision()
     jobs = jobs_of(node, revision, (ap,), files=False)
     _asked("Give up the control", jobs, yes=yes, always=True)
-    _record(node, "retire", jobs, gone=gone)
+    record_begin(node, "retire", jobs, gone=gone)
     if gone:
         ran = Ran(ap, Outcome.DONE, "it was not asked")
     else:
@@ -256,5 +256,5 @@ def retire(node: Node, ap: str, gone: bool, yes: bool) -> None:
     if ran.outcome.good:
         with node.store.core.write() as connection:
             pushes.unpin(connection, ap)
-    _record_ends(node, "retire", [ran])
-    _show(node, [ran])
+    record_ends(node, "retire", [ran])
+    show_ends(node, [ran])

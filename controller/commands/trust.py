@@ -9,8 +9,11 @@ from hotspot.store import audit, pushes
 from hotspot.store.pushes import HostKey
 from hotspot.terminal import Command, Group, Node, pass_node
 
+from .. import remote
+from ..push import Contact, Job, Ran
 from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
-from .jobs import chosen, key_path
+from .jobs import chosen, jobs_of, key_path, private_key
+from .life import on_each, record_begin, record_ends, show_ends
 
 
 @click.command(cls=Command)
@@ -77,3 +80,46 @@ def _named_key(node: Node) -> str | None:
         return None
     except PeerError as error:
         raise HotspotError(f"the store cannot tell which key is used: {error}") from error
+
+
+@keys.command()
+@click.option("--without", multiple=True, metavar="AP", help="Go on without this one: it will know only the old key.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_node
+def rotate(node: Node, without: tuple[str, ...], yes: bool) -> None:
+    """Give every adopted access point a new key of the controller, prove it there, and take the old one away.
+
+    The old key stays in use until the new one has opened every access point; after a failure start it again.
+    """
+    if _named_key(node) is not None:
+        raise ConfigError("controller.key names the key in sites.toml: it is not ours to change")
+    inventory = node.revision().inventory
+    path = key_path(node)
+    old, fresh = private_key(node, inventory), path.with_name(f"{path.name}.next")
+    with node.store.core.read() as connection:
+        adopted = pushes.pinned(connection)
+    chosen(inventory, without, node.now)
+    names = tuple(ap.id for _, ap in inventory.access_points() if ap.id in adopted and ap.id not in without)
+    jobs = jobs_of(node, node.revision(), names, files=False) if names else []
+    if not yes:
+        click.confirm(f"Change the key on {len(jobs)} access points?", abort=True, err=True)
+    if not fresh.exists():
+        create_key(fresh)
+    new = load_key(fresh.read_bytes())
+    before, after = (Contact(key, inventory.controller.confirm) for key in (old, new))
+    record_begin(node, "keys.rotate", jobs, fingerprint=fingerprint(public_line(new, "")))
+    add = remote.add_key(old.get_base64(), public_line(new, "nirkabel"))
+
+    def proven(job: Job) -> Ran:
+        ran = before.run(job, add)
+        return after.run(job, remote.command("true")) if ran.outcome.good else ran
+
+    ends, why = on_each(node, jobs, proven)
+    if not all(ran.outcome.good for ran in ends):
+        record_ends(node, "keys.rotate", ends)
+        node.complain("the old key stays in use everywhere; start it again, or go on --without an access point")
+        show_ends(node, ends, why)
+    fresh.replace(path)  # from here on the new one is the controller's
+    ends, why = on_each(node, jobs, lambda job: after.run(job, remote.forget_key(old.get_base64())))
+    record_ends(node, "keys.rotate", ends)
+    show_ends(node, ends, why)

@@ -90,6 +90,25 @@ def test_what_an_access_point_says_of_itself(city: City) -> None:
     assert "none of its interfaces has the MAC 02:00:00:00:00:01" in city.call("status", "ap-1").stderr
 
 
+def test_a_key_is_changed_only_when_the_new_one_opens_every_access_point(city: City) -> None:
+    keys = [ap.path("/root/.ssh/authorized_keys") for ap in city.fleet.aps]
+    old = city.run("keys", "show").strip()
+    keys[1].write_text("")
+    done = city.call("keys", "rotate", "--yes")
+    assert done.returncode == 1
+    assert "ap-1: login-refused" in done.stdout
+    assert "the old key stays in use" in done.stderr
+    assert city.run("keys", "show").strip() == old
+    assert "ap-0: done" in city.run("exec", "true", "ap-0")
+    keys[1].write_text(old + "\n")
+    assert "3 of 3 done" in city.run("keys", "rotate", "--yes")
+    new = city.run("keys", "show").strip()
+    assert new != old
+    assert [key.read_text() for key in keys] == [f"{new}\n"] * 3
+    assert "ap-1: done" in city.run("exec", "true", "ap-1")
+    assert [action for action, _ in trail(city, "ap-1", 4)][:2] == ["keys.rotate", "keys.rotate.end"]
+
+
 def test_a_retired_access_point_lets_the_controller_in_no_more(city: City) -> None:
     keys = city.fleet.aps[2].path("/root/.ssh/authorized_keys")
     keys.write_text(keys.read_text() + "ssh-ed25519 AAAA someone@else\n")

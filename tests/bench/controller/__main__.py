@@ -69,7 +69,7 @@ class Bench:
             said.seek(0)
             text = said.read()
         wall = time.monotonic() - started
-        self._targets.quiet()
+        self._targets.settle()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if process.returncode != 0:
             raise SystemExit(f"{' '.join(command[:4])} … failed:\n{text[-2000:]}")
@@ -105,7 +105,7 @@ def _ours(folder: Path, what: str) -> Command:
 
 
 def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    count, rounds = (40, 1) if arguments.quick else (150, 3)
+    count, rounds = (40, 1) if arguments.quick else (100, 3)
     costs: dict[str, Cost] = {}
     with Targets(folder, 2000) as targets:
         bench = Bench(targets, folder)

@@ -133,7 +133,18 @@ class Targets:
         """Takes everything that was pushed away."""
         shutil.rmtree(self.folder / "ap", ignore_errors=True)
         for number in range(self.count):
-            self.root(number).mkdir(parents=True)
+            self.root(number).mkdir(parents=True, exist_ok=True)
+
+    def settle(self) -> None:
+        """Waits until what was armed has switched, and quietens it."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            armed = (self.folder / "ap").glob("*/var/lib/nirkabel/pending")
+            if all((one.parents[3] / "run/nirkabel/applied").exists() for one in armed):
+                break
+            time.sleep(0.2)
+        self.quiet()
+        time.sleep(0.5)
 
     def quiet(self) -> None:
         """Ends the watchdogs of pushes that nobody will confirm: hundreds of them would take the machine."""

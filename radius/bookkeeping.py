@@ -8,7 +8,7 @@ from hotspot.identity import Keys
 from hotspot.sites import Inventory
 from hotspot.store import ledger, people, sessions
 from hotspot.store.enforcement import enforce
-from hotspot.store.ledger import Origin
+from hotspot.store.ledger import Origin, Origins
 
 from .accounting import Heard, Restart
 
@@ -17,13 +17,14 @@ def enter(
     connection: Connection,
     keys: Keys,
     inventory: Inventory,
+    origins: Origins,
     heard: Sequence[Heard],
     restarts: Sequence[Restart],
     now: int,
 ) -> None:
     """Enters one batch; durable when the transaction ends. The same batch again, or later than others, changes nothing
     that it should not: sessions take up maxima, a restart ends only what was last heard of before it."""
-    known = ledger.origins(connection, {report.ticket for report in heard if report.ticket})
+    known = origins.of(connection, {report.ticket for report in heard if report.ticket}, now)
     devices: dict[str, str] = {}  # those that no ticket names, each asked for once
     records = [report.record(_device(connection, keys, report, known, devices, now)) for report in heard]
     touched = ledger.apply(connection, records, known)

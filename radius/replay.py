@@ -22,6 +22,7 @@ from hotspot.errors import HotspotError, StoreError
 from hotspot.identity import Keys
 from hotspot.sites import Inventory
 from hotspot.store import Store, journal, redemption
+from hotspot.store.ledger import Origins
 from hotspot.store.redemption import Spent
 
 from . import backlog
@@ -43,6 +44,7 @@ class Replay:
 
     def __init__(self, folder: Path, store: Store, keys: Keys, inventory: Callable[[], Inventory]):
         self._folder, self._store, self._keys, self._inventory = folder, store, keys, inventory
+        self._origins = Origins()
         self._key = keys.derive("journal")
         self._redemptions = Redemptions(folder, self._key)
         self._told: set[str] = set()
@@ -124,7 +126,7 @@ class Replay:
 
     def _enter(self, connection: Connection, batch: Batch, now: int) -> None:
         heard = [told.heard() for told in batch.told]
-        enter(connection, self._keys, self._inventory(), heard, batch.restarts, now)
+        enter(connection, self._keys, self._inventory(), self._origins, heard, batch.restarts, now)
 
     def _applied_alone(self, found: Found, batch: Batch, now: int) -> bool:
         try:

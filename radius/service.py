@@ -16,6 +16,7 @@ from hotspot.identity import Keys
 from hotspot.settings import MINIMUM_SECRET, Settings
 from hotspot.sites import Inventory, Site
 from hotspot.store import Store, people, redemption
+from hotspot.store.ledger import Origins
 from hotspot.store.readmission import readmit
 from hotspot.store.redemption import Held, Redeemed
 from hotspot.store.revisions import Following, Revision
@@ -96,6 +97,7 @@ class Service:
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
         self._places = Places(())
+        self._origins = Origins()
         self._members = Members(store, keys)
         self._complained_at = float("-inf")
         self.endpoint = Endpoint()
@@ -356,7 +358,7 @@ class Service:
         if self._presence.there:
             try:
                 with self._store.core.write() as connection:
-                    enter(connection, self._keys, self.inventory(), heard, restarts, now)
+                    enter(connection, self._keys, self.inventory(), self._origins, heard, restarts, now)
             except PeerError as error:
                 self._presence.lost(error)
             else:

@@ -49,6 +49,10 @@ _BY_GRANT: Final = Statement(
     " FROM access_grant g JOIN device d ON d.id = g.device_id WHERE g.id {among}"
 )
 
+_REMEMBER: Final = 600
+"""Seconds; an Origin is remembered for twice as long at most."""
+_MOST_REMEMBERED: Final = 50_000
+
 _LATER: Final = (
     "excluded.stopped_at IS NOT NULL AND (session.stopped_at IS NULL OR excluded.stopped_at > session.stopped_at"
     " OR (excluded.stopped_at = session.stopped_at AND excluded.stopped_cause > session.stopped_cause {binary}))"
@@ -90,6 +94,34 @@ def origins(connection: Connection, names: set[str]) -> dict[str, Origin]:
             for name, grant, person, device, lookup, gateway, site, plan, ends_at in on.fetchall():
                 found[name] = Origin(grant, person, device, bytes(lookup), gateway, site, plan, ends_at)
     return found
+
+
+class Origins:
+    """One process's memory of `origins`: a session's records come again and again.
+
+    What a ticket stands for does not change, but that its grant's end and plan may; `store.watch` looks at those with a
+    clock. What names nothing is asked for each time.
+    """
+
+    def __init__(self) -> None:
+        self._newer: dict[str, Origin] = {}
+        self._older: dict[str, Origin] = {}
+        self._turned_at = 0
+
+    def of(self, connection: Connection, names: set[str], now: int) -> dict[str, Origin]:
+        """As `origins`, as it was at most 20 minutes ago."""
+        if now - self._turned_at >= _REMEMBER or len(self._newer) >= _MOST_REMEMBERED:
+            self._older, self._newer, self._turned_at = self._newer, {}, now
+        found: dict[str, Origin] = {}
+        for name in names:
+            origin = self._newer.get(name) or self._older.get(name)
+            if origin is not None:
+                found[name] = origin
+        if len(found) < len(names):
+            fresh = origins(connection, names - found.keys())
+            self._newer |= fresh
+            found |= fresh
+        return found
 
 
 def session_id(record: Record, incarnation: int) -> str:

@@ -8,7 +8,7 @@ import structlog
 from hotspot.job import Job
 from hotspot.one_time import LIFETIME
 from hotspot.settings import Settings
-from hotspot.store import Store, attempts, codes, retention, revisions
+from hotspot.store import Store, attempts, codes, complaints, retention, revisions
 from hotspot.store.retention import Forgotten, Terms
 
 log = structlog.get_logger("portal")
@@ -41,7 +41,10 @@ def forget_people(store: Store, _settings: Settings, now: int) -> None:
         revision = revisions.active(connection)
     if revision is None:
         return
-    forgotten = forget_all(store, retention.terms_of(revision.inventory, now))
+    terms = retention.terms_of(revision.inventory, now)
+    forgotten = forget_all(store, terms)
+    with store.core.write() as connection:
+        complaints.erase(connection, terms.before)
     if forgotten:
         log.info("people forgotten", **asdict(forgotten))
 

@@ -135,6 +135,24 @@ voucher = Table(
     Column("revoked_at", _Time),
 )
 
+# A fault that somebody reported. What they wrote may name people: it is sealed, and erased after the term.
+complaint = Table(
+    "complaint",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("number", String(16), nullable=False, unique=True),
+    Column("site", _Name, nullable=False, index=True),
+    Column("category", _Name, nullable=False),
+    Column("text", LargeBinary),
+    Column("contact", LargeBinary),
+    Column("language", String(8), nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("assigned_to", _Name),
+    Column("assigned_at", _Time),
+    Column("resolved_at", _Time),
+    Column("answer", Text),
+)
+
 block = Table(
     "block",
     core,

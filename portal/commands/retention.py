@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from hotspot.store import complaints
 from hotspot.store import retention as store_retention
 from hotspot.store.audit import record
 from hotspot.terminal import Group, Node, pass_node
@@ -31,14 +32,25 @@ def run(node: Node, dry_run: bool) -> None:
     if dry_run:
         with node.store.core.read() as connection:
             found = store_retention.count(connection, terms)
+            told = complaints.to_erase(connection, terms.before)
     else:
         found = forget_all(node.store, terms)
-        if found:
-            with node.store.core.write() as connection:
-                record(connection, node.who, "retention.run", "retention", node.now, **asdict(found))
+        with node.store.core.write() as connection:
+            told = complaints.erase(connection, terms.before)
+            if found or told:
+                counts = {**asdict(found), "complaints": told}
+                record(connection, node.who, "retention.run", "retention", node.now, **counts)
     section = inventory.retention
-    node.answer({"dry_run": dry_run, **asdict(found), "personal": section.personal, "school": section.school})
-    what = f"{found.grants} grants, {found.devices} devices, {found.persons} persons"
+    node.answer(
+        {
+            "dry_run": dry_run,
+            **asdict(found),
+            "complaints": told,
+            "personal": section.personal,
+            "school": section.school,
+        }
+    )
+    what = f"{found.grants} grants, {found.devices} devices, {found.persons} persons, {told} complaints' texts"
     node.say(f"{'would forget' if dry_run else 'forgot'} {what}")
     if not node.json:
         node.complain(f"terms: {format_duration(section.personal)}, at schools {format_duration(section.school)}")

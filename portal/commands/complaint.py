@@ -1,0 +1,105 @@
+"""`hotspot complaint`: faults that people reported."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from hotspot.errors import ConfigError, Fault
+from hotspot.store import complaints
+from hotspot.store.audit import record
+from hotspot.store.complaints import Complaint
+from hotspot.terminal import Group, Node, pass_node
+
+_LONGEST_ANSWER = 500
+
+
+@click.group(cls=Group)
+def complaint() -> None:
+    """Answer the faults that people report on the portal."""
+
+
+@complaint.command("list")
+@click.option("--site", help="Of one site.")
+@click.option("--all", "everything", is_flag=True, help="Those that are resolved too.")
+@pass_node
+def list_(node: Node, site: str | None, everything: bool) -> None:
+    """List the faults that are not resolved, oldest first, and for how many days."""
+    with node.store.core.read() as connection:
+        found = complaints.listed(connection, node.keys, site=site, everything=everything)
+    rows = [
+        (one.number, one.site, one.category, one.state, one.assigned_to, f"{one.days(node.now):.1f}", _short(one.text))
+        for one in found
+    ]
+    value = [_value(node, one) for one in found]
+    node.table(("NUMBER", "SITE", "CATEGORY", "STATE", "WHO", "DAYS", "TEXT"), rows, value)
+
+
+def _short(text: str | None) -> str:
+    plain = " ".join((text or "").split())
+    return plain if len(plain) <= 60 else f"{plain[:59]}…"
+
+
+def _value(node: Node, one: Complaint) -> dict[str, Any]:
+    return {**asdict(one), "state": one.state, "days": one.days(node.now)}
+
+
+@complaint.command()
+@click.argument("number")
+@pass_node
+def show(node: Node, number: str) -> None:
+    """Show one fault whole, with how to reach whoever reported it."""
+    one = _find(node, number)
+    node.answer(_value(node, one))
+    when = datetime.fromtimestamp(one.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    node.say(f"{one.number}  {one.state}  {one.site}  {one.category}  {when}  in {one.language}")
+    node.say(f"contact: {one.contact or 'none'}")
+    node.say(one.text or "(erased)")
+    if one.answer:
+        node.say(f"answer: {one.answer}")
+
+
+@complaint.command()
+@click.argument("number")
+@click.option("--to", required=True, help="Who looks after it.")
+@pass_node
+def assign(node: Node, number: str, to: str) -> None:
+    """Say who looks after a fault; one that was resolved is open again."""
+    one = _find(node, number)
+    if not 1 <= len(to) <= 64:
+        raise ConfigError([Fault(0, "--to", "a name has 1 to 64 characters")])
+    with node.store.core.write() as connection:
+        complaints.assign(connection, one.id, to, node.now)
+        record(connection, node.who, "complaint.assign", one.number, node.now, to=to)
+    node.answer({"number": one.number, "assigned_to": to})
+    node.say(f"{one.number} is {to}'s")
+
+
+@complaint.command()
+@click.argument("number")
+@click.option("--answer", required=True, help="What the person reads on the fault's page. Name nobody in it.")
+@pass_node
+def resolve(node: Node, number: str, answer: str) -> None:
+    """Resolve a fault.
+
+    \b
+    hotspot complaint resolve 7K3M-9Q2X --answer "Kabel sudah diperbaiki, terima kasih."
+    """
+    one = _find(node, number)
+    if not 1 <= len(answer) <= _LONGEST_ANSWER:
+        raise ConfigError([Fault(0, "--answer", f"an answer has 1 to {_LONGEST_ANSWER} characters")])
+    with node.store.core.write() as connection:
+        complaints.resolve(connection, one.id, answer, node.now)
+        record(connection, node.who, "complaint.resolve", one.number, node.now)
+    days = round((node.now - one.created_at) / 86400, 1)
+    node.answer({"number": one.number, "days": days})
+    node.say(f"{one.number} resolved after {days} days")
+
+
+def _find(node: Node, number: str) -> Complaint:
+    with node.store.core.read() as connection:
+        found = complaints.find(connection, node.keys, number)
+    if found is None:
+        raise ConfigError([Fault(0, "NUMBER", f"{number!r} is no fault's; `hotspot complaint list --all`")])
+    return found

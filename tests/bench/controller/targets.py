@@ -142,6 +142,7 @@ class Targets:
             armed = (self.folder / "ap").glob("*/var/lib/nirkabel/pending")
             if all((one.parents[3] / "run/nirkabel/applied").exists() for one in armed):
                 break
+            self.quiet()
             time.sleep(0.2)
         self.quiet()
         time.sleep(0.5)

@@ -67,8 +67,11 @@ class Journal:
 
     def _has_room(self) -> None:
         """Every file may grow to its full size, so that many processes together keep to the limit."""
-        sizes = [max(path.stat().st_size, FILE_SIZE) for path in _files(self._folder, _SUFFIX, _ASIDE)]
-        if sum(sizes) + FILE_SIZE > self._limit:
+        total = FILE_SIZE
+        for path in _files(self._folder, _SUFFIX, _ASIDE):
+            with suppress(FileNotFoundError):  # it has been applied meanwhile
+                total += max(path.stat().st_size, FILE_SIZE)
+        if total > self._limit:
             raise PeerError(f"it has reached HOTSPOT_RADIUS_JOURNAL ({self._limit} bytes)")
 
 
@@ -81,7 +84,7 @@ class _Open:
         self._sequence = self._nonce = 0
         self.size = len(self._cipher.header)
         self.unsound = False
-        """Whether what a failed write left could not be cut off."""
+        """Whether what a failed write left stands in the file."""
         path = folder / f"{time.time_ns() // 1_000_000:014d}-{self._cipher.id.hex()}{_SUFFIX}"
         new = path.with_suffix(".new")
         self._descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -100,14 +103,16 @@ class _Open:
     def append(self, payload: bytes) -> None:
         data = self._cipher.frame(self._sequence, self._nonce, payload)
         self._nonce += 1
+        self.unsound = True
         try:
             _write(self._descriptor, data)
-            os.fdatasync(self._descriptor)
         except OSError:
-            self.unsound = True
             os.ftruncate(self._descriptor, self.size)
             self.unsound = False
             raise
+        # Where this fails the frame stays: it may have been read and applied already, and no other may have its number.
+        os.fdatasync(self._descriptor)
+        self.unsound = False
         self._sequence += 1
         self.size += len(data)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from hotspot.identity import Keys
+from hotspot.session import Record
 from hotspot.sites import Inventory
 from hotspot.store import ledger, people, sessions
 from hotspot.store.enforcement import enforce
@@ -29,8 +30,15 @@ def enter(
     records = [report.record(_device(connection, keys, report, known, devices, now)) for report in heard]
     touched = ledger.apply(connection, records, known)
     for restart in restarts:
-        sessions.presume(connection, restart.gateway, restart.at, restart.cause)
+        sessions.restarted(connection, restart.gateway, restart.at, restart.cause)
+    if records:
+        # Sorted so that the oldest of each gateway comes last and stays.
+        sessions.presume_late(connection, {r.gateway: r.at for r in sorted(records, key=_newest_first)})
     enforce(connection, inventory, touched.values(), now)
+
+
+def _newest_first(record: Record) -> int:
+    return -record.at
 
 
 def _device(

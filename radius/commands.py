@@ -114,7 +114,7 @@ def list_(node: Node, everything: bool, site: str | None, limit: int) -> None:
         ("ID", "SITE", "GATEWAY", "PLAN", "METHOD", "STARTED (UTC)", "TIME", "DOWN", "UP", "STATE", "ORDER"),
         (
             (
-                s["id"][:12],
+                s["id"][:16],
                 s["site"],
                 s["gateway"],
                 s["plan"],
@@ -295,7 +295,7 @@ def _report(node: Node, order_id: str, wait: int) -> None:
             break
         time.sleep(0.2)
     node.answer({"order": order_id, "state": outcome.state, "outcome": outcome.outcome})
-    node.say(f"order {order_id[:12]}: {outcome.state}{': ' + outcome.outcome if outcome.outcome else ''}")
+    node.say(f"order {order_id[:16]}: {outcome.state}{': ' + outcome.outcome if outcome.outcome else ''}")
     if outcome.state != OrderState.DONE:
         node.fail()
 
@@ -320,11 +320,11 @@ def list_orders(node: Node, pending: bool, gateway: str | None, session_id: str,
         ("ID", "KIND", "SITE", "GATEWAY", "SESSION", "REASON", "MADE (UTC)", "STATE", "TRIES", "OUTCOME"),
         (
             (
-                s["id"][:12],
+                s["id"][:16],
                 s["kind"],
                 s["site"],
                 s["gateway"],
-                s["session"][:12],
+                s["session"][:16],
                 s["reason"],
                 _time(s["created_at"]),
                 s["state"],
@@ -369,7 +369,7 @@ def list_gaps(node: Node, lasting: int, site: str | None, kind: str | None) -> N
         ("SESSION", "SITE", "GATEWAY", "GAP", "FROM (UTC)", "TO (UTC)", "LENGTH"),
         (
             (
-                s["session"][:12],
+                s["session"][:16],
                 s["site"],
                 s["gateway"],
                 s["kind"],

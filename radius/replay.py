@@ -36,6 +36,10 @@ log = structlog.get_logger("radius")
 
 _EVERY: Final = 0.1
 """Seconds between two looks: an order that follows from a record must go out within a second of it."""
+_LAST: Final = 10.0
+"""Seconds that are spent on the journal when the service ends."""
+_TELL: Final = 10.0
+"""Seconds between two lines of the log that say how many records came from the journal."""
 _AT_ONCE: Final = 500
 """Records that one transaction applies; in between the workers get at the store."""
 
@@ -50,6 +54,7 @@ class Replay:
         self._redemptions = Redemptions(folder, self._key)
         self._told: set[str] = set()
         self._said = ""
+        self._applied, self._told_at = 0, float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Works until told to stop. A store that is away is tried again."""
@@ -64,6 +69,21 @@ class Replay:
                 self._said = str(error)
             else:
                 self._said = ""
+        self._last()
+
+    def _last(self) -> None:
+        """What the workers left when they ended; what that does not get through waits for the next start."""
+        enough = threading.Event()
+        timer = threading.Timer(_LAST, enough.set)
+        timer.start()
+        try:
+            while backlog.waiting(self._folder) and not enough.is_set():
+                if not self.round(enough):
+                    enough.wait(_EVERY)  # for a worker that is still at it
+        except (HotspotError, OSError) as error:
+            log.error("the journal waits", error=str(error))
+        finally:
+            timer.cancel()
 
     def round(self, stop: threading.Event) -> int:
         """Applies what is there; how many records that was."""
@@ -105,8 +125,10 @@ class Replay:
                 return applied
             refused += self._apply(found, batch, last)
             applied += len(batch.told)
-        if applied:
-            log.info("journal applied", file=found.path.name, records=applied)
+        self._applied += applied
+        if self._applied and time.monotonic() - self._told_at >= _TELL:
+            log.info("journal applied", records=self._applied)
+            self._applied, self._told_at = 0, time.monotonic()
         if found.finished:
             self._finish(found, refused + len(unreadable))
         return applied

@@ -212,7 +212,8 @@ def _fork(body: Body, stop: threading.Event, ready: Callable[[], None]) -> int:
 
 
 def _watch(bodies: list[Body], stop: threading.Event, ready: Callable[[], None]) -> None:
-    """Keeps a child for each body until told to stop. Calls `ready` when all are for the first time."""
+    """Keeps a child for each body until told to stop, the last one a little longer than the others. Calls `ready` when
+    all are for the first time."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
 
@@ -233,10 +234,12 @@ def _watch(bodies: list[Body], stop: threading.Event, ready: Callable[[], None])
                 if not stop.is_set():
                     living[_fork(body, stop, one_more)] = (body, time.monotonic())
         stop.wait(0.02 if missing else 0.1)
-    for child in living:
-        os.kill(child, signal.SIGTERM)
-    for child in living:
-        os.waitpid(child, 0)
+    first = [child for child, (body, _) in living.items() if body is not bodies[-1]]
+    for children in (first, living.keys() - first):
+        for child in children:
+            os.kill(child, signal.SIGTERM)
+        for child in children:
+            os.waitpid(child, 0)
     os.close(reader)
     os.close(writer)
 
@@ -274,6 +277,6 @@ def main(settings: Settings, stop: threading.Event) -> None:
             listener = resources.enter_context(radsec.listen("HOTSPOT_RADSEC_LISTEN", settings.radsec.listen))
             bodies.append(partial(_secure, settings, settings.radsec, listener))
             where += ", {}:{}/tcp (TLS)".format(*listener.getsockname()[:2])
-        _watch(
+        _watch(  # the replay last, for what the workers leave
             [*bodies, partial(_carry, settings), partial(_replay, settings)], stop, partial(announce, "radius", where)
         )

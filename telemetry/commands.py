@@ -146,7 +146,7 @@ def add(node: Node, site_id: str, from_text: str, to_text: str, ticket: str, rea
     with node.store.core.write() as connection:
         audit.record(connection, node.who, "maintenance.add", site.id, now, id=row.id, ticket=ticket)
     node.answer(_described(row))
-    node.say(f"{row.id[:8]}  {site.name}: {from_text} – {to_text} ({inventory.zone(site).key}), {ticket}: {reason}")
+    node.say(f"{row.id[:16]}  {site.name}: {from_text} – {to_text} ({inventory.zone(site).key}), {ticket}: {reason}")
 
 
 def _described(row: observed.MaintenanceRow) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def list_(node: Node, everything: bool) -> None:
         zone = inventory.zone(site) if site else inventory.city.zone
         status = "withdrawn" if row.withdrawn_at else "announced" if row.recorded_at < row.from_at else "too late"
         moments = (numerals.moment(at, zone) for at in (row.from_at, row.to_at))
-        lines.append((row.id[:8], row.site, *moments, row.ticket, row.reason, status))
+        lines.append((row.id[:16], row.site, *moments, row.ticket, row.reason, status))
     columns = ("id", "site", "from", "to", "ticket", "reason", "status")
     node.table(columns, lines, [_described(row) for row in shown])
 
@@ -189,11 +189,11 @@ def withdraw(node: Node, maintenance_id: str) -> None:
             )
         withdrawn = observed.withdraw(connection, rows[0].id, now)
     if not withdrawn:
-        raise ConfigError(f"{rows[0].id[:8]} has begun or is withdrawn already; it stays on record as it is")
+        raise ConfigError(f"{rows[0].id[:16]} has begun or is withdrawn already; it stays on record as it is")
     with node.store.core.write() as connection:
         audit.record(connection, node.who, "maintenance.withdraw", rows[0].site, now, id=rows[0].id)
     node.answer({"withdrawn": rows[0].id})
-    node.say(f"{rows[0].id[:8]} is withdrawn; its time counts like any other")
+    node.say(f"{rows[0].id[:16]} is withdrawn; its time counts like any other")
 
 
 # -- site ------------------------------------------------------------------------------------------------------------

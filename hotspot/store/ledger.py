@@ -49,7 +49,7 @@ _BY_GRANT: Final = Statement(
     " FROM access_grant g JOIN device d ON d.id = g.device_id WHERE g.id {among}"
 )
 
-_REMEMBER: Final = 600
+_REMEMBER: Final = 60
 """Seconds; an Origin is remembered for twice as long at most."""
 _MOST_REMEMBERED: Final = 50_000
 
@@ -97,10 +97,10 @@ def origins(connection: Connection, names: set[str]) -> dict[str, Origin]:
 
 
 class Origins:
-    """One process's memory of `origins`: a session's records come again and again.
+    """One process's memory of `origins`, for records that come soon after each other.
 
-    What a ticket stands for does not change, but that its grant's end and plan may; `store.watch` looks at those with a
-    clock. What names nothing is asked for each time.
+    What a ticket stands for does not change, but its grant's end and plan may: hence no longer. What names nothing is
+    asked for each time.
     """
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Origins:
         self._turned_at = 0
 
     def of(self, connection: Connection, names: set[str], now: int) -> dict[str, Origin]:
-        """As `origins`, as it was at most 20 minutes ago."""
+        """As `origins`, as it was at most two minutes ago."""
         if now - self._turned_at >= _REMEMBER or len(self._newer) >= _MOST_REMEMBERED:
             self._older, self._newer, self._turned_at = self._newer, {}, now
         found: dict[str, Origin] = {}

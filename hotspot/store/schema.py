@@ -313,6 +313,15 @@ agent = Table(
     Column("seen_at", _Time, nullable=False),
 )
 
+# The newest Accounting-On or -Off of each gateway, for records that come in after it and tell of before it.
+gateway_restart = Table(
+    "gateway_restart",
+    core,
+    Column("gateway", _Name, primary_key=True),
+    Column("at", _Time, nullable=False),
+    Column("cause", _Name, nullable=False),
+)
+
 journal_position = Table(
     "journal_position",
     core,

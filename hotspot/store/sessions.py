@@ -1,14 +1,16 @@
 """Sessions as they stand in the ledger: found, listed, and presumed to have ended. `ledger` enters the records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from ..errors import ConfigError
 from ..session import Session, presume_ended
+from . import portable
 from .ledger import session_of
-from .schema import grant, session
+from .portable import Statement, cursor, upsert
+from .schema import gateway_restart, grant, session
 
 STALE: Final = "Stale"
 """Why a session ended that fell silent: no gateway's word, so none of RFC 2866's names."""
@@ -45,6 +47,31 @@ def presume(connection: Connection, gateway: str, at: int, cause: str, *, runnin
     for name, ended in lost.items():
         connection.execute(update(session).where(session.c.id == name).values(**_counters(ended)))
     return sum(ended.end is not None for ended in lost.values())
+
+
+def restarted(connection: Connection, gateway: str, at: int, cause: str) -> int:
+    """A gateway's Accounting-On or -Off: `presume`, and remembered for `presume_late`. Returns how many ended."""
+    known = upsert(connection, gateway_restart).values(gateway=gateway, at=at, cause=cause)
+    newer = known.on_conflict_do_update(
+        index_elements=["gateway"],
+        set_={"at": known.excluded.at, "cause": known.excluded.cause},
+        where=gateway_restart.c.at < known.excluded.at,
+    )
+    connection.execute(newer)
+    return presume(connection, gateway, at, cause)
+
+
+_RESTARTS: Final = Statement("SELECT gateway, at, cause FROM gateway_restart WHERE gateway {among}")
+
+
+def presume_late(connection: Connection, oldest: Mapping[str, int]) -> None:
+    """`presume` again for gateways whose records, the `oldest` of this time, came in after a restart that they precede:
+    their sessions were not there when it was told."""
+    on = cursor(connection)
+    on.execute(_RESTARTS.of(connection), (portable.listed(connection, oldest),))
+    for gateway, at, cause in on.fetchall():
+        if oldest[gateway] <= at:
+            presume(connection, gateway, at, cause)
 
 
 def presume_silent(connection: Connection, now: int) -> int:

@@ -1,5 +1,6 @@
 """More accounting at once than the store takes one batch after the other: written to the journal, applied after."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -85,6 +86,40 @@ def test_after_a_calm_second_accounting_goes_to_the_store_again(node: Node, stor
     assert kept(store) == 2
     assert apply(node, store) == 40
     assert (kept(store), waiting(node.settings.state / FOLDER)) == (42, [])
+
+
+def test_a_start_that_is_entered_after_its_restart_does_not_run(node: Node, store: Store, service: Service) -> None:
+    """The Start waits in the journal while the Accounting-On goes straight to the store."""
+    hear(service, node, 0, 40)
+    other = Service(node.settings, store, node.settings.keys())
+    on = accounting_request(77, node.secret("TK1_RADIUS"), attribute(40, 7))
+    assert len(other.handle([(on, ("127.0.0.1", 40001), ACCOUNTING)], int(time.time()) + 5)) == 1
+    other.close()
+    apply(node, store)
+    with store.core.read() as connection:
+        causes = connection.execute(select(session.c.presumed_cause, func.count()).group_by(session.c.presumed_cause))
+        assert causes.all() == [("NAS-Reboot", 40)]
+
+
+def test_a_disk_that_fails_at_the_last_moment_costs_nothing_acknowledged(
+    node: Node, store: Store, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written may be read and applied before the failure shows; what comes next has a number of its own."""
+    hear(service, node, 0, 40)
+    real = os.fdatasync
+
+    def failing(descriptor: int) -> None:
+        real(descriptor)
+        assert apply(node, store) == 60
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    assert hear(service, node, 40, 20) == 20, "the store takes them"
+    monkeypatch.setattr(os, "fdatasync", real)
+    time.sleep(1.1)  # a journal that failed rests
+    assert hear(service, node, 60, 30) == 30
+    apply(node, store)
+    assert kept(store) == 90
 
 
 def test_where_the_journal_cannot_be_written_the_store_takes_it(node: Node, store: Store, service: Service) -> None:

@@ -123,6 +123,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ap", name=op.f("pk_host_key")),
     )
     op.create_table(
+        "gateway_restart",
+        sa.Column("gateway", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("gateway", name=op.f("pk_gateway_restart")),
+    )
+    op.create_table(
         "journal_position",
         sa.Column("file", sa.String(length=32), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),

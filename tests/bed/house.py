@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -145,6 +146,14 @@ class House:
         resolv = Path("/etc/netns") / client.name
         resolv.mkdir(parents=True, exist_ok=True)
         (resolv / "resolv.conf").write_text(f"nameserver {lease.dns}\n")
+
+    def until(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
+        """`wait_until`, with a phone's patience; where it does not come, the router's state and the services' last lines."""
+        try:
+            wait_until(condition, what, seconds, pause=1)
+        except AssertionError as error:
+            log = "\n".join(self.log.read_text().splitlines()[-60:])
+            raise AssertionError(f"{error}\n{self.bed.ap.look()}\n{log}") from error
 
     def phone(self, client: Client, url: str, method: str, **fields: str) -> Seen:
         """A person's visit (`tests.bed.phone`)."""

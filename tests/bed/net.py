@@ -227,12 +227,12 @@ class Bed:
         self.wan.start(*common, f"--listen-address={INTERNET}", "--pid-file=", other)
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15.0, pause: float = 0.1) -> None:
     """Waits for a condition; AssertionError names it when it does not hold in time."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not in time: {what}"
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def answers(host: str, port: int) -> bool:

@@ -148,7 +148,7 @@ class House:
         (resolv / "resolv.conf").write_text(f"nameserver {lease.dns}\n")
 
     def until(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
-        """`wait_until`, with a phone's patience; where it does not come, the router's state and the services' last lines."""
+        """`wait_until` with a phone's patience. Where it fails: the router's state and the services' last lines."""
         try:
             wait_until(condition, what, seconds, pause=1)
         except AssertionError as error:

@@ -44,6 +44,7 @@ log = structlog.get_logger("radius")
 
 _BUFFER: Final = 4 * 2**20
 _PDEATHSIG: Final = 1
+_BEHIND: Final = 10
 _TIMERSLACK: Final = 29
 Body = Callable[[threading.Event, Callable[[], None]], None]
 """What a child does: until the event is set; calls the other when it is ready."""
@@ -183,6 +184,8 @@ def _carry(settings: Settings, stop: threading.Event, ready: Callable[[], None])
 
 def _replay(settings: Settings, stop: threading.Event, ready: Callable[[], None]) -> None:
     """What applies the journal."""
+
+    os.nice(_BEHIND)  # what is in the journal is safe; who waits for an answer comes first
 
     def replay(store: Store, keys: Keys) -> None:
         Replay(settings.state / FOLDER, store, keys, Following(store).inventory).run(stop)

@@ -410,6 +410,14 @@ def create(desk: Desk) -> Flask:
             gateways.agent_post(desk, portal.inventory, gateway_id, body, int(time.time())), mimetype="text/plain"
         )
 
+    _answer_errors(app, portal)
+    app.after_request(common_headers)
+    return app
+
+
+def _answer_errors(app: Flask, portal: Portal) -> None:
+    """What somebody sees, and the log says, when a request cannot be served."""
+
     @app.errorhandler(RequestError)
     def refused(error: RequestError) -> Response:
         log.info("refused", path=request.path.split("/")[1], reason=error.code)
@@ -431,9 +439,6 @@ def create(desk: Desk) -> Flask:
     def defect(error: Exception) -> Response:
         log.exception("defect", path=request.path.split("/")[1], error=type(error).__name__)
         return _problem(portal, "error.ours", 500)
-
-    app.after_request(common_headers)
-    return app
 
 
 def _problem(portal: Portal, key: str, code: int, wait: int = 0) -> Response:

@@ -80,11 +80,12 @@ class _Slots:
 
 
 class Datagrams:
-    """One socket's traffic. `index` marks what comes from it."""
+    """One socket's traffic. `index` marks what comes from it; so many addresses are remembered."""
 
-    def __init__(self, sock: socket.socket, index: int):
+    def __init__(self, sock: socket.socket, index: int, most_known: int = _MOST_KNOWN):
         self._sock = sock
         self._index = index
+        self._most_known = most_known
         self._size = _SIZES[sock.family]
         self._in, self._out = _Slots(self._size), _Slots(self._size)
         self._sources: dict[bytes, Source] = {}
@@ -134,7 +135,7 @@ class Datagrams:
 
     def _learn(self, name: bytes) -> Source:
         """The host and port of a socket address."""
-        if len(self._sources) >= _MOST_KNOWN:
+        if len(self._sources) >= self._most_known:
             self._sources.clear()
             self._names.clear()
         source = (_host(self._sock.family, name), int.from_bytes(name[2:4], "big"))

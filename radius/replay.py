@@ -4,9 +4,9 @@ One process on a machine does it, for the files of all its workers, also of thos
 written by the transaction that applies, so a frame is applied once however often this process is killed.
 
 New records need not wait for older ones in the journal. What a session's records end in does not depend on their order
-(`hotspot.session.fold`), nor on whether an Accounting-On comes before or after them (`presume_ended`): it ends what was
-last heard of before it, whenever it is told. So a worker that has the store back uses it at once, and only the records
-of one outage are late.
+(`hotspot.session.fold`), nor on whether an Accounting-On comes before or after them (`store.sessions.restarted` and
+`presume_late`): it ends what was last heard of before it, whenever it is told. So a worker that has the store back uses
+it at once, and only the records of one outage are late.
 """
 
 import threading

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from radius import datagrams
 from radius.datagrams import MOST, Datagram, Datagrams
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -85,9 +84,8 @@ def test_an_answer_that_cannot_go_out_costs_no_other_its_own(server: socket.sock
         assert [client.recv(10), client.recv(10)] == [b"1", b"3"]
 
 
-def test_forgotten_addresses_are_made_anew(server: socket.socket, family: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datagrams, "_MOST_KNOWN", 2)
-    door = Datagrams(server, 0)
+def test_forgotten_addresses_are_made_anew(server: socket.socket, family: int) -> None:
+    door = Datagrams(server, 0, most_known=2)
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.socket(family, socket.SOCK_DGRAM)) for _ in range(5)]
         for number, client in enumerate(clients):

@@ -352,11 +352,27 @@ class Inventory(Entry):
     regions: dict[Region, Name] = Field(default_factory=dict)
     """Names of region codes (Kemendagri), for reports."""
 
+    @cached_property
+    def _gateway_by_id(self) -> dict[str, Gateway]:
+        return {gateway.id: gateway for gateway in reversed(self.gateway)}
+
+    @cached_property
+    def _site_by_id(self) -> dict[str, Site]:
+        return {site.id: site for site in reversed(self.site)}
+
+    @cached_property
+    def _sites_by_gateway(self) -> dict[str, list[Site]]:
+        found: dict[str, list[Site]] = {}
+        for site in self.site:
+            for gateway in dict.fromkeys(ap.gateway for ap in site.ap if ap.gateway):
+                found.setdefault(gateway, []).append(site)
+        return found
+
     def find_gateway(self, gateway_id: str) -> Gateway | None:
-        return next((gateway for gateway in self.gateway if gateway.id == gateway_id), None)
+        return self._gateway_by_id.get(gateway_id)
 
     def find_site(self, site_id: str) -> Site | None:
-        return next((site for site in self.site if site.id == site_id), None)
+        return self._site_by_id.get(site_id)
 
     def access_points(self) -> list[tuple[Site, AccessPoint]]:
         return [(site, ap) for site in self.site for ap in site.ap]
@@ -381,7 +397,7 @@ class Inventory(Entry):
 
     def sites_of_gateway(self, gateway_id: str) -> list[Site]:
         """The sites whose access points hang on a gateway, in the order of the text."""
-        return [site for site in self.site if any(ap.gateway == gateway_id for ap in site.ap)]
+        return self._sites_by_gateway.get(gateway_id, [])
 
     def site_of(self, gateway_id: str, ap_mac: str | None) -> Site | None:
         """The site of a request: that of the access point named by its MAC, else the gateway's only or first one."""

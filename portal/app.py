@@ -1,14 +1,15 @@
 """The portal's Flask application: its routes, and errors as pages in the person's language."""
 
+import gc
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -33,8 +34,9 @@ from .codes import Outbox
 from .counting import Counting
 from .desk import Desk
 from .dialects import OPEN_WEB, Visit, arrive, dialect, origin, unifi_gateway
+from .doors import Doors
 from .forms import seal, status_token, unseal
-from .pages import Pages, common_headers, language, later, sender
+from .pages import CommonHeaders, Pages, language, later, sender
 from .texts import PHONE, SERVICE, load_texts
 
 log = structlog.get_logger("portal")
@@ -69,13 +71,14 @@ class Portal:
         self.texts = load_texts()
         self.outbox = Outbox(desk)
         self.counting = Counting(desk.store)
+        self.doors = Doors()
 
     @property
     def inventory(self) -> Inventory:
         return self.following.inventory()
 
     def language(self) -> str:
-        chosen = request.form.get("switch") or request.args.get("lang")
+        chosen = (request.method == "POST" and request.form.get("switch")) or request.args.get("lang")
         return language(request.headers.get("Accept-Language", ""), chosen, self.inventory.portal.languages)
 
     def page(
@@ -90,13 +93,17 @@ class Portal:
     ) -> Response:
         """A page in the look of a site, or of the city."""
         inventory = self.inventory
-        shown = {
+        shown = self._around(inventory, lang, site, values or {})
+        return self.pages.render(template, lang, shown, look=inventory.look(site), code=code, hops=hops)
+
+    def _around(self, inventory: Inventory, lang: str, site: Site | None, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A page's values, with those that every page needs."""
+        return {
             "city": inventory.city,
             "place": site.name if site else "",
             "others": [other for other in inventory.portal.languages if other != lang],
-            **(values or {}),
+            **values,
         }
-        return self.pages.render(template, lang, shown, look=inventory.look(site), code=code, hops=hops)
 
     def told(self, error: RequestError, lang: str) -> str:
         """What is wrong, and how long to wait, in the person's language."""
@@ -104,7 +111,7 @@ class Portal:
 
     def see_other(self, url: str) -> AnyResponse:
         """A full navigation, as Apple's sheet needs it to notice that the phone is online."""
-        return redirect(url, 303)
+        return Response(status=303, headers={"Location": url})
 
     # -- arriving ------------------------------------------------------------------------------------------------
 
@@ -155,25 +162,53 @@ class Portal:
         awaited = codes.pending(self.desk, arrival, now) if asked else None
         carded = self._carded(site)
         first = "code" if awaited else "voucher" if carded else ""
+        form = seal(self.desk.form_key, arrival, now)
+        hop = dialect(self.desk, self.inventory, arrival.gateway).hop(arrival)
+        hops = [hop] if hop else []
+        left = arrival.stage is Stage.LEFT
+        if not (problem or left or awaited or carded or typed):
+            return self._plain_door(lang, site, form, hops)
         shown = {
-            "form": seal(self.desk.form_key, arrival, now),
-            "site": site.id,
+            **self._door_values(lang, site, form),
             "methods": sorted(site.admit, key=lambda name: name != first) if first else site.admit,
             "awaited": masked(awaited.number) if awaited else "",
+            "problem": problem,
+            "left": left,
+            "code": carded,
+            **(typed or {}),
+        }
+        return self.page("login.html", lang, site, shown, code=code, hops=hops)
+
+    def _door_values(self, lang: str, site: Site, form: str) -> dict[str, Any]:
+        """What the login page of a site shows before anybody has typed anything."""
+        return {
+            "form": form,
+            "site": site.id,
+            "methods": site.admit,
+            "awaited": "",
             "channel": self.inventory.codes.channel,
             "plan": self.inventory.plans[site.plan],
             "terms": self.texts[lang][SERVICE],
             "phone_terms": self.texts[lang][PHONE],
-            "problem": problem,
-            "left": arrival.stage is Stage.LEFT,
+            "problem": "",
+            "left": False,
             "tried": "",
-            "code": carded,
+            "code": "",
             "name": "",
             "number": "",
-            **(typed or {}),
         }
-        hop = dialect(self.desk, self.inventory, arrival.gateway).hop(arrival)
-        return self.page("login.html", lang, site, shown, code=code, hops=[hop] if hop else [])
+
+    def _plain_door(self, lang: str, site: Site, form: str, hops: Sequence[str]) -> Response:
+        """The first page, of which phones differ in nothing but the form's token: made once for a revision."""
+        revision = self.following.revision()
+        inventory = revision.inventory
+        look = inventory.look(site)
+
+        def make(mark: str) -> str:
+            values = self._around(inventory, lang, site, self._door_values(lang, site, mark))
+            return self.pages.html("login.html", lang, values, look)
+
+        return self.pages.respond(self.doors.text((revision.number, site.id, lang), form, make), look, hops=hops)
 
     def card(self, code: str) -> Response:
         """A printed voucher's QR code: remembers the code for a while, and leads to the gateway and back.
@@ -189,10 +224,10 @@ class Portal:
     def _carded(self, site: Site) -> str:
         """The voucher code that this browser has scanned, where the site takes vouchers."""
         try:
-            known = parse_code(request.cookies.get(_CARD, "")[:40])
+            known = parse_code(request.cookies[_CARD][:40]) if _CARD in request.cookies else None
         except RequestError:
             return ""
-        return format_code(known) if "voucher" in site.admit else ""
+        return format_code(known) if known and "voucher" in site.admit else ""
 
     def _site(self, arrival: Arrival) -> Site | None:
         return self.inventory.site_of(arrival.gateway, arrival.ap_mac)
@@ -356,11 +391,18 @@ class Portal:
         return self.see_other(url or f"/s/{token}")
 
 
+class Plain(Flask):
+    """A Flask whose views are no coroutines, so that it need not look whether they are with every request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create(desk: Desk) -> Flask:
     """The WSGI application over one node's desk."""
     portal = Portal(desk)
     portal.counting.start()
-    app = Flask("portal", static_folder=None, template_folder=None)
+    app = Plain("portal", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
 
@@ -411,7 +453,7 @@ def create(desk: Desk) -> Flask:
         )
 
     _answer_errors(app, portal)
-    app.after_request(common_headers)
+    app.wsgi_app = CommonHeaders(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
@@ -458,4 +500,7 @@ def from_environment() -> Flask:
     settings = Settings.load()
     desk = Desk(settings, *open_keyed(settings))
     unifi.start(desk)
-    return create(desk)
+    app = create(desk)
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked through again and again
+    return app

@@ -9,7 +9,7 @@ from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
 from hotspot.nas.arrival import Arrival
 from hotspot.sites import AdmitMethod, Site
-from hotspot.store import admission, people
+from hotspot.store import admission, consents, people
 from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
 from hotspot.store.together import part
@@ -99,7 +99,7 @@ def _decided(
         raise _Refused(decision)
     for purpose in proof.agreed:
         terms = texts[purpose]
-        people.record_consent(
+        consents.record(
             connection,
             proof.person,
             purpose=purpose,

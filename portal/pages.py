@@ -68,20 +68,12 @@ class _Inline:
 
 
 class _Style(_Inline):
-    """The style of a look, and the policy of the pages that have it, up to where their forms may lead."""
+    """The style of a look, and the part of the policy that all pages with it have."""
 
-    def __init__(self, text: str, scripts: Iterable[_Inline]):
+    def __init__(self, text: str):
         super().__init__(text)
-        parts = (
-            "default-src 'none'",
-            f"style-src {self.source}",
-            " ".join(["script-src", *(script.source for script in scripts)]),
-            "img-src data:",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-            "form-action 'self'",
-        )
-        self.policy = "; ".join(parts)
+        fixed = ("default-src 'none'", "img-src data:", "base-uri 'none'", "frame-ancestors 'none'")
+        self.policy = "; ".join((*fixed, f"style-src {self.source}"))
 
 
 def _squeezed(name: str) -> str:
@@ -114,7 +106,7 @@ class Pages:
         found = self._styles.get(colour)
         if found is None:
             # page.css is written in the default colour
-            found = self._styles[colour] = _Style(self._css.replace(_PLAIN.colour, colour), self._scripts.values())
+            found = self._styles[colour] = _Style(self._css.replace(_PLAIN.colour, colour))
         return found
 
     def render(
@@ -152,7 +144,9 @@ class Pages:
     def respond(self, html: str, look: Look = _PLAIN, code: int = 200, hops: Sequence[str] = ()) -> Response:
         """A page's text as the answer to a request, with the policy under which it is shown."""
         response = Response(html, code, mimetype="text/html")
-        response.headers["Content-Security-Policy"] = " ".join((self._style(look.colour).policy, *hops))
+        scripts = (script.source for script in self._scripts.values() if script.text in html)
+        policy = f"{self._style(look.colour).policy}; {' '.join(('script-src', *scripts))}"
+        response.headers["Content-Security-Policy"] = "; ".join((policy, " ".join(("form-action 'self'", *hops))))
         return response
 
 

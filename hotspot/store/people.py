@@ -1,4 +1,4 @@
-"""Persons, members, devices and consents. The only module that reads or writes sealed personal values."""
+"""Persons, members and devices, by what names them."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -149,26 +149,3 @@ def open_mac(keys: Keys, sealed: bytes) -> str:
         return keys.open("mac", sealed)
     except InvalidTag as error:
         raise StoreError("a device was sealed under another master key") from error
-
-
-_CONSENT: Final = Statement(
-    "INSERT INTO consent (id, person_id, purpose, text_version, text_sha256, language, site, given_at)"
-    " SELECT ?, ?, ?, ?, ?, ?, ?, ?"
-    " WHERE NOT EXISTS (SELECT 1 FROM consent WHERE person_id = ? AND purpose = ? AND text_sha256 = ?)"
-)
-
-
-def record_consent(
-    connection: Connection,
-    person_id: str,
-    *,
-    purpose: str,
-    text_version: str,
-    text_sha256: str,
-    language: str,
-    site: str,
-    now: int,
-) -> None:
-    """Keeps which text a person agreed to, for which purpose, when; once for each version of the text."""
-    row = (new_id(), person_id, purpose, text_version, text_sha256, language, site, now)
-    run(connection, _CONSENT, *row, person_id, purpose, text_sha256)

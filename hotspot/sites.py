@@ -230,23 +230,43 @@ class MikrotikGateway(RadiusGateway):
     """Its Hotspot's login address as guests reach it; without it the portal does not serve this gateway's phones."""
 
 
-class ArubaGateway(RadiusGateway):
+LoginAddress = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?$")]
+
+
+class _PostedGateway(RadiusGateway):
+    """Its phones log in with a form at the gateway."""
+
+    login: LoginAddress | None = None
+    """The form's address as guests reach it; without it the portal does not serve this gateway's phones."""
+
+
+class ArubaGateway(_PostedGateway):
     nas: Literal["aruba"]
     login_role: Name | None = None
     """Its role of devices that have not logged in, whose captive portal profile takes the URL from RADIUS."""
 
 
-class CiscoGateway(RadiusGateway):
+class CiscoGateway(_PostedGateway):
     nas: Literal["cisco"]
     login_role: Name | None = None
     """Its ACL that says which traffic of devices that have not logged in goes to the portal."""
 
 
-class RuckusGateway(RadiusGateway):
-    nas: Literal["ruckus"]
+class CambiumGateway(_PostedGateway):
+    """Without `login` the access point takes the form at the private address that its redirect names."""
+
+    nas: Literal["cambium"]
 
 
-class GenericGateway(RadiusGateway):
+class MerakiGateway(RadiusGateway):
+    nas: Literal["meraki"]
+
+
+class PfsenseGateway(_PostedGateway):
+    nas: Literal["pfsense"]
+
+
+class GenericGateway(_PostedGateway):
     nas: Literal["generic"]
 
 
@@ -254,6 +274,39 @@ def _over_tls(origin: str) -> str:
     if origin.startswith("http:") and re.match(r"http://(127\.|\[::1\]|localhost:)", origin) is None:
         raise ValueError("its password would travel in clear text; take https")
     return origin
+
+
+Fingerprint = Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")]
+
+
+class _ToldGateway(RadiusGateway):
+    """Its controller is told by the portal who logs in, and asks over RADIUS then."""
+
+    controller: Annotated[Origin, AfterValidator(_over_tls)] | None = None
+    """Where the portal reaches the controller."""
+    fingerprint: Fingerprint | None = None
+    """SHA-256 of the controller's certificate; without it an authority that this node trusts must have signed it."""
+
+
+class RuckusGateway(_ToldGateway, _PostedGateway):
+    """A ZoneDirector or Unleashed with `login`; a SmartZone with `controller`, `user` and `password`."""
+
+    nas: Literal["ruckus"]
+    user: Name = "api"
+    """Whom the northbound portal interface knows."""
+    password: Secret | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "RuckusGateway":
+        if (self.controller is None) != (self.password is None):
+            raise ValueError("controller and password go together: a SmartZone is told with its password")
+        if self.controller and self.login:
+            raise ValueError("give login for a ZoneDirector or controller for a SmartZone, not both")
+        return self
+
+
+class OmadaGateway(_ToldGateway):
+    nas: Literal["omada"]
 
 
 class UnifiGateway(_Gateway):
@@ -266,7 +319,7 @@ class UnifiGateway(_Gateway):
     """What the controller calls the place in its URLs."""
     user: Name
     password: Secret
-    fingerprint: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")] | None = None
+    fingerprint: Fingerprint | None = None
     """SHA-256 of the controller's certificate; without it an authority that this node trusts must have signed it."""
     poll: Annotated[Seconds, Field(le=300)] = 15
     """How often its guests are counted, and those without a grant put out."""
@@ -279,6 +332,10 @@ Gateway = Annotated[
     | ArubaGateway
     | CiscoGateway
     | RuckusGateway
+    | CambiumGateway
+    | MerakiGateway
+    | OmadaGateway
+    | PfsenseGateway
     | GenericGateway
     | UnifiGateway,
     Field(discriminator="nas"),

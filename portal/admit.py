@@ -16,7 +16,7 @@ from hotspot.store.together import part
 
 from . import limits
 from .desk import Desk
-from .dialects import dialect
+from .dialects import HandBack, dialect
 from .forms import status_token
 from .limits import Caller
 from .methods import METHODS, Counted, Door, Prove, counted_as
@@ -28,7 +28,7 @@ class Admitted:
     """A grant and where the phone goes next."""
 
     grant: Grant
-    url: str
+    back: HandBack
 
 
 def admit(
@@ -114,4 +114,4 @@ def _decided(
     admission.add_grant(connection, decision, revision.number, back.kept)
     if back.ticket is not None:
         admission.add_ticket(connection, back.ticket)
-    return Admitted(decision, back.url)
+    return Admitted(decision, back)

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hotspot import logs
 from hotspot.catalogue import load
-from hotspot.errors import HotspotError, RequestError
+from hotspot.errors import HotspotError, PeerError, RequestError
 from hotspot.grant import Denial, Grant
 from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
@@ -33,7 +33,7 @@ from .admit import admit
 from .codes import Outbox
 from .counting import Counting
 from .desk import Desk
-from .dialects import OPEN_WEB, Visit, arrive, dialect, origin, unifi_gateway
+from .dialects import OPEN_WEB, HandBack, Visit, arrive, dialect, origin, unifi_gateway
 from .doors import Doors
 from .forms import seal, status_token, unseal
 from .pages import CommonHeaders, Pages, language, later, sender
@@ -58,6 +58,7 @@ _STATUS = {
     "code-locked": 429,
     "code-busy": 503,
     "code-not-sent": 503,
+    "gateway-away": 503,
 }
 
 
@@ -286,12 +287,27 @@ class Portal:
             key, values = done.told(self._zone(arrival))
             problem = self.pages.catalogue.text(lang, key, **values)
             return self.door(arrival, lang, now, problem=problem, code=403)
+        if done.back.tell is not None:
+            self._tell(done.back.tell, arrival)
         self.counting.add(arrival.gateway, f"admitted:{done.grant.method}")
         log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
-        answer = self.see_other(done.url)
+        answer = self._sent_back(done.back, self._site(arrival), lang)
         if _CARD in request.cookies:
             answer.delete_cookie(_CARD, path="/")
         return answer
+
+    def _sent_back(self, back: HandBack, site: Site | None, lang: str) -> AnyResponse:
+        """The phone's way to its gateway. A form is sent by itself where scripts run; gateways redirect it anywhere."""
+        if not back.fields:
+            return self.see_other(back.url)
+        return self.page("hand.html", lang, site, {"url": back.url, "fields": back.fields}, hops=["http:", "https:"])
+
+    def _tell(self, tell: Callable[[], None], arrival: Arrival) -> None:
+        try:
+            tell()
+        except PeerError as error:
+            log.warning("gateway not told", gateway=arrival.gateway, error=str(error))
+            raise RequestError("gateway-away", arrival.gateway) from error
 
     def ask_code(self, arrival: Arrival, lang: str, now: int) -> Response:
         """Sends a one-time code, and shows the form that asks for it."""

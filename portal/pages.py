@@ -94,7 +94,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._css = _squeezed("page.css")
-        self._scripts = {name: _Inline(_squeezed(f"{name}.js")) for name in ("page", "status")}
+        self._scripts = {name: _Inline(_squeezed(f"{name}.js")) for name in ("page", "status", "hand")}
         self._styles: dict[str, _Style] = {}
 
     def text(self, lang: str, key: str, wait: int = 0) -> str:

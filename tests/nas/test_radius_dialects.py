@@ -44,7 +44,7 @@ ACCEPTS: dict[str, dict[str, int | str]] = {
         "Airespace-Real-Time-Bandwidth-Burst-Contract-Upstream": 2_000,
     },
     "ruckus": {**COMMON, "Ruckus-User-Groups": "guest", **WISPR},
-    "generic": {**COMMON, "Filter-Id": "guest", **WISPR},
+    **dict.fromkeys(("cambium", "generic", "meraki", "omada", "pfsense"), {**COMMON, "Filter-Id": "guest", **WISPR}),
 }
 KINDS = sorted(RADIUS_DIALECTS)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.store import pushes, revisions
+from hotspot.store import catch_up, pushes, revisions
 from hotspot.store.pushes import Push, Run
 from hotspot.terminal import Command, Node, pass_node
 from hotspot.units import parse_duration
@@ -176,6 +176,10 @@ def rollback(node: Node, aps: tuple[str, ...], last: bool, confirm: int | None, 
     contact = Contact(key, confirm or revision.inventory.controller.confirm)
     run = Run(secrets.token_hex(16), "rollback", node.who, node.now, {})
     with node.store.core.write() as connection:
+        catch_up.drop(connection, names)  # `hotspot reconcile` must not bring back what is taken back here
+        undone = pushes.find_run(connection) if last else None
+        if undone is not None:
+            catch_up.drop_run(connection, undone.id)
         pushes.begin_run(connection, run)
     earlier = _earlier(node, contact, revision, names)
     jobs, numbers = [job for job, _ in earlier], {job.ap: number for job, number in earlier}

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from hotspot.store import audit, pushes
+from hotspot.store import audit, catch_up, pushes
 from hotspot.store.audit import Happening
 from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node
 
@@ -232,5 +232,6 @@ def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool) -> None:
         for ran in ends:
             if ran.outcome.good:
                 pushes.unpin(connection, ran.ap)
+                catch_up.drop(connection, [ran.ap])
     record_ends(node, "retire", ends)
     show_ends(node, ends, why)

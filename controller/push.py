@@ -144,6 +144,17 @@ class Contact:
 
         return self._guarded(job, work), observed
 
+    def fetch(self, job: Job, paths: tuple[str, ...]) -> tuple[Result, dict[str, bytes]]:
+        """The contents of those of these files that are there."""
+        found: dict[str, bytes] = {}
+
+        def work(target: Target, _desired: Desired) -> Result:
+            found.update(unpacked(self._question(target, "fetch", paths=paths)))
+            return Result(job.ap, Outcome.DONE)
+
+        result = self._guarded(job, work)
+        return result, {path: data for path, data in found.items() if path in paths}
+
     def stand(self, job: Job) -> tuple[Result, str]:
         """What an access point is committed to: a digest, "" for nothing. A push that waits there is undone first."""
         result, observed = self.observe(job)

@@ -77,6 +77,11 @@ def plan(node: Node, aps: tuple[str, ...], diffs: bool) -> None:
     revision = node.revision()
     jobs = jobs_of(node, revision, aps)
     contact = Contact(private_key(node, revision.inventory), revision.inventory.controller.confirm)
+    planned(node, revision, jobs, contact, diffs=diffs)
+
+
+def planned(node: Node, revision: Revision, jobs: list[Job], contact: Contact, *, diffs: bool = False) -> None:
+    """Shows what pushing these jobs would do. Ends the command with exit code 1 where one cannot be asked."""
     waves = Waves(jobs, lambda job: contact.plan(job, contents=diffs), lambda: WORKERS)
     found: dict[str, Result] = {}
     with stops(waves), progress(node, "asking", len(jobs)) as advance:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from controller.plan import Plan, State
 from controller.push import Outcome, Result
 from controller.reconcile import MOST_TRIES, Reason, Step, after, due, queued, queues, verdict
 from hotspot.settings import Settings
-from hotspot.store import Store, catch_up
+from hotspot.store import Store, catch_up, observed
 from hotspot.store.catch_up import Waiting
 from tests.bed.net import wait_until
 from tests.controller.fleet import City, FleetAp
@@ -157,6 +158,15 @@ def queue(city: City) -> dict[str, Waiting]:
         store.close()
 
 
+def holder(city: City) -> str | None:
+    store = Store.open(Settings.load(city.state, {}))
+    try:
+        with store.telemetry.read() as connection:
+            return observed.lease_holder(connection, "reconcile", int(time.time()))
+    finally:
+        store.close()
+
+
 def requeue(city: City, entry: Waiting) -> None:
     store = Store.open(Settings.load(city.state, {}))
     with store.core.write() as connection:
@@ -238,11 +248,12 @@ def test_a_watching_controller_works_alone_and_ends_at_once_when_it_is_told(city
     file = city.fleet.aps[0].path(FILE)
     whole = file.read_text()
     try:
-        wait_until(lambda: "reconciles this store already" in city.call("reconcile").stderr, "the lease is taken", 20)
+        wait_until(lambda: holder(city) is not None, "the lease is taken", 60)
+        assert "reconciles this store already" in city.call("reconcile").stderr
         file.write_text("# by hand\n")
-        wait_until(lambda: file.read_text() == whole, "it is repaired", 20)
+        wait_until(lambda: file.read_text() == whole, "it is repaired", 60)
         watching.send_signal(signal.SIGINT)
-        said, errors = watching.communicate(timeout=30)
+        said, errors = watching.communicate(timeout=60)
     finally:
         watching.kill()
     assert (watching.returncode, errors) == (0, "")

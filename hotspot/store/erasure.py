@@ -49,12 +49,11 @@ class Erasure:
 
 
 def check(connection: Connection, whose: Subject, now: int) -> None:
-    """RequestError: erase-held, erase-blocked (with its wait) where the data must be kept."""
+    """RequestError: erase-held, erase-blocked where the data must be kept."""
     if holds.until(connection, whose.persons, now) is not None:
         raise RequestError("erase-held")
-    blocked = blocks.until(connection, (*whose.persons, *whose.devices), now)
-    if blocked is not None:
-        raise RequestError("erase-blocked", wait=blocked - now)
+    if blocks.until(connection, (*whose.persons, *whose.devices), now) is not None:
+        raise RequestError("erase-blocked")
 
 
 def ask(connection: Connection, keys: Keys, inventory: Inventory, person_id: str, who: str, now: int) -> Erasure:

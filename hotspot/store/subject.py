@@ -79,12 +79,20 @@ def name(connection: Connection, keys: Keys, person_id: str) -> tuple[PersonKind
         raise StoreError("a person was sealed under another master key") from error
 
 
-def known(connection: Connection, keys: Keys, subject: Subject) -> dict[str, Any]:
-    """All that is stored of a person, in words: what `hotspot person export` writes. Times in ISO 8601, UTC."""
+def known(connection: Connection, keys: Keys, subject: Subject, device_id: str = "") -> dict[str, Any]:
+    """All that is stored of a person, in words: what `hotspot person export` writes. Times in ISO 8601, UTC.
+
+    With `device_id` only what was on that device: whoever shares a voucher with others is shown nothing of them.
+    """
     called = name(connection, keys, subject.person)
     first = connection.execute(select(person.c.created_at).where(person.c.id == subject.person)).scalar_one()
     account = connection.execute(select(member).where(member.c.person_id == subject.person)).one_or_none()
-    devices = select(device).where(device.c.id.in_((*subject.devices, *subject.shared)))
+    devices = select(device).where(device.c.id.in_([device_id] if device_id else [*subject.devices, *subject.shared]))
+    grants = select(grant).where(grant.c.person_id.in_(subject.persons))
+    sessions = select(session).where(session.c.person_id.in_(subject.persons))
+    if device_id:
+        grants = grants.where(grant.c.device_id == device_id)
+        sessions = sessions.where(session.c.device_id == device_id)
     return {
         "person": subject.person,
         "kind": called[0].value if called else None,
@@ -109,15 +117,11 @@ def known(connection: Connection, keys: Keys, subject: Subject) -> dict[str, Any
             ("batch", "serial", "site", "plan", "used_at", "revoked_at"),
         ),
         "grants": _of(
-            connection.execute(
-                select(grant).where(grant.c.person_id.in_(subject.persons)).order_by(grant.c.starts_at.desc())
-            ),
+            connection.execute(grants.order_by(grant.c.starts_at.desc())),
             ("site", "gateway", "plan", "method", "starts_at", "ends_at"),
         ),
         "sessions": _of(
-            connection.execute(
-                select(session).where(session.c.person_id.in_(subject.persons)).order_by(session.c.started_at.desc())
-            ),
+            connection.execute(sessions.order_by(session.c.started_at.desc())),
             ("site", "gateway", "started_at", "ended_at", "seconds", "down", "up"),
         ),
         "faults": [

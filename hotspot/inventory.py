@@ -262,6 +262,9 @@ def _secrets(raw: dict[str, Any], gateways: Placed, ssids: Placed) -> Iterator[t
         found.append((("controller", "key"), controller.get("key")))
     if isinstance(codes, dict) and isinstance(sender := codes.get("sender"), dict):
         found.append((("codes", "sender", "secret"), sender.get("secret")))
+    hook = raw.get("complaints")
+    if isinstance(hook, dict):
+        found += [(("complaints", key), hook.get(key)) for key in ("secret", "inbound")]
     yield from _repeated(found, "the secret")
 
 

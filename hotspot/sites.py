@@ -41,6 +41,7 @@ from .fields import (
     split_endpoint,
     split_orders,
 )
+from .hook import ComplaintsSection
 from .look import LANGUAGES, Language, Look
 from .wifi import Wifi, WifiNetwork, joined
 
@@ -349,6 +350,7 @@ class Inventory(Entry):
     city: City
     portal: PortalSection
     codes: CodesSection = CodesSection()
+    complaints: ComplaintsSection = ComplaintsSection()
     retention: RetentionSection = RetentionSection()
     wifi: Wifi = Wifi()
     ssid: tuple[WifiNetwork, ...] = (WifiNetwork(id="wifi-gratis", name="WiFi Gratis"),)

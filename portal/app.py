@@ -27,7 +27,7 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import codes, complaints, gateways, limits, passwords, privacy, status, unifi
+from . import codes, complaints, gateways, hooks, limits, passwords, privacy, status, unifi
 from .admit import admit
 from .codes import Outbox
 from .counting import Counting
@@ -382,7 +382,8 @@ def create(desk: Desk) -> Flask:
     app.add_url_rule("/report/<number>", view_func=portal.reported, methods=["GET"])
     app.add_url_rule("/report/", view_func=portal.reported, methods=["GET"])
 
-    app.register_blueprint(privacy.routes(portal))
+    for part in (privacy, hooks):
+        app.register_blueprint(part.routes(portal))
 
     @app.get("/")
     def home() -> Response:

@@ -179,6 +179,20 @@ complaint = Table(
     Column("answer", Text),
 )
 
+# What the city's complaint system is told, and by which keys it has told us.
+delivery = Table(
+    "complaint_delivery",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("number", String(16), nullable=False),
+    Column("event", _Name, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("due_at", _Time, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("outcome", String(200), nullable=False),
+    Column("finished_at", _Time),
+)
+
 block = Table(
     "block",
     core,

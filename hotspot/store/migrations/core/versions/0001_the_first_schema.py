@@ -107,6 +107,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("lookup", name=op.f("uq_device_lookup")),
     )
     op.create_table(
+        "complaint_delivery",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.String(length=16), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.String(length=200), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_complaint_delivery")),
+    )
+    with op.batch_alter_table("complaint_delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_complaint_delivery_due_at"), ["due_at"], unique=False)
+
+    op.create_table(
         "legal_hold",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("person_id", sa.String(length=32), nullable=False),

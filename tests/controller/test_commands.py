@@ -157,7 +157,7 @@ def completed(state: Path, *words: str) -> list[str]:
         [str(HOTSPOT)], capture_output=True, text=True, env=environment | asked, timeout=60, check=False
     )
     assert done.stderr == ""
-    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
 
 
 def test_shells_complete_commands_access_points_and_selectors(tmp_path: Path) -> None:

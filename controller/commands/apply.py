@@ -14,8 +14,9 @@ from hotspot.units import parse_duration
 
 from ..payload import digest, manifest
 from ..push import Contact, Job, Outcome, Result
+from ..selectors import select
 from ..waves import WORKERS, Pace, Waves
-from .jobs import chosen, job_of, jobs_of, prechecked, private_key
+from .jobs import job_of, jobs_of, prechecked, private_key, selectors_argument
 from .plan import progress, stops
 from .runs import carry_out, show
 
@@ -47,7 +48,7 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 
 
 @click.command(cls=Command)
-@click.argument("aps", nargs=-1, metavar="[AP]...")
+@selectors_argument
 @click.option("--confirm", callback=_seconds, metavar="180s", help="How long an AP waits before it reverts by itself.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
@@ -68,6 +69,8 @@ def apply(node: Node, /, aps: tuple[str, ...], yes: bool, precheck: bool, resume
     \b
     hotspot apply                       every access point in life
     hotspot apply tk2-ap1 sman2-ap1     these two
+    hotspot apply tag:canary            those with the tag
+    hotspot apply kind:school,district:serpong
     hotspot apply --wave 25% --halt-after 5
     hotspot apply --resume              what the last run left undone
     """
@@ -146,7 +149,7 @@ def _knowing(job: Job, tries: list[Push]) -> Job:
 
 
 @click.command(cls=Command)
-@click.argument("aps", nargs=-1, metavar="[AP]...")
+@selectors_argument
 @click.option("--last", is_flag=True, help="Every access point that the last run changed.")
 @click.option("--confirm", callback=_seconds, metavar="180s", help="How long an AP waits before it reverts by itself.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -160,12 +163,13 @@ def rollback(node: Node, aps: tuple[str, ...], last: bool, confirm: int | None, 
 
     \b
     hotspot rollback tk2-ap1
+    hotspot rollback site:taman-kota-1
     hotspot rollback --last
     """
     if last == bool(aps):
         raise click.UsageError("name access points, or give --last")
     revision = node.revision()
-    names = _changed_last(node) if last else tuple(chosen(revision.inventory, aps, node.now))
+    names = _changed_last(node) if last else tuple(select(revision.inventory, aps, node.now))
     key = private_key(node, revision.inventory)
     if not yes:
         click.confirm(f"Roll back {', '.join(names)}?", abort=True, err=True)

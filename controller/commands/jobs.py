@@ -4,9 +4,11 @@ import logging
 from pathlib import Path
 from typing import Final
 
+import click
 import paramiko
+from click.shell_completion import CompletionItem
 
-from hotspot.errors import ConfigError
+from hotspot.errors import ConfigError, HotspotError
 from hotspot.sites import Inventory
 from hotspot.store import pushes
 from hotspot.store.pushes import HostKey
@@ -17,6 +19,7 @@ from ..desired import Desired
 from ..kinds import render, secrets_of
 from ..push import Contact, Job, Outcome, unusable
 from ..readers import Readers
+from ..selectors import METAVAR, candidates, select
 from ..ssh import Target, load_key
 
 KEY_FILE: Final = "ssh_ed25519"
@@ -41,14 +44,32 @@ def private_key(node: Node, inventory: Inventory) -> paramiko.PKey:
         raise ConfigError(f"the SSH key {path} cannot be read: {error.strerror}") from error
 
 
-def chosen(inventory: Inventory, names: tuple[str, ...], now: int) -> list[str]:
-    """The access points that were named, or all in life; ConfigError for names that are none."""
-    known = [ap.id for _, ap in inventory.access_points()]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ConfigError(f"no such access point: {', '.join(unknown)}; the active revision has {', '.join(known)}")
-    alive = [ap.id for site, ap in inventory.access_points() if inventory.is_alive(site, ap, now)]
-    return list(dict.fromkeys(names)) or alive
+class _Selector(click.ParamType[str]):
+    """A word of `controller.selectors`, which shells complete from the active revision."""
+
+    name = "selector"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        try:
+            inventory = ctx.ensure_object(Node).revision().inventory
+        except (HotspotError, OSError):
+            return []  # a shell that completes has no place for an error
+        return [CompletionItem(word) for word in candidates(inventory, incomplete)]
+
+
+SELECTOR: Final = _Selector()
+selectors_argument = click.argument("aps", nargs=-1, metavar=METAVAR, type=SELECTOR)
+"""The access points that a command works on."""
+ap_argument = click.argument("ap", metavar="AP", type=SELECTOR)
+"""The one access point that a command works on."""
+
+
+def one_of(inventory: Inventory, word: str, now: int) -> str:
+    """The one access point that a word means; ConfigError where it means several."""
+    found = select(inventory, (word,), now)
+    if len(found) > 1:
+        raise ConfigError(f"{word!r} means {len(found)} access points; name one of {', '.join(found)}")
+    return found[0]
 
 
 def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey], *, files: bool = True) -> Job:
@@ -71,9 +92,10 @@ def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey
 
 
 def jobs_of(node: Node, revision: Revision, names: tuple[str, ...], *, files: bool = True) -> list[Job]:
+    """The access points that selectors mean."""
     with node.store.core.read() as connection:
         keys = pushes.pinned(connection)
-    wanted = chosen(revision.inventory, names, node.now)
+    wanted = select(revision.inventory, names, node.now)
     return [job_of(node, revision.inventory, name, keys, files=files) for name in wanted]
 
 

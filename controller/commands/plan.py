@@ -16,7 +16,7 @@ from ..diff import diff
 from ..plan import State
 from ..push import Contact, Job, Result
 from ..waves import WORKERS, Waves
-from .jobs import jobs_of, private_key
+from .jobs import jobs_of, private_key, selectors_argument
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -61,11 +61,18 @@ def stops(waves: Waves[Any, Any]) -> Iterator[None]:
 
 
 @click.command("plan", cls=Command)
-@click.argument("aps", nargs=-1, metavar="[AP]...")
+@selectors_argument
 @click.option("--diff", "diffs", is_flag=True, help="Show what would change in each file, secrets masked.")
 @pass_node
 def plan(node: Node, aps: tuple[str, ...], diffs: bool) -> None:
-    """Compare access points with what the active revision wants."""
+    """Compare access points with what the active revision wants.
+
+    \b
+    hotspot plan                        every access point in life
+    hotspot plan --diff tk2-ap1         what would change in each file
+    hotspot plan kind:openwrt site:taman-kota-1      those of either
+    hotspot plan kind:school,not:tag:canary          schools without the tag
+    """
     revision = node.revision()
     jobs = jobs_of(node, revision, aps)
     contact = Contact(private_key(node, revision.inventory), revision.inventory.controller.confirm)

@@ -11,25 +11,27 @@ from hotspot.terminal import Command, Group, Node, pass_node
 
 from .. import remote
 from ..push import Contact, Job, Ran
+from ..selectors import select
 from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
-from .jobs import chosen, jobs_of, key_path, private_key
+from .jobs import SELECTOR, ap_argument, jobs_of, key_path, one_of, private_key
 from .life import on_each, record_begin, record_ends, show_ends
 
 
 @click.command(cls=Command)
-@click.argument("ap")
+@ap_argument
 @click.option("--fingerprint", "expected", metavar="SHA256:…", help="Pin only a key with this fingerprint.")
 @click.option("--yes", is_flag=True, help="Do not ask; trust the network at this moment.")
 @click.option("--replace", is_flag=True, help="Pin it in the place of another key, after an AP was set up anew.")
 @pass_node
 def adopt(node: Node, ap: str, expected: str | None, yes: bool, replace: bool) -> None:
-    """Pin an access point's SSH host key, so that it can be planned and pushed."""
+    """Pin an access point's SSH host key, so that it can be planned and pushed.
+
+    \b
+    hotspot adopt tk2-ap1 --fingerprint SHA256:…
+    """
     inventory = node.revision().inventory
-    found = inventory.find_ap(ap)
-    if found is None:
-        chosen(inventory, (ap,), node.now)
-        return
-    shown = read_host_key(*found[1].endpoint)
+    ap = one_of(inventory, ap, node.now)
+    shown = read_host_key(*inventory.ap_by_id[ap][1].endpoint)
     print_of = fingerprint(shown)
     if expected is not None and not hmac.compare_digest(expected.encode(), print_of.encode()):
         raise HotspotError(f"{ap} shows the host key {print_of}, not {expected}; nothing was pinned")
@@ -83,7 +85,9 @@ def _named_key(node: Node) -> str | None:
 
 
 @keys.command()
-@click.option("--without", multiple=True, metavar="AP", help="Go on without this one: it will know only the old key.")
+@click.option(
+    "--without", multiple=True, metavar="SELECTOR", type=SELECTOR, help="Go on without: these know only the old key."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_node
 def rotate(node: Node, without: tuple[str, ...], yes: bool) -> None:
@@ -98,8 +102,8 @@ def rotate(node: Node, without: tuple[str, ...], yes: bool) -> None:
     old, fresh = private_key(node, inventory), path.with_name(f"{path.name}.next")
     with node.store.core.read() as connection:
         adopted = pushes.pinned(connection)
-    chosen(inventory, without, node.now)
-    names = tuple(ap.id for _, ap in inventory.access_points() if ap.id in adopted and ap.id not in without)
+    left_out = set(select(inventory, without, node.now)) if without else set()
+    names = tuple(ap.id for _, ap in inventory.access_points() if ap.id in adopted and ap.id not in left_out)
     jobs = jobs_of(node, node.revision(), names, files=False) if names else []
     if not yes:
         click.confirm(f"Change the key on {len(jobs)} access points?", abort=True, err=True)

@@ -81,13 +81,16 @@ def test_the_led_blinks_and_goes_on_as_before(city: City) -> None:
 def test_what_an_access_point_says_of_itself(city: City) -> None:
     assert "carries    nothing of ours" in city.run("status", "ap-0")
     assert city.outcomes("apply", "ap-0", "--yes") == {"ap-0": "applied"}
-    answer = json.loads(city.run("status", "ap-0", "--json"))
+    [answer] = json.loads(city.run("status", "ap-0", "--json"))
     assert (answer["carries"], answer["differs"], answer["pending"]) == ("revision 1", [], None)
     assert answer["facts"]["kind"] == "debian"
     assert int(answer["facts"]["uptime"]) > 0
     assert int(answer["facts"]["flash_kb"]) > 0
     assert answer["facts"]["macs"] == {"eth0": "02:00:00:00:00:00"}
     assert "none of its interfaces has the MAC 02:00:00:00:00:01" in city.call("status", "ap-1").stderr
+    several = city.run("status", "ap-[01]")
+    assert [line.split()[0] for line in several.splitlines()] == ["AP", "ap-0", "ap-1"]
+    assert "revision 1" in several
 
 
 def test_a_key_is_changed_only_when_the_new_one_opens_every_access_point(city: City) -> None:

@@ -164,12 +164,27 @@ def _destination(text: str) -> str:
     return text.lower()
 
 
+def _tag(text: str) -> str:
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", text) is None:
+        raise ValueError(f"{text!r} is no tag; write 1 to 32 of a-z, 0-9 and '-', starting with a letter or digit")
+    return text
+
+
+def _each_tag_once(tags: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((tag for tag in tags if tags.count(tag) > 1), None)
+    if twice is not None:
+        raise ValueError(f"names the tag {twice!r} twice")
+    return tags
+
+
 Bytes = Annotated[int, text_as(parse_size), Field(gt=0, le=10**15)]
 BitsPerSecond = Annotated[int, text_as(parse_rate), Field(ge=1000, le=10**12)]
 Seconds = Annotated[int, text_as(parse_duration), Field(gt=0, le=366 * 86400)]
 Hours = Annotated[tuple[int, int], text_as(parse_hours)]
 WhenStoreIsAway = Annotated[int, text_as(_when_store_is_away)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Tags = Annotated[tuple[Annotated[str, text_as(_tag)], ...], AfterValidator(_each_tag_once)]
+"""Words by which admins find entries again, each once."""
 Mac = Annotated[str, text_as(_mac)]
 Secret = Annotated[str, text_as(_secret)]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]

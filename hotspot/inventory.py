@@ -187,6 +187,7 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from _references(raw, sites, gateways, aps)
     yield from _schools(sites)
     yield from _regions(raw, sites)
+    yield from _districts(sites)
     yield from _secrets(raw, gateways, ssids)
     yield from _sources(gateways)
     yield from _certificates(gateways)
@@ -233,6 +234,19 @@ def _regions(raw: dict[str, Any], sites: Placed) -> Iterator[tuple[Path, str]]:
             yield (*path, "region"), f"{region!r} has no name in [regions]; add it or correct the code"
 
 
+def _districts(sites: Placed) -> Iterator[tuple[Path, str]]:
+    """A district has one name and one code, the first eight characters of its villages'."""
+    seen: dict[str, tuple[str, Path]] = {}
+    for path, site in sites:
+        name, region = site.get("district"), site.get("region")
+        if not isinstance(name, str) or not isinstance(region, str):
+            continue
+        for one, other in ((name, region[:8]), (region[:8], name)):
+            before, where = seen.setdefault(one, (other, path))
+            if before != other:
+                yield (*path, "district"), f"{one} is {before} at {dotted(where)}, and {other} here"
+
+
 def _secrets(raw: dict[str, Any], gateways: Placed, ssids: Placed) -> Iterator[tuple[Path, str]]:
     """No key serves two protocols, nor two gateways or networks."""
     found: list[tuple[Path, object]] = []
@@ -248,6 +262,9 @@ def _secrets(raw: dict[str, Any], gateways: Placed, ssids: Placed) -> Iterator[t
         found.append((("controller", "key"), controller.get("key")))
     if isinstance(codes, dict) and isinstance(sender := codes.get("sender"), dict):
         found.append((("codes", "sender", "secret"), sender.get("secret")))
+    hook = raw.get("complaints")
+    if isinstance(hook, dict):
+        found += [(("complaints", key), hook.get(key)) for key in ("secret", "inbound")]
     yield from _repeated(found, "the secret")
 
 

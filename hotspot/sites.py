@@ -34,12 +34,14 @@ from .fields import (
     Seconds,
     Secret,
     SshAddress,
+    Tags,
     Timezone,
     VillageRegion,
     WhenStoreIsAway,
     split_endpoint,
     split_orders,
 )
+from .hook import ComplaintsSection
 from .look import LANGUAGES, Language, Look
 from .wifi import Wifi, WifiNetwork, joined
 
@@ -290,6 +292,8 @@ class AccessPoint(Span):
     address: SshAddress
     kind: Literal["debian", "openwrt"]
     gateway: Id
+    tags: Tags = ()
+    """Words by which admins choose access points, beside those of its site."""
     wifi: Wifi | None = None
     """What is particular to it (`hotspot.wifi`)."""
 
@@ -315,6 +319,9 @@ class Site(Span):
     kind: SiteKind
     address: Name | None = None
     region: VillageRegion
+    district: Id | None = None
+    """What admins call its district (kecamatan) when they choose access points."""
+    tags: Tags = ()
     location: Annotated[tuple[float, float], AfterValidator(_location)]
     since: date
     timezone: Timezone | None = None
@@ -330,6 +337,8 @@ class Site(Span):
     funding: Name
     backhaul: Name | None = None
     bandwidth: BitsPerSecond | None = None
+    drift: Literal["repair", "report"] = "report"
+    """What `hotspot reconcile` does about files that somebody changed on its access points."""
     wifi: Wifi | None = None
     """What is particular to its access points (`hotspot.wifi`)."""
     ap: tuple[AccessPoint, ...] = ()
@@ -341,6 +350,7 @@ class Inventory(Entry):
     city: City
     portal: PortalSection
     codes: CodesSection = CodesSection()
+    complaints: ComplaintsSection = ComplaintsSection()
     retention: RetentionSection = RetentionSection()
     wifi: Wifi = Wifi()
     ssid: tuple[WifiNetwork, ...] = (WifiNetwork(id="wifi-gratis", name="WiFi Gratis"),)
@@ -406,6 +416,12 @@ class Inventory(Entry):
         wifi = self.wifi_of(site, ap)
         family = site.kind == "school" if wifi.family_safe is None else wifi.family_safe
         return wifi.family_resolvers if family else wifi.resolvers
+
+    def district_names(self, site: Site) -> tuple[str, ...]:
+        """By what a site's district is chosen: its name in lower case with hyphens, where it has one, and its code."""
+        code = site.region[:8]
+        named = site.district or re.sub(r"[^a-z0-9]+", "-", self.regions.get(code, "").lower()).strip("-")
+        return (named, code) if named else (code,)
 
     def zone(self, site: Site) -> ZoneInfo:
         return ZoneInfo(site.timezone or self.city.timezone)

@@ -7,7 +7,7 @@ from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
 from hotspot.nas.arrival import Arrival
 from hotspot.sites import AdmitMethod, Site
-from hotspot.store import admission, people
+from hotspot.store import admission, consents, people
 from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
 
@@ -82,7 +82,7 @@ def _decided(
             raise _Refused(decision)
         for purpose in proof.agreed:
             terms = texts[purpose]
-            people.record_consent(
+            consents.record(
                 connection,
                 proof.person,
                 purpose=purpose,

@@ -27,7 +27,7 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import codes, complaints, gateways, limits, passwords, status, unifi
+from . import codes, complaints, gateways, hooks, limits, passwords, privacy, status, unifi
 from .admit import admit
 from .codes import Outbox
 from .counting import Counting
@@ -101,6 +101,10 @@ class Portal:
     def told(self, error: RequestError, lang: str) -> str:
         """What is wrong, and how long to wait, in the person's language."""
         return self.pages.text(lang, f"error.{error.code}", error.wait)
+
+    def status_of(self, error: RequestError) -> int:
+        """The HTTP status of a page that says what is wrong."""
+        return _STATUS.get(error.code, 422)
 
     def see_other(self, url: str) -> AnyResponse:
         """A full navigation, as Apple's sheet needs it to notice that the phone is online."""
@@ -377,6 +381,9 @@ def create(desk: Desk) -> Flask:
     app.add_url_rule("/report", view_func=portal.report, methods=["POST"])
     app.add_url_rule("/report/<number>", view_func=portal.reported, methods=["GET"])
     app.add_url_rule("/report/", view_func=portal.reported, methods=["GET"])
+
+    for part in (privacy, hooks):
+        app.register_blueprint(part.routes(portal))
 
     @app.get("/")
     def home() -> Response:

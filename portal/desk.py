@@ -20,3 +20,7 @@ class Desk:
     @property
     def status_key(self) -> bytes:
         return self.keys.derive("portal status")
+
+    @property
+    def privacy_key(self) -> bytes:
+        return self.keys.derive("portal privacy")

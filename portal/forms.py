@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Final
+from typing import Any, Final
 
 from hotspot.errors import RequestError
 from hotspot.nas.arrival import Arrival, Stage
@@ -23,18 +23,14 @@ def _code(key: bytes, body: bytes) -> bytes:
     return hmac.digest(key, body, hashlib.sha256)
 
 
-def seal(key: bytes, arrival: Arrival, now: int) -> str:
-    """The token for a page's form. What the gateway said (`message`) is shown once and not kept."""
-    value = [
-        *(arrival.gateway, arrival.stage, arrival.mac, arrival.ip, arrival.ap_mac, int(arrival.proven)),
-        *(dict(arrival.data), now),
-    ]
+def signed(key: bytes, value: object) -> str:
+    """A token that says what can be written as JSON, to whoever has the key."""
     body = json.dumps(value, separators=(",", ":")).encode()
     return f"{_text(body)}.{_text(_code(key, body)[:_CODE])}"
 
 
-def unseal(key: bytes, token: str, now: int) -> tuple[Arrival, bool]:
-    """The arrival in a token, and whether its time has not run out. RequestError("bad-form") for a foreign token."""
+def read_signed(key: bytes, token: str) -> Any:
+    """What a token says. RequestError("bad-form") for a foreign one."""
     body_text, _, code_text = token.partition(".")
     try:
         body, code = _bytes(body_text), _bytes(code_text)
@@ -42,7 +38,21 @@ def unseal(key: bytes, token: str, now: int) -> tuple[Arrival, bool]:
         raise RequestError("bad-form") from error
     if not hmac.compare_digest(code, _code(key, body)[:_CODE]):
         raise RequestError("bad-form")
-    gateway, stage, mac, ip, ap_mac, proven, data, at = json.loads(body)
+    return json.loads(body)
+
+
+def seal(key: bytes, arrival: Arrival, now: int) -> str:
+    """The token for a page's form. What the gateway said (`message`) is shown once and not kept."""
+    value = [
+        *(arrival.gateway, arrival.stage, arrival.mac, arrival.ip, arrival.ap_mac, int(arrival.proven)),
+        *(dict(arrival.data), now),
+    ]
+    return signed(key, value)
+
+
+def unseal(key: bytes, token: str, now: int) -> tuple[Arrival, bool]:
+    """The arrival in a token, and whether its time has not run out. RequestError("bad-form") for a foreign token."""
+    gateway, stage, mac, ip, ap_mac, proven, data, at = read_signed(key, token)
     arrival = Arrival(gateway, Stage(stage), mac, ip, ap_mac, proven=bool(proven), data=data)
     return arrival, at > now - LIFETIME
 

@@ -8,7 +8,7 @@ import structlog
 from hotspot.job import Job
 from hotspot.one_time import LIFETIME
 from hotspot.settings import Settings
-from hotspot.store import Store, attempts, codes, complaints, retention, revisions
+from hotspot.store import Store, attempts, codes, complaints, erasure, retention, revisions
 from hotspot.store.retention import Forgotten, Terms
 
 log = structlog.get_logger("portal")
@@ -49,6 +49,18 @@ def forget_people(store: Store, _settings: Settings, now: int) -> None:
         log.info("people forgotten", **asdict(forgotten))
 
 
+def erase_people(store: Store, settings: Settings, now: int) -> None:
+    """Does the erasures that waited for the end of a session."""
+    keys = settings.keys()
+    with store.core.read() as connection:
+        due = erasure.due(connection)
+    for one in due:
+        with store.core.write() as connection:
+            erased = erasure.go_on(connection, keys, one, now)
+        if erased is not None:
+            log.info("person erased", **asdict(erased))
+
+
 def forget_all(store: Store, terms: Terms) -> Forgotten:
     """In short transactions, so that nobody at a login page waits."""
     total = Forgotten()
@@ -62,4 +74,5 @@ def forget_all(store: Store, terms: Terms) -> Forgotten:
 
 OLD_ATTEMPTS: Final = Job("old-attempts", 3600, forget_old_attempts)
 RETENTION: Final = Job("retention", 3600, forget_people)
+ERASURES: Final = Job("erasures", 60, erase_people)
 CODES: Final = Job("codes", 600, watch_codes)

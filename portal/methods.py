@@ -14,6 +14,7 @@ from hotspot.nas.arrival import Arrival
 from hotspot.password import LONGEST_PASSWORD, matches
 from hotspot.sites import AdmitMethod, Inventory, Site
 from hotspot.store import Store, attempts, codes, members, people, vouchers
+from hotspot.store.attempts import AtMember
 from hotspot.voucher import parse_code
 
 from . import limits
@@ -102,26 +103,33 @@ def one_time_code(store: Store, keys: Keys, door: Door, form: Mapping[str, str])
 
 def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
     """Whoever knows a member's name and password."""
-    name, typed = form.get("name", ""), form.get("password", "")
-    if not name.strip() or not typed:
-        raise RequestError("member-incomplete")
-    if len(typed) > LONGEST_PASSWORD:
-        raise RequestError("member-wrong")
-    with store.core.write() as connection:
-        found, attempt = members.approach(connection, keys, name, door.mac, door.caller.device)
-        wait = attempt.take(connection, door.now)
-        if wait:
-            raise RequestError("too-many-attempts", "device", wait=wait)
-        limits.take(connection, keys, "guess", _BESIDE_THE_DEVICE, door.caller, door.now)
-    if not matches(found.password_hash if found else None, typed) or found is None or found.disabled:
-        raise RequestError("member-wrong")
-    person = found.person
+    person, attempt = known_member(store, keys, form, door.mac, door.caller, door.now)
 
     def prove(connection: Connection) -> Proof:
         attempt.forget(connection)
         return Proof(person, door.site.plan)
 
     return prove
+
+
+def known_member(
+    store: Store, keys: Keys, form: Mapping[str, str], mac: str, caller: Caller, now: int
+) -> tuple[str, AtMember]:
+    """The member whose name and password a form holds, and the attempt that a success forgets. RequestError."""
+    name, typed = form.get("name", ""), form.get("password", "")
+    if not name.strip() or not typed:
+        raise RequestError("member-incomplete")
+    if len(typed) > LONGEST_PASSWORD:
+        raise RequestError("member-wrong")
+    with store.core.write() as connection:
+        found, attempt = members.approach(connection, keys, name, mac, caller.device)
+        wait = attempt.take(connection, now)
+        if wait:
+            raise RequestError("too-many-attempts", "device", wait=wait)
+        limits.take(connection, keys, "guess", _BESIDE_THE_DEVICE, caller, now)
+    if not matches(found.password_hash if found else None, typed) or found is None or found.disabled:
+        raise RequestError("member-wrong")
+    return found.person, attempt
 
 
 METHODS: Final[Mapping[AdmitMethod, Callable[[Store, Keys, Door, Mapping[str, str]], Prove]]] = {

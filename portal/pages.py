@@ -128,7 +128,7 @@ class Pages:
         policy = [
             "default-src 'none'",
             f"style-src {style.source}",
-            " ".join(["script-src", *(script.source for script in self._scripts.values())]),
+            " ".join(["script-src", *(script.source for script in self._scripts.values() if script.text in html)]),
             "img-src data:",
             "base-uri 'none'",
             "frame-ancestors 'none'",

@@ -4,22 +4,28 @@ import logging
 from pathlib import Path
 from typing import Final
 
+import click
 import paramiko
+from click.shell_completion import CompletionItem
 
-from hotspot.errors import ConfigError
+from hotspot.errors import ConfigError, HotspotError
 from hotspot.sites import Inventory
 from hotspot.store import pushes
 from hotspot.store.pushes import HostKey
 from hotspot.store.revisions import Revision
 from hotspot.terminal import Node
+from hotspot.units import parse_duration
 
 from ..desired import Desired
 from ..kinds import render, secrets_of
 from ..push import Contact, Job, Outcome, unusable
 from ..readers import Readers
+from ..selectors import METAVAR, candidates, select
 from ..ssh import Target, load_key
 
 KEY_FILE: Final = "ssh_ed25519"
+_SHORTEST_CONFIRM: Final = 3
+"""Seconds; below it an access point would revert before it could be asked."""
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # its errors reach us as exceptions and become results
 
@@ -41,14 +47,50 @@ def private_key(node: Node, inventory: Inventory) -> paramiko.PKey:
         raise ConfigError(f"the SSH key {path} cannot be read: {error.strerror}") from error
 
 
-def chosen(inventory: Inventory, names: tuple[str, ...], now: int) -> list[str]:
-    """The access points that were named, or all in life; ConfigError for names that are none."""
-    known = [ap.id for _, ap in inventory.access_points()]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ConfigError(f"no such access point: {', '.join(unknown)}; the active revision has {', '.join(known)}")
-    alive = [ap.id for site, ap in inventory.access_points() if inventory.is_alive(site, ap, now)]
-    return list(dict.fromkeys(names)) or alive
+class _Selector(click.ParamType[str]):
+    """A word of `controller.selectors`, which shells complete from the active revision."""
+
+    name = "selector"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        try:
+            inventory = ctx.ensure_object(Node).revision().inventory
+        except (HotspotError, OSError):
+            return []  # a shell that completes has no place for an error
+        return [CompletionItem(word) for word in candidates(inventory, incomplete)]
+
+
+SELECTOR: Final = _Selector()
+selectors_argument = click.argument("aps", nargs=-1, metavar=METAVAR, type=SELECTOR)
+"""The access points that a command works on."""
+ap_argument = click.argument("ap", metavar="AP", type=SELECTOR)
+"""The one access point that a command works on."""
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        seconds = parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if not _SHORTEST_CONFIRM <= seconds <= 3600:
+        raise click.BadParameter(f"must lie between {_SHORTEST_CONFIRM}s and 1h")
+    return seconds
+
+
+confirm_option = click.option(
+    "--confirm", callback=_seconds, metavar="180s", help="How long an AP waits before it reverts by itself."
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+def one_of(inventory: Inventory, word: str, now: int) -> str:
+    """The one access point that a word means; ConfigError where it means several."""
+    found = select(inventory, (word,), now)
+    if len(found) > 1:
+        raise ConfigError(f"{word!r} means {len(found)} access points; name one of {', '.join(found)}")
+    return found[0]
 
 
 def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey], *, files: bool = True) -> Job:
@@ -71,16 +113,17 @@ def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey
 
 
 def jobs_of(node: Node, revision: Revision, names: tuple[str, ...], *, files: bool = True) -> list[Job]:
+    """The access points that selectors mean."""
     with node.store.core.read() as connection:
         keys = pushes.pinned(connection)
-    wanted = chosen(revision.inventory, names, node.now)
+    wanted = select(revision.inventory, names, node.now)
     return [job_of(node, revision.inventory, name, keys, files=files) for name in wanted]
 
 
-def contact_of(node: Node) -> Contact:
-    """What talks to the access points of the active revision."""
+def contact_of(node: Node, confirm: int | None = None) -> Contact:
+    """What talks to the access points of the active revision; `confirm` for another time to wait than its own."""
     inventory = node.revision().inventory
-    return Contact(private_key(node, inventory), inventory.controller.confirm)
+    return Contact(private_key(node, inventory), confirm or inventory.controller.confirm)
 
 
 def prechecked(jobs: list[Job]) -> list[Job]:

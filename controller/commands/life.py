@@ -1,4 +1,4 @@
-"""`hotspot exec`, `reboot`, `locate`, `status` and `retire`: what is done to an access point beside its configuration.
+"""`hotspot exec`, `reboot`, `locate` and `retire`: what is done to an access point beside its configuration.
 
 Everything that changes something is in the audit trail twice: that it is about to be done, before the first contact,
 and how it ended.
@@ -10,15 +10,14 @@ from typing import Any, Final
 
 import click
 
-from hotspot.store import audit, pushes
+from hotspot.store import audit, catch_up, pushes
 from hotspot.store.audit import Happening
 from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node
 
 from .. import remote
-from ..plan import Observed
 from ..push import Contact, Job, Outcome, Ran, Result
 from ..waves import WORKERS, Pace, Waves
-from .jobs import contact_of, jobs_of, private_key
+from .jobs import contact_of, dry_run_option, jobs_of, private_key, selectors_argument
 from .plan import progress, stops
 
 _MANY: Final = 1
@@ -92,20 +91,29 @@ def show_ends(node: Node, ends: list[Ran], why: str = "") -> None:
         node.fail(FAILED)
 
 
+def would(node: Node, what: str, jobs: list[Job]) -> None:
+    """Says on which access points something would be done; those that cannot be contacted fail it."""
+    ends = [Ran(job.ap, *(job.problem or (Outcome.PLANNED, what))) for job in jobs]
+    show_ends(node, ends)
+
+
 def _jobs(node: Node, aps: tuple[str, ...], everywhere: bool) -> list[Job]:
     if bool(aps) == everywhere:
-        raise click.UsageError("name access points, or give --all")
+        raise click.UsageError("name access points by selectors, or give --all")
     return jobs_of(node, node.revision(), aps, files=False)
 
 
 @click.command("exec", cls=Command)
 @click.argument("command")
-@click.argument("aps", nargs=-1, metavar="[AP]...")
+@selectors_argument
 @click.option("--all", "everywhere", is_flag=True, help="On every access point in life.")
 @click.option("--timeout", type=DURATION, default="60s", show_default=True, help="For each access point.")
 @click.option("--yes", is_flag=True, help="Do not ask, even for many.")
+@dry_run_option
 @pass_node
-def exec_(node: Node, command: str, aps: tuple[str, ...], everywhere: bool, timeout: int, yes: bool) -> None:
+def exec_(
+    node: Node, command: str, aps: tuple[str, ...], everywhere: bool, timeout: int, yes: bool, dry_run: bool
+) -> None:
     """Run a shell command on access points and print what it says.
 
     The command is kept in the audit trail as it is typed: put no secret in it. What it prints is not kept. Exit code 1
@@ -115,8 +123,12 @@ def exec_(node: Node, command: str, aps: tuple[str, ...], everywhere: bool, time
     hotspot exec uptime tk2-ap1
     hotspot exec 'logread | tail -n 20' tk2-ap1 sman2-ap1
     hotspot exec 'df -h /' --all
+    hotspot exec 'wifi reload' kind:openwrt,district:serpong
     """
     jobs = _jobs(node, aps, everywhere)
+    if dry_run:
+        would(node, f"would run {command!r}", jobs)
+        return
     contact = contact_of(node)
     _asked(f"Run {command!r}", jobs, yes=yes)
     record_begin(node, "exec", jobs, command=command)
@@ -126,18 +138,28 @@ def exec_(node: Node, command: str, aps: tuple[str, ...], everywhere: bool, time
 
 
 @click.command(cls=Command)
-@click.argument("aps", nargs=-1, metavar="[AP]...")
+@selectors_argument
 @click.option("--all", "everywhere", is_flag=True, help="Every access point in life.")
 @click.option("--wait", type=DURATION, default="5m", show_default=True, help="How long each may take to come back.")
 @click.option("--halt-after", type=click.IntRange(1), default=2, show_default=True, help="Failures that end the run.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
 @pass_node
-def reboot(node: Node, aps: tuple[str, ...], everywhere: bool, wait: int, halt_after: int, yes: bool) -> None:
+def reboot(
+    node: Node, aps: tuple[str, ...], everywhere: bool, wait: int, halt_after: int, yes: bool, dry_run: bool
+) -> None:
     """Restart access points: one until it is back, then waves of a tenth of them.
 
     One where a push waits for its confirmation is left alone: a restart would revert it.
+
+    \b
+    hotspot reboot tk2-ap1
+    hotspot reboot site:taman-kota-1 --wait 10m
     """
     jobs = _jobs(node, aps, everywhere)
+    if dry_run:
+        would(node, "would be restarted", jobs)
+        return
     contact = contact_of(node)
     _asked("Restart", jobs, yes=yes, always=True)
     record_begin(node, "reboot", jobs)
@@ -171,90 +193,71 @@ def _rebooted(contact: Contact, job: Job, wait: int) -> Ran:
 
 
 @click.command(cls=Command)
-@click.argument("ap")
+@selectors_argument
+@click.option("--all", "everywhere", is_flag=True, help="Every access point in life.")
 @click.option("--for", "seconds", type=DURATION, default="60s", show_default=True, help="How long.")
+@dry_run_option
 @pass_node
-def locate(node: Node, ap: str, seconds: int) -> None:
-    """Have an access point's LEDs blink, to find it on its pole."""
-    jobs = jobs_of(node, node.revision(), (ap,), files=False)
-    record_begin(node, "locate", jobs, seconds=seconds)
-    [ran] = [contact_of(node).run(job, remote.locate(seconds)) for job in jobs]
-    if ran.code == 1:
-        ran = Ran(ran.ap, Outcome.FAILED, "it has no LED that can be told to blink")
-    record_ends(node, "locate", [ran])
-    show_ends(node, [ran])
+def locate(node: Node, aps: tuple[str, ...], everywhere: bool, seconds: int, dry_run: bool) -> None:
+    """Have an access point's LEDs blink, to find it on its pole.
 
-
-# -- status ------------------------------------------------------------------------------------------------------
-
-
-@click.command(cls=Command)
-@click.argument("ap")
-@pass_node
-def status(node: Node, ap: str) -> None:
-    """What an access point says of itself: what it is, how it fares, what it carries."""
-    revision = node.revision()
-    [job] = jobs_of(node, revision, (ap,), files=False)
-    contact = contact_of(node)
-    asked = contact.run(job, remote.command(remote.FACTS))
-    result, observed = contact.observe(job)
-    if not asked.outcome.good or observed is None:
-        bad = asked if not asked.outcome.good else Ran(ap, result.outcome, result.detail)
-        show_ends(node, [Ran(ap, bad.outcome, bad.detail)])
+    \b
+    hotspot locate tk2-ap1 --for 5m
+    """
+    jobs = _jobs(node, aps, everywhere)
+    if dry_run:
+        would(node, f"would blink for {seconds} s", jobs)
         return
-    facts = remote.parse_facts(asked.output.decode("utf-8", "replace"))
-    found = revision.inventory.find_ap(ap)
-    differs = facts.differs_from(found[1].kind, found[1].mac) if found else []
-    with node.store.core.read() as connection:
-        push = pushes.carrying(connection, ap, observed.current or "")
-    carried = (
-        f"revision {push.revision}" if push else "nothing of ours" if not observed.current else "another node's push"
-    )
-    node.answer({"ap": ap, "facts": {**facts.values, "macs": facts.macs, "has": facts.programs}, "differs": differs,
-                 "carries": carried, "digest": observed.current, "pending": observed.pending and observed.pending.tx,
-                 "last": observed.last})  # fmt: skip
-    for name, value in [*facts.values.items(), *((f"mac {name}", mac) for name, mac in facts.macs.items())]:
-        node.say(f"{name:10} {value}")
-    node.say(f"{'has':10} {', '.join(facts.programs)}")
-    for line in _standing(observed, carried):
-        node.say(line)
-    for sentence in differs:
-        node.complain(f"warning: {sentence}")
+    contact = contact_of(node)
+    record_begin(node, "locate", jobs, seconds=seconds)
 
+    def work(job: Job) -> Ran:
+        ran = contact.run(job, remote.locate(seconds))
+        return Ran(ran.ap, Outcome.FAILED, "it has no LED that can be told to blink") if ran.code == 1 else ran
 
-def _standing(observed: Observed, carried: str) -> list[str]:
-    lines = [f"{'carries':10} {carried}"]
-    if observed.pending:
-        lines.append(f"{'pending':10} {observed.pending.tx}, reverts in {observed.pending.seconds} s")
-    if observed.last:
-        lines.append(f"{'last push':10} {observed.last}")
-    return lines
+    ends, why = on_each(node, jobs, work)
+    record_ends(node, "locate", ends)
+    show_ends(node, ends, why)
 
 
 # -- retire ------------------------------------------------------------------------------------------------------
 
 
 @click.command(cls=Command)
-@click.argument("ap")
+@selectors_argument
 @click.option("--gone", is_flag=True, help="It is dead or stolen: forget it here without asking it anything.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
 @pass_node
-def retire(node: Node, ap: str, gone: bool, yes: bool) -> None:
+def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool, dry_run: bool) -> None:
     """Give an access point up: the controller's key goes from there, its pinned host key from here.
 
     Its configuration stays as it is. End its life in sites.toml (`until`), and change the secrets that it knew.
+
+    \b
+    hotspot retire tk2-ap1
+    hotspot retire tk2-ap1 --gone       dead or stolen
     """
     revision = node.revision()
-    jobs = jobs_of(node, revision, (ap,), files=False)
+    jobs = _jobs(node, aps, everywhere=False)
+    if dry_run:
+        would(node, "would be given up", jobs)
+        return
     _asked("Give up the control", jobs, yes=yes, always=True)
     record_begin(node, "retire", jobs, gone=gone)
-    if gone:
-        ran = Ran(ap, Outcome.DONE, "it was not asked")
-    else:
-        base64 = private_key(node, revision.inventory).get_base64()
-        ran = contact_of(node).run(jobs[0], remote.forget_key(base64))
-    if ran.outcome.good:
-        with node.store.core.write() as connection:
-            pushes.unpin(connection, ap)
-    record_ends(node, "retire", [ran])
-    show_ends(node, [ran])
+    base64 = "" if gone else private_key(node, revision.inventory).get_base64()
+    contact = None if gone else contact_of(node)
+
+    def work(job: Job) -> Ran:
+        if contact is None:
+            return Ran(job.ap, Outcome.DONE, "it was not asked")
+        return contact.run(job, remote.forget_key(base64))
+
+    ends, why = on_each(node, jobs, work)
+    with node.store.core.write() as connection:
+        for ran in ends:
+            if ran.outcome.good:
+                pushes.unpin(connection, ran.ap)
+                catch_up.drop(connection, [ran.ap])
+    record_ends(node, "retire", ends)
+    show_ends(node, ends, why)

@@ -16,7 +16,7 @@ from ..diff import diff
 from ..plan import State
 from ..push import Contact, Job, Result
 from ..waves import WORKERS, Waves
-from .jobs import jobs_of, private_key
+from .jobs import jobs_of, private_key, selectors_argument
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -44,31 +44,44 @@ def progress(node: Node, title: str, total: int) -> Iterator[Any]:
 
 @contextmanager
 def stops(waves: Waves[Any, Any]) -> Iterator[None]:
-    """The first Ctrl-C stops between access points; a second one ends the program."""
+    """The first Ctrl-C or SIGTERM stops between access points; a second one does what it did before."""
 
-    def handler(_number: int, _frame: FrameType | None) -> None:
+    def handler(number: int, _frame: FrameType | None) -> None:
         waves.stop()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[signal.Signals(number)])
 
-    before = signal.signal(signal.SIGINT, handler)
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, one in before.items():
+            signal.signal(number, one)
 
 
 # -- plan --------------------------------------------------------------------------------------------------------
 
 
 @click.command("plan", cls=Command)
-@click.argument("aps", nargs=-1, metavar="[AP]...")
+@selectors_argument
 @click.option("--diff", "diffs", is_flag=True, help="Show what would change in each file, secrets masked.")
 @pass_node
 def plan(node: Node, aps: tuple[str, ...], diffs: bool) -> None:
-    """Compare access points with what the active revision wants."""
+    """Compare access points with what the active revision wants.
+
+    \b
+    hotspot plan                        every access point in life
+    hotspot plan --diff tk2-ap1         what would change in each file
+    hotspot plan kind:openwrt site:taman-kota-1      those of either
+    hotspot plan kind:school,not:tag:canary          schools without the tag
+    """
     revision = node.revision()
     jobs = jobs_of(node, revision, aps)
     contact = Contact(private_key(node, revision.inventory), revision.inventory.controller.confirm)
+    planned(node, revision, jobs, contact, diffs=diffs)
+
+
+def planned(node: Node, revision: Revision, jobs: list[Job], contact: Contact, *, diffs: bool = False) -> None:
+    """Shows what pushing these jobs would do. Ends the command with exit code 1 where one cannot be asked."""
     waves = Waves(jobs, lambda job: contact.plan(job, contents=diffs), lambda: WORKERS)
     found: dict[str, Result] = {}
     with stops(waves), progress(node, "asking", len(jobs)) as advance:

@@ -17,12 +17,12 @@ from ..payload import digest, manifest
 from ..push import Contact
 from ..readers import Readers, Refusal
 from .inventory import read_text
-from .jobs import chosen, jobs_of, private_key
+from .jobs import ap_argument, jobs_of, one_of, private_key
 from .plan import show_plan
 
 
 @click.command(cls=Command)
-@click.argument("ap")
+@ap_argument
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option(
     "--sites",
@@ -52,7 +52,7 @@ def render(node: Node, ap: str, paths: tuple[str, ...], file: Path | None, diffs
         _diff(node, ap)
         return
     inventory = load(read_text(file)) if file else node.revision().inventory
-    chosen(inventory, (ap,), node.now)
+    ap = one_of(inventory, ap, node.now)
     secrets = {reference: node.settings.secret(reference) for reference in secrets_of(inventory, ap)}
     desired = render_one(inventory, ap, secrets)
     unknown = [path for path in paths if path not in desired.paths]
@@ -116,6 +116,7 @@ def _as_json(
 def _diff(node: Node, ap: str) -> None:
     """What `hotspot plan --diff` says of this access point."""
     revision = node.revision()
+    ap = one_of(revision.inventory, ap, node.now)
     [job] = jobs_of(node, revision, (ap,))
     contact = Contact(private_key(node, revision.inventory), revision.inventory.controller.confirm)
     result = contact.plan(job, contents=True)

@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_, select, update
 
 from ..errors import StoreError
-from ..identity import Keys, new_id
+from ..identity import Keys, PersonKind, new_id
 from ..voucher import ALPHABET
 from .schema import complaint
 
@@ -107,6 +107,25 @@ def assign(connection: Connection, complaint_id: str, to: str, now: int) -> None
 def resolve(connection: Connection, complaint_id: str, answer: str, now: int) -> None:
     chosen = update(complaint).where(complaint.c.id == complaint_id)
     connection.execute(chosen.values(resolved_at=now, answer=answer))
+
+
+def contacted(connection: Connection, keys: Keys, kind: PersonKind, value: str) -> list[Complaint]:
+    """The complaints with whose contact a person left their number or name, spelled in whatever way."""
+    found = listed(connection, keys)
+    return [one for one in found if one.contact is not None and _names(one.contact, kind, value)]
+
+
+def _names(contact: str, kind: PersonKind, value: str) -> bool:
+    if kind is PersonKind.PHONE:
+        return value.removeprefix("+62").removeprefix("+") in re.sub(r"\D", "", contact)
+    return kind is PersonKind.MEMBER and value == " ".join(contact.split()).lower()  # many are called Sari
+
+
+def erase_contact(connection: Connection, keys: Keys, kind: PersonKind, value: str) -> None:
+    """Erases what a person wrote in complaints; the text of one that is not resolved stays until then."""
+    for one in contacted(connection, keys, kind, value):
+        text = {"text": None} if one.resolved_at is not None else {}
+        connection.execute(update(complaint).where(complaint.c.id == one.id).values(contact=None, **text))
 
 
 def to_erase(connection: Connection, before: int) -> int:

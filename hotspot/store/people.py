@@ -1,4 +1,4 @@
-"""Persons, members, devices and consents. The only module that reads or writes sealed personal values."""
+"""Persons, members and devices, by what names them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, insert, select, update
 from ..errors import RequestError, StoreError
 from ..identity import Keys, PersonKind, is_randomised, new_id
 from .portable import upsert
-from .schema import consent, device, identity, member, person
+from .schema import device, identity, member, person
 
 
 @dataclass(frozen=True)
@@ -134,33 +134,3 @@ def open_mac(keys: Keys, sealed: bytes) -> str:
         return keys.open("mac", sealed)
     except InvalidTag as error:
         raise StoreError("a device was sealed under another master key") from error
-
-
-def record_consent(
-    connection: Connection,
-    person_id: str,
-    *,
-    purpose: str,
-    text_version: str,
-    text_sha256: str,
-    language: str,
-    site: str,
-    now: int,
-) -> None:
-    """Keeps which text a person agreed to, for which purpose, when; once for each version of the text."""
-    same = select(consent.c.id).where(
-        consent.c.person_id == person_id, consent.c.purpose == purpose, consent.c.text_sha256 == text_sha256
-    )
-    if connection.execute(same).first() is None:
-        connection.execute(
-            insert(consent).values(
-                id=new_id(),
-                person_id=person_id,
-                purpose=purpose,
-                text_version=text_version,
-                text_sha256=text_sha256,
-                language=language,
-                site=site,
-                given_at=now,
-            )
-        )

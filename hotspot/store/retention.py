@@ -2,7 +2,8 @@
 
 Erased are addresses of devices, phone numbers, voucher codes as they were typed, and the grants that let them in. What
 was used stays: sessions hold random ids, which then mean nobody, and are what reports count. Consents stay, as
-proof that somebody consented. Members are kept until they are removed, and whoever is blocked until they are not.
+proof that somebody consented. Members are kept until they are removed, whoever is blocked until they are not, and
+whoever a legal hold names, with their devices and grants, until it is over.
 """
 
 from dataclasses import dataclass, fields
@@ -12,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or
 
 from ..identity import PersonKind
 from ..sites import Inventory
+from .holds import held
 from .schema import block, device, grant, identity, person, session, ticket
 
 _YOUNG: Final = 2 * 86400
@@ -81,7 +83,9 @@ def _grants(terms: Terms) -> Select[tuple[str]]:
     running = (
         select(session.c.id).where(session.c.person_id == grant.c.person_id, session.c.ended_at.is_(None)).exists()
     )
-    return select(grant.c.id).where(_over(terms, grant.c.site, grant.c.ends_at), ~running)
+    return select(grant.c.id).where(
+        _over(terms, grant.c.site, grant.c.ends_at), ~running, grant.c.person_id.not_in(held(terms.now))
+    )
 
 
 def _devices(terms: Terms) -> Select[tuple[str]]:
@@ -92,6 +96,8 @@ def _devices(terms: Terms) -> Select[tuple[str]]:
         ~granted.exists(),
         device.c.id.not_in(used),
         device.c.id.not_in(_blocked(terms)),
+        device.c.id.not_in(select(grant.c.device_id).where(grant.c.person_id.in_(held(terms.now)))),
+        device.c.id.not_in(select(session.c.device_id).where(session.c.person_id.in_(held(terms.now)))),
     )
 
 
@@ -109,6 +115,7 @@ def _persons(terms: Terms) -> Select[tuple[str]]:
             ~granted.exists(),
             identity.c.person_id.not_in(used),
             identity.c.person_id.not_in(_blocked(terms)),
+            identity.c.person_id.not_in(held(terms.now)),
         )
     )
 

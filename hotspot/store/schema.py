@@ -115,7 +115,33 @@ consent = Table(
     Column("language", String(8), nullable=False),
     Column("site", _Name, nullable=False),
     Column("given_at", _Time, nullable=False),
+    Column("withdrawn_at", _Time),
 )
+
+# A person whose data must be kept although its term is over or they want it erased.
+hold = Table(
+    "legal_hold",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("person_id", _Id, nullable=False, index=True),
+    Column("until", _Time, nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("created_by", _Name, nullable=False),
+    Column("lifted_at", _Time),
+    Column("lifted_by", _Name),
+)
+
+erasure = Table(
+    "erasure",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("person_id", _Id, nullable=False, index=True),
+    Column("asked_at", _Time, nullable=False),
+    Column("asked_by", _Name, nullable=False),
+    Column("done_at", _Time),
+)
+"""Whose data is to be erased, and was. It is done when their sessions have ended."""
 
 voucher = Table(
     "voucher",
@@ -151,6 +177,20 @@ complaint = Table(
     Column("assigned_at", _Time),
     Column("resolved_at", _Time),
     Column("answer", Text),
+)
+
+# What the city's complaint system is told, and by which keys it has told us.
+delivery = Table(
+    "complaint_delivery",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("number", String(16), nullable=False),
+    Column("event", _Name, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("due_at", _Time, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("outcome", String(200), nullable=False),
+    Column("finished_at", _Time),
 )
 
 block = Table(
@@ -371,6 +411,21 @@ push = Table(
     Index("ix_push_ap_number", "ap", "number"),
 )
 """One attempt at one access point; its id is the transaction there. It stands before the first contact."""
+
+catch_up = Table(
+    "catch_up",
+    core,
+    Column("ap", _Name, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("reason", _Name, nullable=False),
+    Column("run", _Id, nullable=False),
+    Column("queued_at", _Time, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", _Time, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("given_up_at", _Time),
+)
+"""Access points that `hotspot reconcile` still has to bring to a revision, or has given up."""
 
 # -- telemetry ---------------------------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ def block_person(
     """
     with node.store.core.read() as connection:
         subject = _person(node, connection, person_id, session_id, member)
-    _block(node, Blocked.PERSON, subject, _end(node, until, lasting), reason)
+    _block(node, Blocked.PERSON, subject, end_of(node, until, lasting), reason)
 
 
 @person.command("unblock")
@@ -107,7 +107,7 @@ def block_device(
     """
     with node.store.core.write() as connection:
         subject = _device(node, connection, name, session_id, make=True)
-    _block(node, Blocked.DEVICE, subject, _end(node, until, lasting), reason)
+    _block(node, Blocked.DEVICE, subject, end_of(node, until, lasting), reason)
 
 
 @device.command("unblock")
@@ -149,11 +149,11 @@ def list_(node: Node, everything: bool, limit: int) -> None:
             (
                 s["kind"],
                 s["subject"][:12],
-                _time(s["until"]) if s["until"] else "lifted by hand",
+                shown_time(s["until"]) if s["until"] else "lifted by hand",
                 s["reason"],
-                _time(s["created_at"]),
+                shown_time(s["created_at"]),
                 s["created_by"],
-                _time(s["lifted_at"]) if s["lifted_at"] else "",
+                shown_time(s["lifted_at"]) if s["lifted_at"] else "",
             )
             for s in shown
         ),
@@ -161,7 +161,7 @@ def list_(node: Node, everything: bool, limit: int) -> None:
     )
 
 
-def _time(at: int) -> str:
+def shown_time(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
@@ -169,7 +169,7 @@ def _known(until: int) -> int | None:
     return None if until >= FOREVER else until
 
 
-def _end(node: Node, until: datetime | None, lasting: int | None) -> int:
+def end_of(node: Node, until: datetime | None, lasting: int | None) -> int:
     """When a block ends, UTC seconds."""
     if until is not None and lasting is not None:
         raise ConfigError([Fault(0, "--until", "give --until or --for, not both")])
@@ -205,7 +205,7 @@ def _person(
         if known is None:
             raise ConfigError([Fault(0, "--member", f"there is no member {member!r}")])
         return known
-    return _one("person", person_id or "", people.persons_like(connection, (person_id or "").lower()))
+    return one_of("person", person_id or "", people.persons_like(connection, (person_id or "").lower()))
 
 
 def _device(node: Node, connection: Connection, name: str | None, session_id: str | None, *, make: bool = False) -> str:
@@ -218,7 +218,7 @@ def _device(node: Node, connection: Connection, name: str | None, session_id: st
     try:
         mac = parse_mac(text)
     except RequestError:
-        return _one("device", text, found)
+        return one_of("device", text, found)
     if len(found) == 1:  # the twelve digits of an id that our lists show look like an address
         return found[0]
     known = people.find_device(connection, node.keys, mac)
@@ -229,7 +229,7 @@ def _device(node: Node, connection: Connection, name: str | None, session_id: st
     return known
 
 
-def _one(what: str, prefix: str, found: list[str]) -> str:
+def one_of(what: str, prefix: str, found: list[str]) -> str:
     if len(prefix) < _SHORTEST_PREFIX:
         raise ConfigError(f"{prefix!r} is too short for the beginning of an id; give {_SHORTEST_PREFIX} digits or more")
     if len(found) != 1:
@@ -247,7 +247,7 @@ def _block(node: Node, kind: Blocked, subject: str, until: int, reason: str) -> 
         ended = watch.block(connection, inventory, kind, subject, until, reason, node.who, node.now)
         record(connection, node.who, f"{kind}.block", subject, node.now, until=_known(until), sessions=ended)
     node.answer({"kind": kind, "subject": subject, "until": _known(until), "sessions": ended})
-    lasts = "until it is lifted" if until >= FOREVER else f"until {_time(until)} UTC"
+    lasts = "until it is lifted" if until >= FOREVER else f"until {shown_time(until)} UTC"
     node.say(f"{kind} {subject[:12]} is blocked {lasts}; running sessions that are being ended: {ended}")
 
 

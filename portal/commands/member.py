@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
 from hotspot.grant import Reason
 from hotspot.password import HASHER, hash_all, long_enough, made_up
-from hotspot.store import members, people, watch
+from hotspot.store import holds, members, people, watch
 from hotspot.store.audit import record
 from hotspot.store.people import Member
 from hotspot.terminal import Group, Node, pass_node
@@ -169,6 +169,8 @@ def remove(node: Node, name: str) -> None:
     inventory = node.revision().inventory
     found = _find(node, name)
     with node.store.core.write() as connection:
+        if holds.until(connection, [found.person], node.now) is not None:
+            raise HotspotError(f"a legal hold keeps {name}'s data; see `hotspot person show`")
         out = watch.end(connection, inventory, Reason.ENTITLEMENT_ENDED, node.now, person=found.person)
         members.remove(connection, found.person)
         record(connection, node.who, "member.remove", found.person, node.now)

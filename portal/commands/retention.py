@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from hotspot.store import complaints
+from hotspot.store import complaints, holds
 from hotspot.store import retention as store_retention
 from hotspot.store.audit import record
 from hotspot.terminal import Group, Node, pass_node
@@ -25,7 +25,7 @@ def run(node: Node, dry_run: bool) -> None:
     """Erase what names people and devices that nobody has needed for a term; the services do so every hour.
 
     Phone numbers, device addresses, used vouchers and old grants go. Sessions stay for the reports, as nobody's;
-    so do consents. Members, and whoever is blocked, are kept.
+    so do consents. Members, whoever is blocked, and whoever a legal hold names are kept.
     """
     inventory = node.revision().inventory
     terms = store_retention.terms_of(inventory, node.now)
@@ -40,17 +40,22 @@ def run(node: Node, dry_run: bool) -> None:
             if found or told:
                 counts = {**asdict(found), "complaints": told}
                 record(connection, node.who, "retention.run", "retention", node.now, **counts)
+    with node.store.core.read() as connection:
+        held = holds.count(connection, node.now)
     section = inventory.retention
     node.answer(
         {
             "dry_run": dry_run,
             **asdict(found),
             "complaints": told,
+            "held": held,
             "personal": section.personal,
             "school": section.school,
         }
     )
     what = f"{found.grants} grants, {found.devices} devices, {found.persons} persons, {told} complaints' texts"
     node.say(f"{'would forget' if dry_run else 'forgot'} {what}")
+    if held:
+        node.say(f"kept by legal holds: what is known of {held} persons")
     if not node.json:
         node.complain(f"terms: {format_duration(section.personal)}, at schools {format_duration(section.school)}")

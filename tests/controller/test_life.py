@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -81,13 +83,16 @@ def test_the_led_blinks_and_goes_on_as_before(city: City) -> None:
 def test_what_an_access_point_says_of_itself(city: City) -> None:
     assert "carries    nothing of ours" in city.run("status", "ap-0")
     assert city.outcomes("apply", "ap-0", "--yes") == {"ap-0": "applied"}
-    answer = json.loads(city.run("status", "ap-0", "--json"))
+    [answer] = json.loads(city.run("status", "ap-0", "--json"))
     assert (answer["carries"], answer["differs"], answer["pending"]) == ("revision 1", [], None)
     assert answer["facts"]["kind"] == "debian"
     assert int(answer["facts"]["uptime"]) > 0
     assert int(answer["facts"]["flash_kb"]) > 0
     assert answer["facts"]["macs"] == {"eth0": "02:00:00:00:00:00"}
     assert "none of its interfaces has the MAC 02:00:00:00:00:01" in city.call("status", "ap-1").stderr
+    several = city.run("status", "ap-[01]")
+    assert [line.split()[0] for line in several.splitlines()] == ["AP", "ap-0", "ap-1"]
+    assert "revision 1" in several
 
 
 def test_a_key_is_changed_only_when_the_new_one_opens_every_access_point(city: City) -> None:
@@ -122,6 +127,22 @@ def test_a_retired_access_point_lets_the_controller_in_no_more(city: City) -> No
     city.run("retire", "ap-2", "--yes", "--gone")
     assert city.outcomes("plan", "ap-2", code=1) == {"ap-2": "not-adopted"}
     assert "chains are whole" in city.run("audit", "verify")
+
+
+def test_versions_are_those_of_a_stand_in_package_manager(tmp_path: Path) -> None:
+    opkg = tmp_path / "opkg"
+    opkg.write_text("#!/bin/sh\necho 'dropbear - 2022.82-2'; echo 'luci - 1'; echo 'opennds - 10.1.3-1'\n")
+    opkg.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-c", remote.FACTS],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    facts = remote.parse_facts(done.stdout)
+    assert facts.versions == {"dropbear": "2022.82-2", "opennds": "10.1.3-1"}
+    assert facts.values["kind"] == "debian"
 
 
 def test_facts_are_read_whatever_is_missing() -> None:

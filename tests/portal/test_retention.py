@@ -16,7 +16,15 @@ def test_the_command_counts_erases_and_is_audited(tmp_path: Path) -> None:
                 (f"{number:032x}", bytes([number]) * 32, b"x"),
             )
     store.close()
-    expected = {"grants": 0, "devices": 3, "persons": 0, "complaints": 0, "personal": 90 * 86400, "school": 35 * 86400}
+    expected = {
+        "grants": 0,
+        "devices": 3,
+        "persons": 0,
+        "complaints": 0,
+        "held": 0,
+        "personal": 90 * 86400,
+        "school": 35 * 86400,
+    }
     assert node.json("retention", "run", "--dry-run") == {"dry_run": True, **expected}
     assert "would forget 0 grants, 3 devices, 0 persons" in node.run("retention", "run", "--dry-run")
     assert node.json("retention", "run") == {"dry_run": False, **expected}

@@ -14,7 +14,7 @@ from hotspot.grant import Grant, Limits, Usage
 from hotspot.identity import Keys, PersonKind, new_id
 from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, attempts, ledger, people, redemption, vouchers
+from hotspot.store import Store, admission, attempts, consents, ledger, people, redemption, vouchers
 from hotspot.store.redemption import Claim, Held, Redeemed, Spent
 from hotspot.store.schema import consent, identity
 from hotspot.ticket import Ticket
@@ -189,7 +189,7 @@ def test_consent_is_kept_once_for_each_text(store: Store, keys: Keys) -> None:
     person = a_grant(store, keys).person
     with store.core.write() as connection:
         for sha in ("a" * 64, "a" * 64, "b" * 64):
-            people.record_consent(
+            consents.record(
                 connection,
                 person,
                 purpose="service",

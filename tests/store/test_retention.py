@@ -9,7 +9,7 @@ from hotspot.grant import Grant, Limits
 from hotspot.identity import Keys, PersonKind, new_id
 from hotspot.inventory import check, load
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, people, retention, vouchers
+from hotspot.store import Store, admission, consents, people, retention, vouchers
 from hotspot.store.retention import Forgotten, Terms
 from hotspot.store.schema import block, consent, device, grant, identity, person, session, ticket
 from hotspot.ticket import Ticket
@@ -46,7 +46,7 @@ def visit(
         admission.add_grant(connection, made, 1)
         admission.add_ticket(connection, Ticket(new_id(), made.id, "tk1-gw", at + 60))
         terms_ = {"purpose": "service", "text_version": "1", "text_sha256": "0" * 64, "language": "id"}
-        people.record_consent(connection, someone, **terms_, site=site, now=at)
+        consents.record(connection, someone, **terms_, site=site, now=at)
         used = new_id()
         connection.execute(
             insert(session).values(

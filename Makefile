@@ -27,6 +27,7 @@ bench-radius: venv
 
 bench-controller: venv
 	@tools/peers.sh bench
+	@build/venv/bin/python -m tests.bench.controller.peers
 	@tools/bed.sh build/venv/bin/python -m tests.bench.controller $(CONTROLLER)
 
 lint: venv

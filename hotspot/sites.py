@@ -338,6 +338,8 @@ class Site(Span):
     funding: Name
     backhaul: Name | None = None
     bandwidth: BitsPerSecond | None = None
+    drift: Literal["repair", "report"] = "report"
+    """What `hotspot reconcile` does about files that somebody changed on its access points."""
     wifi: Wifi | None = None
     """What is particular to its access points (`hotspot.wifi`)."""
     ap: tuple[AccessPoint, ...] = ()

@@ -422,6 +422,21 @@ push = Table(
 )
 """One attempt at one access point; its id is the transaction there. It stands before the first contact."""
 
+catch_up = Table(
+    "catch_up",
+    core,
+    Column("ap", _Name, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("reason", _Name, nullable=False),
+    Column("run", _Id, nullable=False),
+    Column("queued_at", _Time, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", _Time, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("given_up_at", _Time),
+)
+"""Access points that `hotspot reconcile` still has to bring to a revision, or has given up."""
+
 # -- telemetry ---------------------------------------------------------------------------------------------------
 
 sample = Table(

@@ -57,6 +57,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_block_subject"), ["subject"], unique=False)
 
     op.create_table(
+        "catch_up",
+        sa.Column("ap", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("run", sa.String(length=32), nullable=False),
+        sa.Column("queued_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("given_up_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("ap", name=op.f("pk_catch_up")),
+    )
+    op.create_table(
         "code_challenge",
         sa.Column("door", sa.LargeBinary(length=32), nullable=False),
         sa.Column("id", sa.String(length=32), nullable=False),

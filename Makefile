@@ -24,10 +24,12 @@ test-long: venv
 
 bench-radius: venv
 	@tools/peers.sh bench
+	@tools/installed.sh
 	@tools/bench.sh radius $(RADIUS)
 
 bench-controller: venv
 	@tools/peers.sh bench
+	@build/venv/bin/python -m tests.bench.controller.peers
 	@tools/bed.sh build/venv/bin/python -m tests.bench.controller $(CONTROLLER)
 
 bench-portal: venv

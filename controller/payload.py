@@ -57,10 +57,16 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _entry(name: str, data: bytes, mode: int) -> bytes:
+@lru_cache(maxsize=1024)
+def _header(name: str, size: int, mode: int) -> bytes:
+    """Of a file in the archive; most access points have the same files, and many of the same size."""
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(data), mode
-    return entry.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
+    entry.size, entry.mode = size, mode
+    return entry.tobuf(tarfile.USTAR_FORMAT)
+
+
+def _entry(name: str, data: bytes, mode: int) -> bytes:
+    return _header(name, len(data), mode) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
 
 
 @lru_cache(maxsize=2)

@@ -1,8 +1,9 @@
 """Plans and pushes to one access point, with a result whatever happens.
 
-A push is: send and arm (the access point answers before it switches), hear over a new connection that it has switched
-and by which proof, and confirm with that proof over yet another one. Whatever goes wrong on either side, an access
-point that gets no confirmation reverts by itself.
+A push is: send and arm (the access point answers before it switches), hear that it has switched and by which proof, and
+confirm with that proof over a new connection. The proof is heard over the connection that armed it where that outlives
+the switch, else over a new one: it is made after the switch, so that whoever brings it has a way there and back, and
+opens a connection now. Whatever goes wrong on either side, an access point that gets no confirmation reverts by itself.
 """
 
 import re
@@ -22,12 +23,18 @@ from .desired import Desired
 from .diff import kept
 from .payload import unpacked
 from .plan import Observed, Plan, parse_observed, parse_told, plan
-from .ssh import Problem, SshError, Target, execute
+from .ssh import Patience, Problem, SshError, Target, execute
 
 CONTACT_SECONDS: Final = 60.0
 """For one contact at most; checks on a slow access point and a rollback that is finished first take their time."""
 _SHORTEST_CONTACT: Final = 10.0
 _RETRY_SECONDS: Final = 1.0
+_SWITCHING_SECONDS: Final = 40
+"""How long an access point stays on the connection that armed it; then it is asked over a new one."""
+_LONGEST_SILENCE: Final = 6.0
+"""Seconds without a sign of life, of which there is one each second (five, where its `sleep` knows whole ones only)."""
+_SHORTEST_SILENCE: Final = 1.5
+"""Where the confirmation has to come very soon."""
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _PROOF: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -127,7 +134,8 @@ class Contact:
         """
 
         def work(target: Target, desired: Desired) -> Result:
-            word, rest, answer = self._armed(job, target, desired)
+            answer = self._armed(job, target, desired, stay=0)
+            word, rest = _result(answer)
             outcome = Outcome.APPLIED if word == "armed" else _ANSWERS.get(word, Outcome.FAILED)
             return Result(job.ap, outcome, rest, diff=_wrote_over(desired, answer))
 
@@ -143,6 +151,17 @@ class Contact:
             return Result(job.ap, Outcome.PLANNED)
 
         return self._guarded(job, work), observed
+
+    def fetch(self, job: Job, paths: tuple[str, ...]) -> tuple[Result, dict[str, bytes]]:
+        """The contents of those of these files that are there."""
+        found: dict[str, bytes] = {}
+
+        def work(target: Target, _desired: Desired) -> Result:
+            found.update(unpacked(self._question(target, "fetch", paths=paths)))
+            return Result(job.ap, Outcome.DONE)
+
+        result = self._guarded(job, work)
+        return result, {path: data for path, data in found.items() if path in paths}
 
     def stand(self, job: Job) -> tuple[Result, str]:
         """What an access point is committed to: a digest, "" for nothing. A push that waits there is undone first."""
@@ -189,9 +208,17 @@ class Contact:
             result = Result(job.ap, Outcome.FAILED, str(error))
         return replace(result, seconds=time.monotonic() - started)
 
-    def _call(self, target: Target, verb: str, tx: str, stream: bytes, *arguments: int | str) -> bytes:
+    def _call(
+        self,
+        target: Target,
+        verb: str,
+        tx: str,
+        stream: bytes,
+        *arguments: int | str,
+        patience: Patience = lambda _output: None,
+    ) -> bytes:
         command = payload.command(self._script, verb, tx, *arguments, root=self._root)
-        return execute(target, self._key, command, stream, self._seconds)
+        return execute(target, self._key, command, stream, self._seconds, patience=patience)
 
     def _question(
         self, target: Target, verb: str, *, tx: str = "", proof: str = "", paths: tuple[str, ...] = ()
@@ -208,16 +235,18 @@ class Contact:
             before = unpacked(self._question(target, "fetch", paths=changed))
         return Result(ap, Outcome.PLANNED, found.summary, plan=found, before=before)
 
-    def _armed(self, job: Job, target: Target, desired: Desired) -> tuple[str, str, bytes]:
-        """Sends a push; the word and the rest of the answer, and the answer."""
+    def _armed(self, job: Job, target: Target, desired: Desired, *, stay: int = _SWITCHING_SECONDS) -> bytes:
+        """Sends a push; the answer, with a proof at its end where that came within `stay` seconds."""
         stream = payload.pack(desired, self._script)
-        answer = self._call(target, "apply", job.tx or secrets.token_hex(16), stream, self._confirm)
-        return *_result(answer), answer
+        tx = job.tx or secrets.token_hex(16)
+        silence = min(_LONGEST_SILENCE, max(_SHORTEST_SILENCE, self._confirm / 4)) if stay else 0
+        return self._call(target, "apply", tx, stream, self._confirm, stay, patience=_once_armed(silence))
 
     def _apply(self, job: Job, target: Target, desired: Desired) -> Result:
         job = replace(job, tx=job.tx or secrets.token_hex(16))
         deadline = time.monotonic() + self._confirm
-        word, rest, answer = self._armed(job, target, desired)
+        answer = self._armed(job, target, desired)
+        word, rest = _result(answer)
         if word == "busy" and rest in job.earlier:
             result = self._await_confirmation(job.ap, target, rest, deadline)
             return result if result.outcome.good else self._apply(replace(job, earlier=()), target, desired)
@@ -225,12 +254,12 @@ class Contact:
             return Result(job.ap, Outcome.APPLIED, "by the attempt before, which was cut off on our side")
         if word != "armed":
             return Result(job.ap, _ANSWERS.get(word, Outcome.FAILED), rest or word)
-        result = self._await_confirmation(job.ap, target, job.tx, deadline)
+        result = self._await_confirmation(job.ap, target, job.tx, deadline, _proof(answer))
         return replace(result, diff=_wrote_over(desired, answer))
 
-    def _await_confirmation(self, ap: str, target: Target, tx: str, deadline: float) -> Result:
+    def _await_confirmation(self, ap: str, target: Target, tx: str, deadline: float, proof: str = "") -> Result:
         """Confirms over new connections until the access point has switched, or its time is over."""
-        last, proof = "it did not finish switching", ""
+        last = "it did not finish switching"
         while time.monotonic() < deadline:
             try:
                 word, rest = _result(self._question(target, "confirm", tx=tx, proof=proof))
@@ -247,6 +276,21 @@ class Contact:
             elif word != "switching":
                 return Result(ap, Outcome.REVERTED, rest or word)
         return Result(ap, Outcome.UNCONFIRMED, f"{last}; it reverts by itself after {self._confirm} s")
+
+
+_ARMED: Final = re.compile(rb"^result armed [^\n]*\n", re.MULTILINE)
+_APPLIED: Final = re.compile(rb"^applied ([0-9a-f]{32})\n", re.MULTILINE)
+
+
+def _once_armed(seconds: float) -> Patience:
+    """Waits for the answer to a push as for any, and from there on so long for each sign of life."""
+    return lambda output: seconds if _ARMED.search(output, output.rfind(b"result ")) else None
+
+
+def _proof(answer: bytes) -> str:
+    """What came after the result of a push; "" for nothing."""
+    found = _APPLIED.search(answer, answer.rfind(b"result armed "))
+    return found[1].decode() if found else ""
 
 
 def _wrote_over(desired: Desired, answer: bytes) -> tuple[str, ...]:

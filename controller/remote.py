@@ -30,6 +30,10 @@ done
 for program in hostapd opennds dnsmasq dropbear; do
 	command -v $program >/dev/null 2>&1 && one has "$program"
 done
+packages() { opkg list-installed || apk list --installed --manifest || dpkg-query -W -f '${Package} - ${Version}\n'; }
+packages 2>/dev/null |
+	grep -E '^(hostapd|wpad[a-z-]*|opennds|uspot|dnsmasq(-full|-base)?|dropbear(-bin)?|openssh-server|nftables) ' |
+	while read -r package version; do one version "$package ${version#- }"; done
 """
 """Prints `name value` lines."""
 
@@ -83,11 +87,12 @@ def forget_key(base64: str) -> str:
 
 @dataclass(frozen=True)
 class Facts:
-    """What an access point says of itself. `values` by name, `macs` by interface."""
+    """What an access point says of itself. `values` by name, `macs` by interface, `versions` by package."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     macs: Mapping[str, str] = field(default_factory=dict)
     programs: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def differs_from(self, kind: str, mac: str) -> list[str]:
         """Sentences about what `sites.toml` has otherwise."""
@@ -104,16 +109,20 @@ def parse_facts(text: str) -> Facts:
     values: dict[str, str] = {}
     macs: dict[str, str] = {}
     programs: list[str] = []
+    versions: dict[str, str] = {}
     for line in text.splitlines():
         name, _, value = line.partition(" ")
         match name:
             case "mac":
                 address, _, interface = value.partition(" ")
                 macs[interface] = address.lower()
+            case "version":
+                package, _, version = value.partition(" ")
+                versions[package] = version
             case "has":
                 programs.append(value)
             case "result" | "":
                 continue
             case _:
                 values[name] = value.strip()
-    return Facts(values, macs, tuple(programs))
+    return Facts(values, macs, tuple(programs), versions)

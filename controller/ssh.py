@@ -8,6 +8,7 @@ of the user's home, no SFTP, no terminal. One deadline bounds everything from th
 import hashlib
 import hmac
 import io
+import math
 import os
 import random
 import socket
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hotspot.errors import ConfigError, PeerError
 
-from .driven import Driven, usable
+from .driven import Driven, Wire, usable
 
 _KEX: Final = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
 _KEY_TYPES: Final = {
@@ -112,11 +113,15 @@ class _Deadline:
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._at = clock() + seconds
+        self._patience = math.inf
 
-    @property
+    def within(self, seconds: float) -> None:
+        """Something is to be heard within `seconds` from now, if that is sooner."""
+        self._patience = self._clock() + seconds
+
     def left(self) -> float:
         """Seconds that remain; SshError when there are none."""
-        left = self._at - self._clock()
+        left = min(self._at, self._patience) - self._clock()
         if left <= 0:
             raise SshError(Problem.TIMEOUT, "it did not answer in time")
         return left
@@ -124,29 +129,127 @@ class _Deadline:
 
 def read_host_key(host: str, port: int, seconds: float = 20.0) -> str:
     """The host key that a server shows, as OpenSSH text. Nothing is sent that authenticates."""
-    with _connected(host, port, (), _Deadline(seconds)) as transport:
+    with _connected(host, port, (), _Deadline(seconds), _driven if usable() else _stock) as transport:
         return _shown_key(transport)
 
 
+Patience = Callable[[bytearray], float | None]
+"""Of the output so far: how many seconds it is worth to wait for more of it. 0 ends the contact, None leaves it to the
+deadline."""
+
+
 def execute(
-    target: Target, key: paramiko.PKey, command: str, stdin: bytes, seconds: float, *, driven: bool | None = None
+    target: Target,
+    key: paramiko.PKey,
+    command: str,
+    stdin: bytes,
+    seconds: float,
+    *,
+    patience: Patience = lambda _output: None,
+    driven: bool | None = None,
 ) -> bytes:
     """Runs a command with `stdin` and returns its stdout, within `seconds`. SshError says what went wrong.
 
-    `driven` says whether this thread drives the connection itself (`controller.driven`); by default where it can.
+    Once `patience` has given seconds, what was heard is the answer, however the connection ends. `driven` says whether
+    this thread drives the connection itself (`controller.driven`); by default where it can.
     """
     deadline = _Deadline(seconds)
-    kind = target.host_key.split()[0]
-    key_types = _KEY_TYPES.get(kind, (kind,))
-    with _connected(target.host, target.port, key_types, deadline, driven=driven) as transport:
-        shown = _shown_key(transport)
-        if not hmac.compare_digest(shown.encode(), target.host_key.encode()):
+    contact = _Contact(target, key, command, stdin, deadline, patience)
+    if not (driven if driven is not None else usable()):
+        return contact.over(_stock, stepwise=True)
+    try:
+        return contact.over(_driven, stepwise=False)
+    except _UnheardError:
+        # Dropbear, for one, never says that it refuses a key when more has come already: ask again, step by step.
+        return contact.over(_driven, stepwise=True)
+
+
+class _UnheardError(Exception):
+    """The connection ended before the answer to the login."""
+
+
+@dataclass(frozen=True)
+class _Contact:
+    target: Target
+    key: paramiko.PKey
+    command: str
+    stdin: bytes
+    deadline: _Deadline
+    patience: Patience
+
+    def over(self, kind: "_Kind", *, stepwise: bool) -> bytes:
+        target = self.target
+        key_type = target.host_key.split()[0]
+        key_types = _KEY_TYPES.get(key_type, (key_type,))
+        with _connected(target.host, target.port, key_types, self.deadline, kind) as transport:
+            shown = _shown_key(transport)
+            if not hmac.compare_digest(shown.encode(), target.host_key.encode()):
+                raise SshError(
+                    Problem.WRONG_KEY,
+                    f"it shows the host key {fingerprint(shown)}, pinned is {fingerprint(target.host_key)}",
+                )
+            return self._exchange(transport, self._session(transport, stepwise=stepwise))
+
+    def _session(self, transport: paramiko.Transport, *, stepwise: bool) -> paramiko.Channel:
+        """A session of the user who is logged in then. Unless `stepwise`, all of it is asked for at once."""
+        transport.auth_timeout = self.deadline.left()
+        try:
+            if not isinstance(transport, Driven):
+                transport.auth_publickey(self.target.user, self.key)
+            else:
+                transport.log_in(self.target.user, self.key)
+                if stepwise:
+                    transport.until(lambda: transport.logged_in)
+            return transport.open_session(timeout=self.deadline.left())
+        except paramiko.AuthenticationException as error:
             raise SshError(
-                Problem.WRONG_KEY,
-                f"it shows the host key {fingerprint(shown)}, pinned is {fingerprint(target.host_key)}",
-            )
-        _log_in(transport, target, key, deadline)
-        return _exchange(transport, command, stdin, deadline)
+                Problem.REFUSED,
+                f"it refuses the controller's key for {self.target.user}; `hotspot keys show` prints the line",
+            ) from error
+        except TimeoutError:
+            raise
+        except (EOFError, OSError) as error:
+            if not stepwise and not transport.logged_in:
+                raise _UnheardError from error
+            raise
+
+    def _exchange(self, transport: paramiko.Transport, channel: paramiko.Channel) -> bytes:
+        deadline = self.deadline
+        if isinstance(transport, Driven):
+            transport.run(channel, self.command)
+        else:
+            channel.exec_command(self.command)
+        try:
+            view = memoryview(self.stdin)
+            while view:
+                if isinstance(transport, Driven):
+                    transport.wait_to_send(channel)
+                channel.settimeout(deadline.left())
+                view = view[channel.send(view[:32768].tobytes()) :]
+            channel.shutdown_write()
+        except TimeoutError:
+            raise
+        except OSError:
+            pass  # it closed its stdin early; what it has to say about that stands on its stdout
+        output = bytearray()
+        enough = False
+        while True:
+            try:
+                if isinstance(transport, Driven):
+                    transport.wait_to_receive(channel)
+                channel.settimeout(deadline.left())
+                data = channel.recv(65536)
+            except (SshError, paramiko.SSHException, EOFError, OSError):
+                if enough:
+                    return bytes(output)
+                raise
+            output += data
+            seconds = self.patience(output) if data else 0
+            if seconds == 0:
+                return bytes(output)
+            if seconds is not None:
+                enough = True
+                deadline.within(seconds)
 
 
 def _shown_key(transport: paramiko.Transport) -> str:
@@ -154,40 +257,23 @@ def _shown_key(transport: paramiko.Transport) -> str:
     return f"{shown.get_name()} {shown.get_base64()}"
 
 
-class _Bounded:
-    """A socket whose every read and write ends at the deadline, as paramiko wants one."""
-
-    def __init__(self, connection: socket.socket, deadline: _Deadline):
-        self._socket = connection
-        self._deadline = deadline
-
-    def recv(self, size: int) -> bytes:
-        self._socket.settimeout(self._deadline.left)
-        return self._socket.recv(size)
-
-    def send(self, data: bytes) -> int:
-        self._socket.settimeout(self._deadline.left)
-        return self._socket.send(data)
-
-    def settimeout(self, seconds: float | None) -> None:
-        """The deadline is the only one."""
-
-    def close(self) -> None:
-        self._socket.close()
+_Kind = Callable[[socket.socket, _Deadline], paramiko.Transport]
 
 
-def _transport(connection: socket.socket, deadline: _Deadline, driven: bool | None) -> paramiko.Transport:
-    if driven if driven is not None else usable():
-        return Driven(_Bounded(connection, deadline))
+def _driven(connection: socket.socket, deadline: _Deadline) -> paramiko.Transport:
+    return Driven(Wire(connection, deadline.left))
+
+
+def _stock(connection: socket.socket, _deadline: _Deadline) -> paramiko.Transport:
     return paramiko.Transport(connection)
 
 
 @contextmanager
 def _connected(
-    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, *, driven: bool | None = None
+    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, kind: _Kind
 ) -> Iterator[paramiko.Transport]:
     """A transport whose key exchange is done, closed afterwards whatever happens."""
-    transport = _negotiate(host, port, key_types, deadline, driven)
+    transport = _negotiate(host, port, key_types, deadline, kind)
     try:
         yield transport
     except TimeoutError as error:
@@ -199,20 +285,20 @@ def _connected(
 
 
 def _negotiate(
-    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, driven: bool | None
+    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, kind: _Kind
 ) -> paramiko.Transport:
     for attempt in range(1, _BANNER_TRIES + 1):
         try:
-            connection = socket.create_connection((host, port), timeout=min(_CONNECT_SECONDS, deadline.left))
+            connection = socket.create_connection((host, port), timeout=min(_CONNECT_SECONDS, deadline.left()))
         except OSError as error:
             raise SshError(Problem.UNREACHABLE, f"{host}:{port}: {error.strerror or error}") from error
-        transport = _transport(connection, deadline, driven)
+        transport = kind(connection, deadline)
         try:
             options: Any = transport.get_security_options()
             options.kex = _KEX
             if key_types:
                 options.key_types = key_types
-            transport.start_client(timeout=deadline.left)
+            transport.start_client(timeout=deadline.left())
         except paramiko.IncompatiblePeer as error:
             transport.close()
             wanted = f" and a {key_types[0]} host key" if key_types else ""
@@ -221,46 +307,10 @@ def _negotiate(
             transport.close()
             if attempt == _BANNER_TRIES:
                 raise SshError(Problem.BROKEN, f"no SSH server answered: {error or type(error).__name__}") from error
-            time.sleep(min(deadline.left, random.uniform(0.2, 1.0)))  # noqa: S311 - jitter
+            time.sleep(min(deadline.left(), random.uniform(0.2, 1.0)))  # noqa: S311 - jitter
         except SshError:
             transport.close()
             raise
         else:
             return transport
     raise AssertionError("unreachable")
-
-
-def _log_in(transport: paramiko.Transport, target: Target, key: paramiko.PKey, deadline: _Deadline) -> None:
-    transport.auth_timeout = deadline.left
-    try:
-        transport.auth_publickey(target.user, key)
-    except paramiko.AuthenticationException as error:
-        raise SshError(
-            Problem.REFUSED, f"it refuses the controller's key for {target.user}; `hotspot keys show` prints the line"
-        ) from error
-
-
-def _exchange(transport: paramiko.Transport, command: str, stdin: bytes, deadline: _Deadline) -> bytes:
-    channel = transport.open_session(timeout=deadline.left)
-    channel.exec_command(command)
-    try:
-        view = memoryview(stdin)
-        while view:
-            if isinstance(transport, Driven):
-                transport.wait_to_send(channel)
-            channel.settimeout(deadline.left)
-            view = view[channel.send(view[:32768].tobytes()) :]
-        channel.shutdown_write()
-    except TimeoutError:
-        raise
-    except OSError:
-        pass  # it closed its stdin early; what it has to say about that stands on its stdout
-    output = bytearray()
-    while True:
-        if isinstance(transport, Driven):
-            transport.wait_to_receive(channel)
-        channel.settimeout(deadline.left)
-        data = channel.recv(65536)
-        if not data:
-            return bytes(output)
-        output += data

@@ -41,10 +41,12 @@ from .fields import (
     split_endpoint,
     split_orders,
 )
+from .hook import ComplaintsSection
 from .look import LANGUAGES, Language, Look
+from .oidc import OidcSection
 from .wifi import Wifi, WifiNetwork, joined
 
-AdmitMethod = Literal["click-through", "voucher", "code", "member"]
+AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc"]
 SiteKind = Literal["park", "school", "clinic"]
 
 INDONESIA = ((-11.0, 6.5), (94.5, 141.5))
@@ -393,6 +395,8 @@ class Site(Span):
     funding: Name
     backhaul: Name | None = None
     bandwidth: BitsPerSecond | None = None
+    drift: Literal["repair", "report"] = "report"
+    """What `hotspot reconcile` does about files that somebody changed on its access points."""
     wifi: Wifi | None = None
     """What is particular to its access points (`hotspot.wifi`)."""
     ap: tuple[AccessPoint, ...] = ()
@@ -404,6 +408,8 @@ class Inventory(Entry):
     city: City
     portal: PortalSection
     codes: CodesSection = CodesSection()
+    oidc: OidcSection | None = None
+    complaints: ComplaintsSection = ComplaintsSection()
     retention: RetentionSection = RetentionSection()
     wifi: Wifi = Wifi()
     ssid: tuple[WifiNetwork, ...] = (WifiNetwork(id="wifi-gratis", name="WiFi Gratis"),)
@@ -471,8 +477,7 @@ class Inventory(Entry):
     def wifi_of(self, site: Site, ap: AccessPoint) -> Wifi:
         """How one access point is set up."""
         wifi = joined(self.wifi, site.wifi, ap.wifi)
-        linked = (host for link in self.look(site).links for host in link.garden)
-        garden = tuple(dict.fromkeys((*wifi.walled_garden, *linked)))
+        garden = tuple(dict.fromkeys((*wifi.walled_garden, *self._open_hosts(site))))
         return wifi.model_copy(update={"walled_garden": garden})
 
     def networks_of(self, site: Site, ap: AccessPoint) -> tuple[WifiNetwork, ...]:
@@ -503,9 +508,12 @@ class Inventory(Entry):
         return self.portal.look.with_(site.look if site else None)
 
     def garden(self, gateway_id: str) -> list[str]:
-        """The hosts that a gateway should let through before a login, for the links on its sites' pages."""
-        links = (link for site in self.sites_of_gateway(gateway_id) for link in self.look(site).links)
-        return sorted({host for link in links for host in link.garden})
+        """The hosts that a gateway should let through before a login, for the links and logins of its sites' pages."""
+        return sorted({host for site in self.sites_of_gateway(gateway_id) for host in self._open_hosts(site)})
+
+    def _open_hosts(self, site: Site) -> list[str]:
+        linked = [host for link in self.look(site).links for host in link.garden]
+        return [*linked, *(self.oidc.garden if self.oidc and "oidc" in site.admit else ())]
 
     def uam_url(self, gateway_id: str) -> str:
         """The portal's URL for the phones of one gateway."""

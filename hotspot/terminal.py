@@ -83,6 +83,11 @@ class Node:
         if self.json:
             click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
+    def event(self, value: Any) -> None:
+        """One of many results as a line of JSON, with --json only."""
+        if self.json:
+            click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], value: Any) -> None:
         """Rows for a person, or `value` as JSON."""
         if self.json:

@@ -28,8 +28,8 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import codes, complaints, gateways, limits, passwords, privacy, status, unifi
-from .admit import admit
+from . import codes, complaints, gateways, hooks, limits, passwords, privacy, sso, status, unifi
+from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
 from .desk import Desk
@@ -59,6 +59,8 @@ _STATUS = {
     "code-busy": 503,
     "code-not-sent": 503,
     "gateway-away": 503,
+    "oidc-away": 503,
+    "oidc-not-allowed": 403,
 }
 
 
@@ -73,6 +75,7 @@ class Portal:
         self.outbox = Outbox(desk)
         self.counting = Counting(desk.store)
         self.doors = Doors()
+        self.sso = sso.Sso(self)
 
     @property
     def inventory(self) -> Inventory:
@@ -168,8 +171,7 @@ class Portal:
         carded = self._carded(site)
         first = "code" if awaited else "voucher" if carded else ""
         form = seal(self.desk.form_key, arrival, now)
-        hop = dialect(self.desk, self.inventory, arrival.gateway).hop(arrival)
-        hops = [hop] if hop else []
+        hops = self.hops(arrival, site)
         left = arrival.stage is Stage.LEFT
         if not (problem or left or awaited or carded or typed):
             return self._plain_door(lang, site, form, hops)
@@ -193,6 +195,7 @@ class Portal:
             "awaited": "",
             "channel": self.inventory.codes.channel,
             "plan": self.inventory.plans[site.plan],
+            "provider": self.inventory.oidc.title if self.inventory.oidc else "",
             "terms": self.texts[lang][SERVICE],
             "phone_terms": self.texts[lang][PHONE],
             "problem": "",
@@ -214,6 +217,12 @@ class Portal:
             return self.pages.html("login.html", lang, values, look)
 
         return self.pages.respond(self.doors.text((revision.number, site.id, lang), form, make), look, hops=hops)
+
+    def hops(self, arrival: Arrival, site: Site) -> list[str]:
+        """The foreign origins to which a login leads: the gateway, and an OpenID provider's."""
+        hop = dialect(self.desk, self.inventory, arrival.gateway).hop(arrival)
+        oidc = self.inventory.oidc
+        return [*([hop] if hop else []), *(oidc.origins if oidc and "oidc" in site.admit else ())]
 
     def card(self, code: str) -> Response:
         """A printed voucher's QR code: remembers the code for a while, and leads to the gateway and back.
@@ -280,8 +289,14 @@ class Portal:
     def _answered(self, arrival: Arrival, method: str, lang: str, now: int) -> AnyResponse:
         if method == "code-again" or (method == "code" and "otp" not in request.form):
             return self.ask_code(arrival, lang, now)
+        if method == "oidc":
+            return self.sso.start(arrival, lang, now)
         form = request.form.to_dict()
         done = admit(self.desk, self.following.revision(), arrival, self.texts[lang], form, now, sender())
+        return self.decided(done, arrival, lang, now)
+
+    def decided(self, done: Admitted | Denial, arrival: Arrival, lang: str, now: int) -> AnyResponse:
+        """Where a login leads: on to the gateway, or back to the login page."""
         if isinstance(done, Denial):
             self.counting.add(arrival.gateway, f"refused:{done.reason}")
             key, values = done.told(self._zone(arrival))
@@ -440,7 +455,8 @@ def create(desk: Desk) -> Flask:
     app.add_url_rule("/report/<number>", view_func=portal.reported, methods=["GET"])
     app.add_url_rule("/report/", view_func=portal.reported, methods=["GET"])
 
-    app.register_blueprint(privacy.routes(portal))
+    for part in (privacy, hooks, sso):
+        app.register_blueprint(part.routes(portal))
 
     @app.get("/")
     def home() -> Response:

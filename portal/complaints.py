@@ -11,6 +11,7 @@ from hotspot.store.complaints import Complaint
 
 from . import limits
 from .desk import Desk
+from .hooks import CREATED, tell
 from .limits import Caller
 
 CATEGORIES: Final = ("connection", "slow", "login", "voucher", "damage", "other")
@@ -41,10 +42,12 @@ def report(desk: Desk, inventory: Inventory, form: Mapping[str, str], language: 
         raise RequestError("complaint-text")
     with desk.store.core.write() as connection:
         limits.take(connection, desk.keys, "complaint", _LIMITS, Caller("", address, site.id), now)
-        return complaints.add(
+        number = complaints.add(
             connection, desk.keys, site=site.id, category=category, text=text, contact=contact[:LONGEST_CONTACT],
             language=language, now=now,
         )  # fmt: skip
+        tell(connection, inventory.complaints, number, CREATED, now)
+    return number
 
 
 def follow(desk: Desk, number: str) -> Complaint:

@@ -2,40 +2,26 @@
 
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import click
 
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.store import pushes, revisions
+from hotspot.store import catch_up, pushes, revisions
 from hotspot.store.pushes import Push, Run
-from hotspot.terminal import Command, Node, pass_node
-from hotspot.units import parse_duration
+from hotspot.terminal import FAILED, Command, Node, pass_node
 
 from ..payload import digest, manifest
 from ..push import Contact, Job, Outcome, Result
 from ..selectors import select
 from ..waves import WORKERS, Pace, Waves
-from .jobs import job_of, jobs_of, prechecked, private_key, selectors_argument
-from .plan import progress, stops
+from .jobs import confirm_option, dry_run_option, job_of, jobs_of, prechecked, private_key, selectors_argument
+from .plan import planned, progress, stops
 from .runs import carry_out, show
 
-_SHORTEST_CONFIRM: Final = 3
-"""Seconds; below it an access point would revert before it could be asked."""
 _WAVE: Final = 10
 """Percent of all."""
-
-
-def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        seconds = parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-    if not _SHORTEST_CONFIRM <= seconds <= 3600:
-        raise click.BadParameter(f"must lie between {_SHORTEST_CONFIRM}s and 1h")
-    return seconds
 
 
 def _percent(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
@@ -49,7 +35,7 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 
 @click.command(cls=Command)
 @selectors_argument
-@click.option("--confirm", callback=_seconds, metavar="180s", help="How long an AP waits before it reverts by itself.")
+@confirm_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--canary", type=click.IntRange(1), help="APs that must work, one by one, before the waves.  [default: 1]"
@@ -62,8 +48,11 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
     help="Ask this machine's nft, dnsmasq, hostapd and sh first (the default).",
 )
 @click.option("--resume", is_flag=True, help="Go on with the last run, or the one named: touch only what is not done.")
+@dry_run_option
 @pass_node
-def apply(node: Node, /, aps: tuple[str, ...], yes: bool, precheck: bool, resume: bool, **options: int | None) -> None:
+def apply(
+    node: Node, /, aps: tuple[str, ...], yes: bool, precheck: bool, resume: bool, dry_run: bool, **options: int | None
+) -> None:
     """Push the active revision to access points: a canary, then waves.
 
     \b
@@ -73,6 +62,7 @@ def apply(node: Node, /, aps: tuple[str, ...], yes: bool, precheck: bool, resume
     hotspot apply kind:school,district:serpong
     hotspot apply --wave 25% --halt-after 5
     hotspot apply --resume              what the last run left undone
+    hotspot apply --dry-run             what `hotspot plan` says of the same
     """
     revision = node.revision()
     given = {name: value for name, value in options.items() if value is not None}
@@ -87,6 +77,9 @@ def apply(node: Node, /, aps: tuple[str, ...], yes: bool, precheck: bool, resume
     if precheck:
         jobs = prechecked(jobs)
     key = private_key(node, revision.inventory)
+    if dry_run:
+        planned(node, revision, jobs, Contact(key, settings["confirm"]))
+        return
     if not yes:
         click.confirm(f"Push revision {revision.number} to {len(jobs)} access points?", abort=True, err=True)
     with node.store.core.write() as connection:
@@ -151,10 +144,11 @@ def _knowing(job: Job, tries: list[Push]) -> Job:
 @click.command(cls=Command)
 @selectors_argument
 @click.option("--last", is_flag=True, help="Every access point that the last run changed.")
-@click.option("--confirm", callback=_seconds, metavar="180s", help="How long an AP waits before it reverts by itself.")
+@confirm_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
 @pass_node
-def rollback(node: Node, aps: tuple[str, ...], last: bool, confirm: int | None, yes: bool) -> None:
+def rollback(node: Node, aps: tuple[str, ...], last: bool, confirm: int | None, yes: bool, dry_run: bool) -> None:
     """Give access points back the configuration that they had before the one they carry.
 
     What still waits for its confirmation is undone at once. What was confirmed is replaced by what the store knows they
@@ -171,11 +165,18 @@ def rollback(node: Node, aps: tuple[str, ...], last: bool, confirm: int | None, 
     revision = node.revision()
     names = _changed_last(node) if last else tuple(select(revision.inventory, aps, node.now))
     key = private_key(node, revision.inventory)
+    if dry_run:
+        _would_roll_back(node, revision, _earlier(node, Contact(key, confirm or 60), revision, names, dry=True))
+        return
     if not yes:
         click.confirm(f"Roll back {', '.join(names)}?", abort=True, err=True)
     contact = Contact(key, confirm or revision.inventory.controller.confirm)
     run = Run(secrets.token_hex(16), "rollback", node.who, node.now, {})
     with node.store.core.write() as connection:
+        catch_up.drop(connection, names)  # `hotspot reconcile` must not bring back what is taken back here
+        undone = pushes.find_run(connection) if last else None
+        if undone is not None:
+            catch_up.drop_run(connection, undone.id)
         pushes.begin_run(connection, run)
     earlier = _earlier(node, contact, revision, names)
     jobs, numbers = [job for job, _ in earlier], {job.ap: number for job, number in earlier}
@@ -194,11 +195,33 @@ def _changed_last(node: Node) -> tuple[str, ...]:
     return names
 
 
+def _would_roll_back(node: Node, revision: revisions.Revision, earlier: list[tuple[Job, int]]) -> None:
+    rows = [
+        (job.ap, *job.problem) if job.problem else (job.ap, Outcome.PLANNED, f"would get back revision {number}")
+        for job, number in earlier
+    ]
+    for ap, outcome, detail in rows:
+        node.say(f"{ap}: {detail}" if outcome.good else f"{ap}: {outcome}: {detail}")
+    told = [{"ap": ap, "outcome": outcome, "detail": detail} for ap, outcome, detail in rows]
+    node.answer({"revision": revision.number, "access_points": told})
+    if not all(outcome.good for _, outcome, _ in rows):
+        node.fail(FAILED)
+
+
+def _looked(contact: Contact, job: Job) -> tuple[Result, str]:
+    """As `Contact.stand`, and nothing is undone."""
+    result, observed = contact.observe(job)
+    if observed is not None and observed.pending is not None:
+        return Result(job.ap, Outcome.WITHDRAWN, f"push {observed.pending.tx} would be undone"), ""
+    return result, (observed.current if observed else None) or ""
+
+
 def _earlier(
-    node: Node, contact: Contact, revision: revisions.Revision, names: tuple[str, ...]
+    node: Node, contact: Contact, revision: revisions.Revision, names: tuple[str, ...], *, dry: bool = False
 ) -> list[tuple[Job, int]]:
     """What each access point carried before, as a job, and its revision's number."""
-    waves = Waves(jobs_of(node, revision, names), contact.stand, lambda: WORKERS)
+    ask = partial(_looked, contact) if dry else contact.stand
+    waves = Waves(jobs_of(node, revision, names), ask, lambda: WORKERS)
     found: list[tuple[Job, int]] = []
     with stops(waves), progress(node, "asking", len(names)) as advance:
         for job, (result, current) in waves.run():

@@ -15,7 +15,7 @@ from hotspot.terminal import WRONG, Command, Group, Node, pass_node
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DEFAULT = Path("sites.toml")
-_NOT_OURS = ("controller", "codes")
+_NOT_OURS = ("controller", "codes", "oidc")
 """Tables whose secrets are no text that we could choose."""
 
 
@@ -101,11 +101,25 @@ def check(node: Node, file: Path) -> None:
 
 @click.command(cls=Command)
 @click.argument("file", type=_FILE, default=_DEFAULT)
+@click.option("--dry-run", is_flag=True, help="Check it, and say what would be done.")
 @pass_node
-def activate(node: Node, file: Path) -> None:
-    """Check a sites.toml and make it the city's next revision."""
+def activate(node: Node, file: Path, dry_run: bool) -> None:
+    """Check a sites.toml and make it the city's next revision.
+
+    \b
+    hotspot activate
+    hotspot activate draft.toml --dry-run
+    """
     text, checked = _checked(node, file)
     _report(node, file, checked)
+    if dry_run:
+        with node.store.core.read() as connection:
+            before = revisions.active(connection)
+        same = before is not None and before.text == text
+        number = before.number + (not same) if before else 1
+        node.answer({"revision": number, "changed": not same, "warnings": _as_json(checked.warnings)})
+        node.say(f"revision {number} is active already" if same else f"it would become revision {number}")
+        return
     revision, fresh = activated(node, file, text)
     node.answer({"revision": revision.number, "changed": fresh, "warnings": _as_json(checked.warnings)})
     node.say(f"revision {revision.number} is active" if fresh else f"revision {revision.number} is active already")

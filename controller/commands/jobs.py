@@ -14,6 +14,7 @@ from hotspot.store import pushes
 from hotspot.store.pushes import HostKey
 from hotspot.store.revisions import Revision
 from hotspot.terminal import Node
+from hotspot.units import parse_duration
 
 from ..desired import Desired
 from ..kinds import render, secrets_of
@@ -23,6 +24,8 @@ from ..selectors import METAVAR, candidates, select
 from ..ssh import Target, load_key
 
 KEY_FILE: Final = "ssh_ed25519"
+_SHORTEST_CONFIRM: Final = 3
+"""Seconds; below it an access point would revert before it could be asked."""
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # its errors reach us as exceptions and become results
 
@@ -64,6 +67,24 @@ ap_argument = click.argument("ap", metavar="AP", type=SELECTOR)
 """The one access point that a command works on."""
 
 
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        seconds = parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if not _SHORTEST_CONFIRM <= seconds <= 3600:
+        raise click.BadParameter(f"must lie between {_SHORTEST_CONFIRM}s and 1h")
+    return seconds
+
+
+confirm_option = click.option(
+    "--confirm", callback=_seconds, metavar="180s", help="How long an AP waits before it reverts by itself."
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
 def one_of(inventory: Inventory, word: str, now: int) -> str:
     """The one access point that a word means; ConfigError where it means several."""
     found = select(inventory, (word,), now)
@@ -99,10 +120,10 @@ def jobs_of(node: Node, revision: Revision, names: tuple[str, ...], *, files: bo
     return [job_of(node, revision.inventory, name, keys, files=files) for name in wanted]
 
 
-def contact_of(node: Node) -> Contact:
-    """What talks to the access points of the active revision."""
+def contact_of(node: Node, confirm: int | None = None) -> Contact:
+    """What talks to the access points of the active revision; `confirm` for another time to wait than its own."""
     inventory = node.revision().inventory
-    return Contact(private_key(node, inventory), inventory.controller.confirm)
+    return Contact(private_key(node, inventory), confirm or inventory.controller.confirm)
 
 
 def prechecked(jobs: list[Job]) -> list[Job]:

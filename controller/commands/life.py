@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import click
 
-from hotspot.store import audit, pushes
+from hotspot.store import audit, catch_up, pushes
 from hotspot.store.audit import Happening
 from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node
 
 from .. import remote
 from ..push import Contact, Job, Outcome, Ran, Result
 from ..waves import WORKERS, Pace, Waves
-from .jobs import contact_of, jobs_of, private_key, selectors_argument
+from .jobs import contact_of, dry_run_option, jobs_of, private_key, selectors_argument
 from .plan import progress, stops
 
 _MANY: Final = 1
@@ -91,6 +91,12 @@ def show_ends(node: Node, ends: list[Ran], why: str = "") -> None:
         node.fail(FAILED)
 
 
+def would(node: Node, what: str, jobs: list[Job]) -> None:
+    """Says on which access points something would be done; those that cannot be contacted fail it."""
+    ends = [Ran(job.ap, *(job.problem or (Outcome.PLANNED, what))) for job in jobs]
+    show_ends(node, ends)
+
+
 def _jobs(node: Node, aps: tuple[str, ...], everywhere: bool) -> list[Job]:
     if bool(aps) == everywhere:
         raise click.UsageError("name access points by selectors, or give --all")
@@ -103,8 +109,11 @@ def _jobs(node: Node, aps: tuple[str, ...], everywhere: bool) -> list[Job]:
 @click.option("--all", "everywhere", is_flag=True, help="On every access point in life.")
 @click.option("--timeout", type=DURATION, default="60s", show_default=True, help="For each access point.")
 @click.option("--yes", is_flag=True, help="Do not ask, even for many.")
+@dry_run_option
 @pass_node
-def exec_(node: Node, command: str, aps: tuple[str, ...], everywhere: bool, timeout: int, yes: bool) -> None:
+def exec_(
+    node: Node, command: str, aps: tuple[str, ...], everywhere: bool, timeout: int, yes: bool, dry_run: bool
+) -> None:
     """Run a shell command on access points and print what it says.
 
     The command is kept in the audit trail as it is typed: put no secret in it. What it prints is not kept. Exit code 1
@@ -117,6 +126,9 @@ def exec_(node: Node, command: str, aps: tuple[str, ...], everywhere: bool, time
     hotspot exec 'wifi reload' kind:openwrt,district:serpong
     """
     jobs = _jobs(node, aps, everywhere)
+    if dry_run:
+        would(node, f"would run {command!r}", jobs)
+        return
     contact = contact_of(node)
     _asked(f"Run {command!r}", jobs, yes=yes)
     record_begin(node, "exec", jobs, command=command)
@@ -131,8 +143,11 @@ def exec_(node: Node, command: str, aps: tuple[str, ...], everywhere: bool, time
 @click.option("--wait", type=DURATION, default="5m", show_default=True, help="How long each may take to come back.")
 @click.option("--halt-after", type=click.IntRange(1), default=2, show_default=True, help="Failures that end the run.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
 @pass_node
-def reboot(node: Node, aps: tuple[str, ...], everywhere: bool, wait: int, halt_after: int, yes: bool) -> None:
+def reboot(
+    node: Node, aps: tuple[str, ...], everywhere: bool, wait: int, halt_after: int, yes: bool, dry_run: bool
+) -> None:
     """Restart access points: one until it is back, then waves of a tenth of them.
 
     One where a push waits for its confirmation is left alone: a restart would revert it.
@@ -142,6 +157,9 @@ def reboot(node: Node, aps: tuple[str, ...], everywhere: bool, wait: int, halt_a
     hotspot reboot site:taman-kota-1 --wait 10m
     """
     jobs = _jobs(node, aps, everywhere)
+    if dry_run:
+        would(node, "would be restarted", jobs)
+        return
     contact = contact_of(node)
     _asked("Restart", jobs, yes=yes, always=True)
     record_begin(node, "reboot", jobs)
@@ -178,14 +196,18 @@ def _rebooted(contact: Contact, job: Job, wait: int) -> Ran:
 @selectors_argument
 @click.option("--all", "everywhere", is_flag=True, help="Every access point in life.")
 @click.option("--for", "seconds", type=DURATION, default="60s", show_default=True, help="How long.")
+@dry_run_option
 @pass_node
-def locate(node: Node, aps: tuple[str, ...], everywhere: bool, seconds: int) -> None:
+def locate(node: Node, aps: tuple[str, ...], everywhere: bool, seconds: int, dry_run: bool) -> None:
     """Have an access point's LEDs blink, to find it on its pole.
 
     \b
     hotspot locate tk2-ap1 --for 5m
     """
     jobs = _jobs(node, aps, everywhere)
+    if dry_run:
+        would(node, f"would blink for {seconds} s", jobs)
+        return
     contact = contact_of(node)
     record_begin(node, "locate", jobs, seconds=seconds)
 
@@ -205,8 +227,9 @@ def locate(node: Node, aps: tuple[str, ...], everywhere: bool, seconds: int) -> 
 @selectors_argument
 @click.option("--gone", is_flag=True, help="It is dead or stolen: forget it here without asking it anything.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
 @pass_node
-def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool) -> None:
+def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool, dry_run: bool) -> None:
     """Give an access point up: the controller's key goes from there, its pinned host key from here.
 
     Its configuration stays as it is. End its life in sites.toml (`until`), and change the secrets that it knew.
@@ -217,6 +240,9 @@ def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool) -> None:
     """
     revision = node.revision()
     jobs = _jobs(node, aps, everywhere=False)
+    if dry_run:
+        would(node, "would be given up", jobs)
+        return
     _asked("Give up the control", jobs, yes=yes, always=True)
     record_begin(node, "retire", jobs, gone=gone)
     base64 = "" if gone else private_key(node, revision.inventory).get_base64()
@@ -232,5 +258,6 @@ def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool) -> None:
         for ran in ends:
             if ran.outcome.good:
                 pushes.unpin(connection, ran.ap)
+                catch_up.drop(connection, [ran.ap])
     record_ends(node, "retire", ends)
     show_ends(node, ends, why)

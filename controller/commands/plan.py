@@ -44,17 +44,18 @@ def progress(node: Node, title: str, total: int) -> Iterator[Any]:
 
 @contextmanager
 def stops(waves: Waves[Any, Any]) -> Iterator[None]:
-    """The first Ctrl-C stops between access points; a second one ends the program."""
+    """The first Ctrl-C or SIGTERM stops between access points; a second one does what it did before."""
 
-    def handler(_number: int, _frame: FrameType | None) -> None:
+    def handler(number: int, _frame: FrameType | None) -> None:
         waves.stop()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[signal.Signals(number)])
 
-    before = signal.signal(signal.SIGINT, handler)
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, one in before.items():
+            signal.signal(number, one)
 
 
 # -- plan --------------------------------------------------------------------------------------------------------
@@ -76,6 +77,11 @@ def plan(node: Node, aps: tuple[str, ...], diffs: bool) -> None:
     revision = node.revision()
     jobs = jobs_of(node, revision, aps)
     contact = Contact(private_key(node, revision.inventory), revision.inventory.controller.confirm)
+    planned(node, revision, jobs, contact, diffs=diffs)
+
+
+def planned(node: Node, revision: Revision, jobs: list[Job], contact: Contact, *, diffs: bool = False) -> None:
+    """Shows what pushing these jobs would do. Ends the command with exit code 1 where one cannot be asked."""
     waves = Waves(jobs, lambda job: contact.plan(job, contents=diffs), lambda: WORKERS)
     found: dict[str, Result] = {}
     with stops(waves), progress(node, "asking", len(jobs)) as advance:

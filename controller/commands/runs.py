@@ -16,13 +16,15 @@ from typing import Any, Final
 
 from hotspot.errors import ConfigError
 from hotspot.identity import new_id
-from hotspot.store import audit, pushes
+from hotspot.store import audit, catch_up, pushes
 from hotspot.store.audit import Happening
+from hotspot.store.catch_up import Waiting
 from hotspot.store.pushes import Push, Run
 from hotspot.terminal import FAILED, Node
 
 from ..payload import digest, manifest
 from ..push import Contact, Job, Outcome, Result
+from ..reconcile import queued, queues
 from ..waves import Pace, Waves
 from .plan import as_json, progress, stops
 
@@ -58,6 +60,7 @@ class Ledger:
         self._revisions: dict[str, int] = {}
         self._ended: list[tuple[Job, Result]] = []
         self._flushed_at = -math.inf
+        self._missed: list[Waiting] = []
 
     def intend(self, jobs: Iterable[Job], revisions: dict[str, int]) -> list[Job]:
         """Notes what is about to be done; the jobs with their transactions."""
@@ -87,6 +90,11 @@ class Ledger:
             pushes.finish_all(connection, [(job.tx, str(one.outcome), one.detail) for job, one in ended], now)
             happenings = [Happening(self._run.action, job.ap, self._told(job, one)) for job, one in ended]
             audit.record_all(connection, self._node.who, now, happenings)
+            if self._run.action != pushes.RECONCILE:  # which keeps the queue itself
+                catch_up.drop(connection, [job.ap for job, one in ended if one.outcome.good])
+        self._missed += [
+            queued(one, self._revisions[job.ap], self._run.id, now) for job, one in ended if queues(one.outcome)
+        ]
 
     def _told(self, job: Job, result: Result) -> dict[str, Any]:
         detail: dict[str, Any] = {
@@ -101,12 +109,16 @@ class Ledger:
         return detail
 
     def end(self, left: list[Job], why: str) -> list[Result]:
-        """Closes the run; results for those that were never begun."""
+        """Closes the run; results for those that were never begun. What an apply that ran to its end did not reach is
+        queued: one that was halted may have been wrong.
+        """
         self.flush()
         detail = f"not touched: {why}"
         with self._node.store.core.write() as connection:
             pushes.skip(connection, [job.tx for job in left], Outcome.SKIPPED, detail, self._node.now)
             pushes.end_run(connection, self._run.id, why, self._node.now)
+            if self._run.action == "apply" and not why:
+                catch_up.put(connection, self._missed)
         return [Result(job.ap, Outcome.SKIPPED, detail) for job in left]
 
 
@@ -137,6 +149,9 @@ def show(node: Node, run: Run, revision: int | None, results: list[Result], why:
     node.say(f"{what}: {good} of {len(results)} as wanted{f'; stopped: {why}' if why else ''}")
     rest = [result for result in results if not result.outcome.good]
     if rest and run.action == "apply":
+        missed = [] if why else [result.ap for result in rest if queues(result.outcome)]
+        if missed:
+            node.say(f"queued for `hotspot reconcile`: {', '.join(missed)}")
         node.say(f"the rest: hotspot apply --resume {run.id[:8]}")
     node.answer(
         {

@@ -98,7 +98,7 @@ def _as_json(said: Said, carried: str, differs: list[str]) -> dict[str, Any]:
         return value
     facts, pending = said.facts, said.observed.pending
     return value | {
-        "facts": {**facts.values, "macs": facts.macs, "has": facts.programs},
+        "facts": {**facts.values, "macs": facts.macs, "has": facts.programs, "versions": facts.versions},
         "differs": differs,
         "carries": carried,
         "digest": said.observed.current,
@@ -112,12 +112,18 @@ def _show(node: Node, answers: list[Said], carried: dict[str, str]) -> None:
         if one.facts is None or one.observed is None:
             node.say(f"{one.ap}: {one.outcome}: {one.detail}")
             continue
-        macs = ((f"mac {name}", mac) for name, mac in one.facts.macs.items())
-        for name, value in [*one.facts.values.items(), *macs]:
-            node.say(f"{name:10} {value}")
-        node.say(f"{'has':10} {', '.join(one.facts.programs)}")
+        for line in lines_of(one.facts):
+            node.say(line)
         for line in _standing(one.observed, carried[one.ap]):
             node.say(line)
+
+
+def lines_of(facts: Facts) -> list[str]:
+    """Facts as a person reads them."""
+    macs = ((f"mac {name}", mac) for name, mac in facts.macs.items())
+    versions = ", ".join(f"{package} {version}" for package, version in facts.versions.items())
+    rows = [*facts.values.items(), *macs, ("has", ", ".join(facts.programs)), ("versions", versions)]
+    return [f"{name:10} {value}" for name, value in rows]
 
 
 def _standing(observed: Observed, carried: str) -> list[str]:

@@ -11,10 +11,12 @@ from hotspot.terminal import Command, Group, Node, pass_node
 
 from .. import remote
 from ..push import Contact, Job, Ran
+from ..remote import Facts
 from ..selectors import select
 from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
-from .jobs import SELECTOR, ap_argument, jobs_of, key_path, one_of, private_key
-from .life import on_each, record_begin, record_ends, show_ends
+from .jobs import SELECTOR, ap_argument, contact_of, dry_run_option, jobs_of, key_path, one_of, private_key
+from .life import on_each, record_begin, record_ends, show_ends, would
+from .status import differences, lines_of
 
 
 @click.command(cls=Command)
@@ -22,9 +24,12 @@ from .life import on_each, record_begin, record_ends, show_ends
 @click.option("--fingerprint", "expected", metavar="SHA256:…", help="Pin only a key with this fingerprint.")
 @click.option("--yes", is_flag=True, help="Do not ask; trust the network at this moment.")
 @click.option("--replace", is_flag=True, help="Pin it in the place of another key, after an AP was set up anew.")
+@dry_run_option
 @pass_node
-def adopt(node: Node, ap: str, expected: str | None, yes: bool, replace: bool) -> None:
+def adopt(node: Node, ap: str, expected: str | None, yes: bool, replace: bool, dry_run: bool) -> None:
     """Pin an access point's SSH host key, so that it can be planned and pushed.
+
+    Where the controller's key opens it already, it is asked what it is; what sites.toml has otherwise is told.
 
     \b
     hotspot adopt tk2-ap1 --fingerprint SHA256:…
@@ -43,15 +48,39 @@ def adopt(node: Node, ap: str, expected: str | None, yes: bool, replace: bool) -
             "compare the fingerprint on its console and use --replace"
         )
     fresh = before is None or before.key != shown
-    if fresh:
+    if fresh and not dry_run:
         if expected is None and not yes:
             node.complain(f"{ap} shows {shown.split()[0]} {print_of}")
             click.confirm("Is this the fingerprint on its console?", abort=True, err=True)
         with node.store.core.write() as connection:
             pushes.pin(connection, HostKey(ap, shown, print_of), node.who, node.now)
             audit.record(connection, node.who, "adopt", ap, node.now, fingerprint=print_of)
-    node.answer({"ap": ap, "fingerprint": print_of, "pinned": fresh})
-    node.say(f"{ap}: {print_of} {'is pinned' if fresh else 'was pinned already'}")
+    done = "was pinned already" if not fresh else "would be pinned" if dry_run else "is pinned"
+    node.say(f"{ap}: {print_of} {done}")
+    facts, differs = (None, []) if dry_run and fresh else _looked_at(node, ap)
+    told = facts and {**facts.values, "macs": facts.macs, "has": facts.programs, "versions": facts.versions}
+    node.answer({"ap": ap, "fingerprint": print_of, "pinned": fresh and not dry_run, "facts": told, "differs": differs})
+
+
+def _looked_at(node: Node, ap: str) -> tuple[Facts | None, list[str]]:
+    """What an adopted access point says of itself, and what sites.toml has otherwise, where it lets us in."""
+    revision = node.revision()
+    try:
+        [job] = jobs_of(node, revision, (ap,), files=False)
+        ran = contact_of(node).run(job, remote.command(remote.FACTS))
+    except ConfigError as error:
+        node.complain(f"{ap} was not asked what it is: {error}")
+        return None, []
+    if not ran.outcome.good:
+        node.complain(f"{ap} was not asked what it is: {ran.detail or ran.outcome}")
+        return None, []
+    facts = remote.parse_facts(ran.output.decode("utf-8", "replace"))
+    differs = differences(revision.inventory, ap, facts)
+    for line in lines_of(facts):
+        node.say(line)
+    for sentence in differs:
+        node.complain(f"warning: {ap}: {sentence}")
+    return facts, differs
 
 
 @click.group(cls=Group)
@@ -89,8 +118,9 @@ def _named_key(node: Node) -> str | None:
     "--without", multiple=True, metavar="SELECTOR", type=SELECTOR, help="Go on without: these know only the old key."
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
 @pass_node
-def rotate(node: Node, without: tuple[str, ...], yes: bool) -> None:
+def rotate(node: Node, without: tuple[str, ...], yes: bool, dry_run: bool) -> None:
     """Give every adopted access point a new key of the controller, prove it there, and take the old one away.
 
     The old key stays in use until the new one has opened every access point; after a failure start it again.
@@ -105,6 +135,9 @@ def rotate(node: Node, without: tuple[str, ...], yes: bool) -> None:
     left_out = set(select(inventory, without, node.now)) if without else set()
     names = tuple(ap.id for _, ap in inventory.access_points() if ap.id in adopted and ap.id not in left_out)
     jobs = jobs_of(node, node.revision(), names, files=False) if names else []
+    if dry_run:
+        would(node, "would get a new key", jobs)
+        return
     if not yes:
         click.confirm(f"Change the key on {len(jobs)} access points?", abort=True, err=True)
     if not fresh.exists():

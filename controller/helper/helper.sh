@@ -4,7 +4,8 @@
 #
 #   helper.sh observe               what is here; paths asked about stand in `paths` beside this file
 #   helper.sh fetch                 tar of the files named in `paths`
-#   helper.sh apply TX SECONDS      check, snapshot, arm the watchdog, switch; answers before the switch has happened
+#   helper.sh apply TX SECONDS [STAY]  check, snapshot, arm the watchdog, switch; answers before the switch has happened,
+#                                   and stays up to STAY seconds to tell `applied PROOF` on the same connection
 #   helper.sh confirm TX            waits for the switch, answers `applied PROOF`
 #   helper.sh confirm TX PROOF      keep what was switched
 #   helper.sh rollback TX           give up what was switched, at once
@@ -46,7 +47,7 @@ main() {
 
 answer() { # the result, and the end of this contact
 	echo "result $*"
-	case $* in armed*) ;; *) rm -rf "$stage" ;; esac # an armed stage is the worker's
+	rm -rf "$stage"
 	exit 0
 }
 
@@ -152,7 +153,20 @@ do_apply() {
 	snapshot && differences || answer "failed snapshot"
 	tell
 	arm
-	answer "armed $digest"
+	echo "result armed $digest"
+	exec 9>&- # others may ask, or confirm, from now on
+	stay "${4:-0}"
+	exit 0
+}
+
+stay() { # SECONDS: the proof as soon as the switch is done, as long as this connection lives; each second a sign of life
+	steps=$(($1 * 5))
+	while [ "$steps" -gt 0 ] && [ ! -f "$run/failed" ] && [ "$(field "$state/pending" tx)" = "$tx" ]; do
+		[ ! -f "$run/applied" ] || { echo "applied $(cat "$run/applied")"; return; }
+		steps=$((steps - 1))
+		[ $((steps % 5)) -ne 0 ] || echo switching
+		pause
+	done
 }
 
 verify_stage() { # the stage holds exactly what its manifest says

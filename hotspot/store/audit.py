@@ -112,6 +112,12 @@ def latest(connection: Connection, count: int, subject: str = "") -> list[Entry]
     return [Entry(*row) for row in reversed(connection.execute(query).all())]
 
 
+def of(connection: Connection, subject: str, action: str) -> list[Entry]:
+    """A subject's entries of one action, oldest first."""
+    query = select(*_COLUMNS).where(audit.c.subject == subject, audit.c.action == action).order_by(audit.c.number)
+    return [Entry(*row) for row in connection.execute(query)]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What became of one subject's chain. `fault` is empty for a whole one; `entries` are those that hold."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, text, update
 
-from .schema import export, interval, maintenance, sample, session, tracker
+from .schema import export, interval, lease, maintenance, sample, session, tracker
 
 # SQLite and PostgreSQL write an upsert alike; SQLAlchemy has it for each of them only.
 _KEEP_TRACKER = text(
@@ -182,6 +182,17 @@ def take_lease(connection: Connection, name: str, holder: str, now: int, until: 
     """Whether `holder` may do the work called `name` until then. It may take its own lease again."""
     taken = connection.execute(_TAKE_LEASE, {"name": name, "holder": holder, "now": now, "until": until})
     return taken.rowcount == 1
+
+
+def lease_holder(connection: Connection, name: str, now: int) -> str | None:
+    """Who has a lease, if anybody has."""
+    query = select(lease.c.holder).where(lease.c.name == name, lease.c.until > now)
+    holder: str | None = connection.execute(query).scalar()
+    return holder
+
+
+def give_lease_back(connection: Connection, name: str, holder: str) -> None:
+    connection.execute(delete(lease).where(lease.c.name == name, lease.c.holder == holder))
 
 
 def watermark(connection: Connection, target: str) -> int | None:

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from .schema import host_key, push, push_run
+
+RECONCILE: Final = "reconcile"
+"""The action of runs that no admin started."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def pin(connection: Connection, pinned_key: HostKey, who: str, now: int) -> None
 
 @dataclass(frozen=True)
 class Run:
-    """One `apply` or `rollback`. `settings` are its options, as they were given; `stopped` why it ended early."""
+    """One `apply`, `rollback` or pass of `reconcile`. `settings` are its options, `stopped` why it ended early."""
 
     id: str
     action: str
@@ -87,10 +90,12 @@ def resume_run(connection: Connection, run: str) -> None:
 
 
 def find_run(connection: Connection, run: str = "") -> Run | None:
-    """The run whose id begins so; without one the last. None where there is none, or several."""
+    """The run whose id begins so; without one the last that an admin started. None where there is none, or several."""
     query = select(push_run).order_by(push_run.c.started_at.desc(), push_run.c.id).limit(2)
     if run:
         query = query.where(push_run.c.id.startswith(run, autoescape=True))
+    else:
+        query = query.where(push_run.c.action != RECONCILE)
     rows = connection.execute(query).all()
     if not rows or (run and len(rows) > 1):
         return None

@@ -179,6 +179,20 @@ complaint = Table(
     Column("answer", Text),
 )
 
+# What the city's complaint system is told, and by which keys it has told us.
+delivery = Table(
+    "complaint_delivery",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("number", String(16), nullable=False),
+    Column("event", _Name, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("due_at", _Time, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("outcome", String(200), nullable=False),
+    Column("finished_at", _Time),
+)
+
 block = Table(
     "block",
     core,
@@ -226,6 +240,16 @@ message = Table(
     Column("price", BigInteger, nullable=False),
     Column("state", _Name, nullable=False),
     Column("proven", Boolean, nullable=False),
+)
+
+# Who was sent to log in at an OpenID provider, and must come back once; kept for an hour.
+oidc_login = Table(
+    "oidc_login",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("begun_at", _Time, nullable=False),
+    Column("back_at", _Time),
 )
 
 # -- core: admission and sessions --------------------------------------------------------------------------------
@@ -397,6 +421,21 @@ push = Table(
     Index("ix_push_ap_number", "ap", "number"),
 )
 """One attempt at one access point; its id is the transaction there. It stands before the first contact."""
+
+catch_up = Table(
+    "catch_up",
+    core,
+    Column("ap", _Name, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("reason", _Name, nullable=False),
+    Column("run", _Id, nullable=False),
+    Column("queued_at", _Time, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", _Time, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("given_up_at", _Time),
+)
+"""Access points that `hotspot reconcile` still has to bring to a revision, or has given up."""
 
 # -- telemetry ---------------------------------------------------------------------------------------------------
 

@@ -7,10 +7,12 @@ from typing import Any
 import click
 
 from hotspot.errors import ConfigError, Fault
-from hotspot.store import complaints
+from hotspot.store import complaints, deliveries
 from hotspot.store.audit import record
 from hotspot.store.complaints import Complaint
 from hotspot.terminal import Group, Node, pass_node
+
+from ..hooks import CHANGED, tell
 
 _LONGEST_ANSWER = 500
 
@@ -69,9 +71,11 @@ def assign(node: Node, number: str, to: str) -> None:
     one = _find(node, number)
     if not 1 <= len(to) <= 64:
         raise ConfigError([Fault(0, "--to", "a name has 1 to 64 characters")])
+    section = node.revision().inventory.complaints
     with node.store.core.write() as connection:
         complaints.assign(connection, one.id, to, node.now)
         record(connection, node.who, "complaint.assign", one.number, node.now, to=to)
+        tell(connection, section, one.number, CHANGED, node.now)
     node.answer({"number": one.number, "assigned_to": to})
     node.say(f"{one.number} is {to}'s")
 
@@ -89,12 +93,43 @@ def resolve(node: Node, number: str, answer: str) -> None:
     one = _find(node, number)
     if not 1 <= len(answer) <= _LONGEST_ANSWER:
         raise ConfigError([Fault(0, "--answer", f"an answer has 1 to {_LONGEST_ANSWER} characters")])
+    section = node.revision().inventory.complaints
     with node.store.core.write() as connection:
         complaints.resolve(connection, one.id, answer, node.now)
         record(connection, node.who, "complaint.resolve", one.number, node.now)
+        tell(connection, section, one.number, CHANGED, node.now)
     days = round((node.now - one.created_at) / 86400, 1)
     node.answer({"number": one.number, "days": days})
     node.say(f"{one.number} resolved after {days} days")
+
+
+@complaint.command("deliveries")
+@click.option("--pending", is_flag=True, help="Those that were not taken yet.")
+@pass_node
+def deliveries_(node: Node, pending: bool) -> None:
+    """List what the city's complaint system was told ([complaints] in sites.toml), newest first."""
+    with node.store.core.read() as connection:
+        rows = deliveries.sent(connection, pending=pending)
+    node.table(
+        ("NUMBER", "EVENT", "STATE", "TRIES", "OUTCOME"),
+        (
+            (row.number, row.event, "waiting" if row.finished_at is None else "taken", row.attempts, row.outcome)
+            for row in rows
+        ),
+        [dict(row._mapping) for row in rows],
+    )
+
+
+@complaint.command()
+@click.argument("number", required=False)
+@pass_node
+def retry(node: Node, number: str | None) -> None:
+    """Tell the city's complaint system at once what it has not taken yet: of one fault, or of all."""
+    one = None if number is None else _find(node, number).number
+    with node.store.core.write() as connection:
+        count = deliveries.again(connection, one, node.now)
+    node.answer({"deliveries": count})
+    node.say(f"{count} deliveries are due now")
 
 
 def _find(node: Node, number: str) -> Complaint:

@@ -47,9 +47,7 @@ def _phones(inventory: Inventory, gateway: Gateway) -> Check:
     ways = ("login", "controller")
     needed = [name for name in ways if hasattr(gateway, name)] if not isinstance(gateway, MerakiGateway) else []
     if needed and gateway.nas != "cambium" and not any(getattr(gateway, name) for name in needed):
-        return Check(
-            "dialect", False, f"{gateway.nas} needs {' or '.join(needed)} in sites.toml; phones are turned away"
-        )
+        return Check("dialect", False, f"{gateway.nas} needs {' or '.join(needed)} in sites.toml; it serves no phones")
     return Check("dialect", True, f"{gateway.nas}, at {sites}")
 
 
@@ -111,9 +109,7 @@ def _heard(store: Store, gateway: Gateway) -> Iterator[Check]:
         yield Check("store", False, str(error))
         return
     if isinstance(gateway, RadiusGateway):
-        yield _count(
-            "RADIUS", [(one.outcome, one.value, one.at) for one in asked], "no request with its secret came yet"
-        )
+        yield _count("RADIUS", [(one.outcome, one.value, one.at) for one in asked], "no request of its came yet")
     elif gateway.nas == "opennds":
         found = "no post of its agent came yet" if seen is None else f"its agent was heard {_ago(seen)} ago"
         yield Check("agent", None if seen is None else True, found)

@@ -147,3 +147,30 @@ def test_the_audit_trail_is_listed_and_verified(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.splitlines()[0]) == (1, "revision 1: entries 2 to 2 are gone")
     heads.write_text("{}")
     assert hotspot(tmp_path, "audit", "verify", "--against", str(heads)).returncode == 2
+
+
+def completed(state: Path, *words: str) -> list[str]:
+    """What bash is offered for the last word."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(state), "HOTSPOT_STATE": str(state)}
+    asked = {"_HOTSPOT_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    done = subprocess.run(
+        [str(HOTSPOT)], capture_output=True, text=True, env=environment | asked, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+
+
+def test_shells_complete_commands_access_points_and_selectors(tmp_path: Path) -> None:
+    assert completed(tmp_path, "hotspot", "plan", "be") == [], "nothing is active, and nothing is said about it"
+    hotspot(tmp_path, "activate", written(tmp_path, sites_toml()))
+    assert completed(tmp_path, "hotspot", "rec") == ["reconcile"]
+    assert completed(tmp_path, "hotspot", "plan", "be") == ["bed-ap1"]
+    assert completed(tmp_path, "hotspot", "adopt", "be") == ["bed-ap1"]
+    assert completed(tmp_path, "hotspot", "plan", "si") == ["site:taman-uji"]
+    for shell in ("bash", "zsh", "fish"):
+        done = hotspot(tmp_path, "completion", shell)
+        assert (done.returncode, "_HOTSPOT_COMPLETE" in done.stdout) == (0, True)
+    assert hotspot(tmp_path, "completion", "tcsh").returncode == 2
+    script = tmp_path / "completion.bash"
+    script.write_text(hotspot(tmp_path, "completion", "bash").stdout)
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0

@@ -187,6 +187,27 @@ def test_a_second_push_waits_for_the_first(ap: LocalAp) -> None:
     assert ap.confirm(tx).startswith("confirmed")
 
 
+def test_who_stays_hears_the_proof_and_holds_nobody_up(ap: LocalAp) -> None:
+    tx, marker = new_tx(), ap.root / "go"
+    config = desired((A, "one\n"), reloads=(Reload(f"while [ ! -f {marker} ]; do sleep 1; done"),))
+    with subprocess.Popen(
+        ap.command("apply", tx, 60, 20), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ap.environment
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(payload.pack(config, payload.helper()))
+        process.stdin.close()
+        eventually(ap.state("pending").exists)
+        assert ap.observe().pending is not None, "the lock is free"
+        marker.touch()
+        said = process.stdout.read().decode().splitlines()
+    armed = said.index(f"result armed {payload.digest(payload.manifest(config))}")
+    assert said[armed + 1 :].count("switching") == len(said) - armed - 2
+    word, _, proof = said[-1].partition(" ")
+    assert word == "applied"
+    assert ap.result("confirm", tx, payload.pack_call(payload.helper()), proof).startswith("confirmed ")
+
+
 def test_a_confirmation_of_changed_files_is_refused(ap: LocalAp) -> None:
     tx, _ = ap.apply(FIRST)
     eventually(lambda: ap.run("applied").exists())

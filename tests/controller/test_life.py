@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +127,22 @@ def test_a_retired_access_point_lets_the_controller_in_no_more(city: City) -> No
     city.run("retire", "ap-2", "--yes", "--gone")
     assert city.outcomes("plan", "ap-2", code=1) == {"ap-2": "not-adopted"}
     assert "chains are whole" in city.run("audit", "verify")
+
+
+def test_versions_are_those_of_a_stand_in_package_manager(tmp_path: Path) -> None:
+    opkg = tmp_path / "opkg"
+    opkg.write_text("#!/bin/sh\necho 'dropbear - 2022.82-2'; echo 'luci - 1'; echo 'opennds - 10.1.3-1'\n")
+    opkg.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-c", remote.FACTS],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    facts = remote.parse_facts(done.stdout)
+    assert facts.versions == {"dropbear": "2022.82-2", "opennds": "10.1.3-1"}
+    assert facts.values["kind"] == "debian"
 
 
 def test_facts_are_read_whatever_is_missing() -> None:

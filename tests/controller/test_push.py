@@ -111,6 +111,29 @@ def test_a_push_over_ssh_and_what_it_finds_afterwards(server: Server) -> None:
     assert repaired.diff[-2:] == ("-by hand", "+one")
 
 
+def test_a_push_needs_two_connections(server: Server) -> None:
+    """One that arms and hears the proof, and a new one that brings it."""
+    before = server.logged("auth succeeded")
+    assert server.contact().apply(job(server, f"two {before}\n")).outcome is Outcome.APPLIED
+    assert server.logged("auth succeeded") == before + 2
+
+
+def test_a_switch_that_ends_the_connection_is_confirmed_over_new_ones(server: Server) -> None:
+    before = server.logged("auth succeeded")
+    cut = f"sleep 1; pkill -9 -P {server.process.pid} dropbear"
+    assert server.contact().apply(job(server, f"cut {before}\n", cut)).outcome is Outcome.APPLIED
+    assert server.logged("auth succeeded") == before + 3, "the proof had to be asked for"
+
+
+def test_a_switch_that_silences_the_connection_is_not_waited_for(server: Server) -> None:
+    """Nothing comes any more, and no end of the connection either."""
+    stop = f"sleep 1; pkill -STOP -P {server.process.pid} dropbear"
+    started = time.monotonic()
+    assert server.contact(confirm=20).apply(job(server, "silent\n", stop)).outcome is Outcome.APPLIED
+    assert time.monotonic() - started < 15
+    subprocess.run(["pkill", "-KILL", "-P", str(server.process.pid), "dropbear"], check=True)
+
+
 def test_what_a_push_wrote_over_is_told_without_secrets(server: Server) -> None:
     def config(secret: str, *more: File) -> Desired:
         return Desired((File("/etc/key", f"key={secret}\nx\n".encode(), 0o600, (r"^(key=).*$",)), *more))
@@ -173,6 +196,44 @@ def test_a_foreign_key_is_refused(server: Server, tmp_path: Path) -> None:
     with pytest.raises(SshError) as caught:
         execute(server.target, load_key((tmp_path / "other").read_bytes()), "true", b"", 10)
     assert caught.value.problem is Problem.REFUSED
+
+
+class OpenSsh:
+    """sshd on loopback, whose processes hand a connection on once its user is logged in."""
+
+    def __init__(self, folder: Path):
+        self.port = free_port()
+        create_key(folder / "key")
+        self.key = load_key((folder / "key").read_bytes())
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host"], check=True)
+        (folder / "authorized_keys").write_text(public_line(self.key, "test") + "\n")
+        (folder / "config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nUsePAM no\nPidFile none\n"
+            f"AuthorizedKeysFile {folder / 'authorized_keys'}\nStrictModes no\n"
+        )
+        Path("/run/sshd").mkdir(exist_ok=True)
+        self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", str(folder / "config")])
+        wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", self.port)) == 0, "sshd listens")
+        self.target = Target("127.0.0.1", self.port, "root", read_host_key("127.0.0.1", self.port))
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def test_openssh_is_asked_for_all_at_once_too(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    one = OpenSsh(tmp_path)
+    try:
+        sent = os.urandom(300_000)
+        assert execute(one.target, one.key, "cat", sent, 20) == sent
+        create_key(tmp_path / "other")
+        with pytest.raises(SshError) as caught:
+            execute(one.target, load_key((tmp_path / "other").read_bytes()), "true", b"", 10)
+        assert caught.value.problem is Problem.REFUSED
+    finally:
+        one.close()
 
 
 def test_nobody_there(server: Server) -> None:

@@ -57,6 +57,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_block_subject"), ["subject"], unique=False)
 
     op.create_table(
+        "catch_up",
+        sa.Column("ap", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("run", sa.String(length=32), nullable=False),
+        sa.Column("queued_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("given_up_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("ap", name=op.f("pk_catch_up")),
+    )
+    op.create_table(
         "code_challenge",
         sa.Column("door", sa.LargeBinary(length=32), nullable=False),
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -92,6 +105,29 @@ def upgrade() -> None:
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_device")),
         sa.UniqueConstraint("lookup", name=op.f("uq_device_lookup")),
+    )
+    op.create_table(
+        "complaint_delivery",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.String(length=16), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.String(length=200), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_complaint_delivery")),
+    )
+    with op.batch_alter_table("complaint_delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_complaint_delivery_due_at"), ["due_at"], unique=False)
+
+    op.create_table(
+        "oidc_login",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.Column("back_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oidc_login")),
     )
     op.create_table(
         "legal_hold",

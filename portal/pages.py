@@ -72,8 +72,8 @@ class _Style(_Inline):
 
     def __init__(self, text: str):
         super().__init__(text)
-        fixed = ("default-src 'none'", "img-src data:", "base-uri 'none'", "frame-ancestors 'none'")
-        self.policy = "; ".join((*fixed, f"style-src {self.source}"))
+        beside = ("img-src data:", "base-uri 'none'", "frame-ancestors 'none'")
+        self.policy = "; ".join(("default-src 'none'", f"style-src {self.source}", *beside))
 
 
 def _squeezed(name: str) -> str:

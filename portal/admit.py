@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
 from hotspot.nas.arrival import Arrival
-from hotspot.sites import AdmitMethod, Site
+from hotspot.sites import Site
 from hotspot.store import admission, consents, people
 from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
@@ -59,7 +59,7 @@ def let_in(
     arrival: Arrival,
     texts: Texts,
     site: Site,
-    method: AdmitMethod,
+    method: str,
     prove: Prove | Counted,
     caller: Caller,
     now: int,
@@ -99,7 +99,7 @@ def _decided(
     arrival: Arrival,
     texts: Texts,
     site: Site,
-    method: AdmitMethod,
+    method: str,
     prove: Prove,
     caller: Caller,
     now: int,

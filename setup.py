@@ -14,6 +14,7 @@ COMPILED = [
     "hotspot/ticket.py",
     "radius/access.py",
     "radius/accounting.py",
+    "radius/datagrams.py",
     "radius/dictionary/__init__.py",
     "radius/endpoint.py",
     "radius/packet.py",

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from .fields import Entry, Id, Name, Secret, Url
+from .fields import Entry, Id, Name, Seconds, Secret, Url
 
 STARTED: Final = 900
 """Seconds in which somebody who was sent to the provider must be back."""
@@ -48,6 +48,9 @@ class OidcSection(Entry):
     """Plans by group: whoever is in none of them may not log in. Without any everybody has the site's plan."""
     hosts: tuple[Host, ...] = ()
     """Where the provider's login pages and what they load come from: open before a login."""
+
+    bootstrap: Annotated[Seconds, Field(ge=60, le=STARTED)] | None = None
+    """For how long a phone is let in so that a real browser can log in; without it through the open hosts alone."""
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
 from hotspot.nas.arrival import Arrival
-from hotspot.sites import AdmitMethod, Site
+from hotspot.sites import Site
 from hotspot.store import admission, consents, people
 from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
@@ -56,7 +56,7 @@ def let_in(
     arrival: Arrival,
     texts: Texts,
     site: Site,
-    method: AdmitMethod,
+    method: str,
     prove: Prove,
     caller: Caller,
     now: int,
@@ -81,7 +81,7 @@ def _decided(
     arrival: Arrival,
     texts: Texts,
     site: Site,
-    method: AdmitMethod,
+    method: str,
     prove: Prove,
     caller: Caller,
     now: int,

@@ -125,7 +125,7 @@ class Portal:
             if grant is not None:
                 return self.see_other(f"/s/{status_token(self.desk.status_key, grant)}")
             return self.page("online.html", self.language(), self._site(arrival))
-        return self.door(arrival, self.language(), now)
+        return self.sso.resume(arrival, now) or self.door(arrival, self.language(), now)
 
     def unifi_entry(self, controller_site: str) -> AnyResponse:
         """A phone that a UniFi access point has sent here: its path is not ours to choose."""

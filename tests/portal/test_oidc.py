@@ -153,9 +153,9 @@ def test_who_may_not(gateway: CoovaChilliDouble, provider: OidcProviderDouble, c
     assert (page.status, "tidak boleh dipakai" in page.alert) == (403, True)
 
 
-def back(gateway: CoovaChilliDouble) -> str:
+def back(gateway: CoovaChilliDouble, language: str = "id") -> str:
     """The address at which the provider sends a browser back, which has not been opened."""
-    page = Browser().open(gateway.redirect("notyet"))
+    page = Browser(language).open(gateway.redirect("notyet"))
     form = page.form(method="oidc")
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     sent = web.send(web.Request("POST", urljoin(page.url, form.action), headers, urlencode(form.fields)))
@@ -237,8 +237,8 @@ def test_in_chromium(node: Node, gateway: CoovaChilliDouble, chromium: Chromium,
     page.goto(gateway.redirect("notyet"))
     assert findings(page) == []
     keep(page, f"login-oidc-{language}")
-    page.goto(back(gateway))
-    assert page.locator("form").count() == 1
+    page.goto(back(gateway, language))
+    assert (page.locator("form").count(), page.locator("html").get_attribute("lang")) == (1, language)
     assert findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     keep(page, f"oidc-confirm-{language}")

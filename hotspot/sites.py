@@ -230,6 +230,8 @@ class MikrotikGateway(RadiusGateway):
     nas: Literal["mikrotik"]
     login: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?/login$")] | None = None
     """Its Hotspot's login address as guests reach it; without it the portal does not serve this gateway's phones."""
+    ap: Id | None = None
+    """The RouterOS access point that runs it; the controller writes its configuration."""
 
 
 LoginAddress = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?$")]
@@ -348,7 +350,7 @@ class AccessPoint(Span):
     id: Id
     mac: Mac
     address: SshAddress
-    kind: Literal["debian", "openwrt"]
+    kind: Literal["debian", "openwrt", "routeros"]
     gateway: Id
     tags: Tags = ()
     """Words by which admins choose access points, beside those of its site."""

@@ -23,6 +23,7 @@ test-long: venv
 
 bench-radius: venv
 	@tools/peers.sh bench
+	@tools/installed.sh
 	@tools/bench.sh radius $(RADIUS)
 
 bench-controller: venv

@@ -176,13 +176,13 @@ class Contact:
 
         return self._guarded(job, work), ""
 
-    def run(self, job: Job, command: str, seconds: float = 0.0) -> Ran:
+    def run(self, job: Job, command: str, seconds: float = 0.0, stdin: bytes = b"") -> Ran:
         """Runs a text of `controller.remote`, within `seconds` (default: those of any contact)."""
         if job.target is None:
             outcome, detail = job.problem or (Outcome.FAILED, "nothing to do")
             return Ran(job.ap, outcome, detail)
         try:
-            answer = execute(job.target, self._key, command, b"", seconds or self._seconds)
+            answer = execute(job.target, self._key, command, stdin, seconds or self._seconds)
             word, rest = _result(answer)
         except SshError as error:
             return Ran(job.ap, Outcome(error.problem.value), str(error))

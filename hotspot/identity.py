@@ -36,6 +36,8 @@ class PersonKind(StrEnum):
     PHONE = "phone"
     """Known by a number in E.164 form, +628123456789."""
     MEMBER = "member"
+    SSO = "sso"
+    """Known by an OpenID provider's issuer and what it calls them there, `ISSUER|CLAIM`."""
 
 
 def new_id() -> str:

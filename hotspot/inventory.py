@@ -186,6 +186,7 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address", spelled=True)
     yield from _references(raw, sites, gateways, aps)
     yield from _schools(sites)
+    yield from _providers(raw, sites)
     yield from _regions(raw, sites)
     yield from _districts(sites)
     yield from _secrets(raw, gateways, ssids)
@@ -214,6 +215,10 @@ def _references(
         checks += [((*path, "ssids", i), name, ssid_ids, "[[ssid]]") for i, name in enumerate(named)]
     roles = [(path, gateway["roles"]) for path, gateway in gateways if isinstance(gateway.get("roles"), dict)]
     checks += [((*path, "roles"), plan, plan_ids, "[plans.…]") for path, names in roles for plan in names]
+    oidc = raw.get("oidc")
+    groups = oidc.get("groups") if isinstance(oidc, dict) else None
+    for group, plan in groups.items() if isinstance(groups, dict) else ():
+        checks.append((("oidc", "groups", group), plan, plan_ids, "[plans.…]"))
     for path, value, known, where in checks:
         if isinstance(value, str) and value not in known:
             near = difflib.get_close_matches(value, [name for name in known if isinstance(name, str)], 1)
@@ -265,7 +270,16 @@ def _secrets(raw: dict[str, Any], gateways: Placed, ssids: Placed) -> Iterator[t
     hook = raw.get("complaints")
     if isinstance(hook, dict):
         found += [(("complaints", key), hook.get(key)) for key in ("secret", "inbound")]
+    if isinstance(oidc := raw.get("oidc"), dict):
+        found.append((("oidc", "secret"), oidc.get("secret")))
     yield from _repeated(found, "the secret")
+
+
+def _providers(raw: dict[str, Any], sites: Placed) -> Iterator[tuple[Path, str]]:
+    for path, site in sites:
+        admit = site.get("admit")
+        if isinstance(admit, list) and "oidc" in admit and "oidc" not in raw:
+            yield (*path, "admit"), '"oidc" needs the table [oidc], which says at whose page people log in'
 
 
 def _schools(sites: Placed) -> Iterator[tuple[Path, str]]:

@@ -22,7 +22,7 @@ LANGUAGES: Final[tuple[Language, ...]] = ("id", "en", "su", "jv")
 PAPER: Final = "#eef2f1"
 """The background of every page."""
 READABLE: Final = 4.5
-LARGEST_LOGO: Final = 1024
+LARGEST_LOGO: Final = 896
 """Characters of a logo's data URL."""
 MOST_LINKS: Final = 4
 

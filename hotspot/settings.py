@@ -207,6 +207,8 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
     secret = getattr(inventory.codes.sender, "secret", None)
     if secret:
         found.append((("codes", "sender", "secret"), secret))
+    if inventory.oidc and inventory.oidc.secret:
+        found.append((("oidc", "secret"), inventory.oidc.secret))
     hook = inventory.complaints
     found += [
         (("complaints", key), value) for key, value in (("secret", hook.secret), ("inbound", hook.inbound)) if value

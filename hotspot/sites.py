@@ -43,9 +43,10 @@ from .fields import (
 )
 from .hook import ComplaintsSection
 from .look import LANGUAGES, Language, Look
+from .oidc import OidcSection
 from .wifi import Wifi, WifiNetwork, joined
 
-AdmitMethod = Literal["click-through", "voucher", "code", "member"]
+AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc"]
 SiteKind = Literal["park", "school", "clinic"]
 
 INDONESIA = ((-11.0, 6.5), (94.5, 141.5))
@@ -350,6 +351,7 @@ class Inventory(Entry):
     city: City
     portal: PortalSection
     codes: CodesSection = CodesSection()
+    oidc: OidcSection | None = None
     complaints: ComplaintsSection = ComplaintsSection()
     retention: RetentionSection = RetentionSection()
     wifi: Wifi = Wifi()
@@ -402,8 +404,7 @@ class Inventory(Entry):
     def wifi_of(self, site: Site, ap: AccessPoint) -> Wifi:
         """How one access point is set up."""
         wifi = joined(self.wifi, site.wifi, ap.wifi)
-        linked = (host for link in self.look(site).links for host in link.garden)
-        garden = tuple(dict.fromkeys((*wifi.walled_garden, *linked)))
+        garden = tuple(dict.fromkeys((*wifi.walled_garden, *self._open_hosts(site))))
         return wifi.model_copy(update={"walled_garden": garden})
 
     def networks_of(self, site: Site, ap: AccessPoint) -> tuple[WifiNetwork, ...]:
@@ -434,9 +435,12 @@ class Inventory(Entry):
         return self.portal.look.with_(site.look if site else None)
 
     def garden(self, gateway_id: str) -> list[str]:
-        """The hosts that a gateway should let through before a login, for the links on its sites' pages."""
-        links = (link for site in self.sites_of_gateway(gateway_id) for link in self.look(site).links)
-        return sorted({host for link in links for host in link.garden})
+        """The hosts that a gateway should let through before a login, for the links and logins of its sites' pages."""
+        return sorted({host for site in self.sites_of_gateway(gateway_id) for host in self._open_hosts(site)})
+
+    def _open_hosts(self, site: Site) -> list[str]:
+        linked = [host for link in self.look(site).links for host in link.garden]
+        return [*linked, *(self.oidc.garden if self.oidc and "oidc" in site.admit else ())]
 
     def uam_url(self, gateway_id: str) -> str:
         """The portal's URL for the phones of one gateway."""

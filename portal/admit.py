@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
 from hotspot.nas.arrival import Arrival
-from hotspot.sites import AdmitMethod, Site
+from hotspot.sites import Site
 from hotspot.store import admission, consents, people
 from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
@@ -41,12 +41,27 @@ def admit(
     if site is None:
         raise RequestError("no-site", arrival.gateway)
     method = next((name for name in site.admit if name == form.get("method")), None)
-    if method is None:
+    if method is None or method not in METHODS:
         raise RequestError("bad-form", "method")
     caller = Caller(counted_as(arrival), address, arrival.gateway)
     language = texts[SERVICE].language
     door = Door(inventory, site, arrival.gateway, arrival.mac, caller, language, now)
     prove = METHODS[method](desk.store, desk.keys, door, form)
+    return let_in(desk, revision, arrival, texts, site, method, prove, caller, now)
+
+
+def let_in(
+    desk: Desk,
+    revision: Revision,
+    arrival: Arrival,
+    texts: Texts,
+    site: Site,
+    method: str,
+    prove: Prove,
+    caller: Caller,
+    now: int,
+) -> Admitted | Denial:
+    """`admit` of somebody whose method has judged what they sent."""
     try:
         return _decided(desk, revision, arrival, texts, site, method, prove, caller, now)
     except _Refused as refused:
@@ -66,7 +81,7 @@ def _decided(
     arrival: Arrival,
     texts: Texts,
     site: Site,
-    method: AdmitMethod,
+    method: str,
     prove: Prove,
     caller: Caller,
     now: int,

@@ -27,8 +27,8 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import codes, complaints, gateways, hooks, limits, passwords, privacy, status, unifi
-from .admit import admit
+from . import codes, complaints, gateways, hooks, limits, passwords, privacy, sso, status, unifi
+from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
 from .desk import Desk
@@ -56,6 +56,8 @@ _STATUS = {
     "code-locked": 429,
     "code-busy": 503,
     "code-not-sent": 503,
+    "oidc-away": 503,
+    "oidc-not-allowed": 403,
 }
 
 
@@ -69,6 +71,7 @@ class Portal:
         self.texts = load_texts()
         self.outbox = Outbox(desk)
         self.counting = Counting(desk.store)
+        self.sso = sso.Sso(self)
 
     @property
     def inventory(self) -> Inventory:
@@ -122,7 +125,7 @@ class Portal:
             if grant is not None:
                 return self.see_other(f"/s/{status_token(self.desk.status_key, grant)}")
             return self.page("online.html", self.language(), self._site(arrival))
-        return self.door(arrival, self.language(), now)
+        return self.sso.resume(arrival, now) or self.door(arrival, self.language(), now)
 
     def unifi_entry(self, controller_site: str) -> AnyResponse:
         """A phone that a UniFi access point has sent here: its path is not ours to choose."""
@@ -166,6 +169,7 @@ class Portal:
             "awaited": masked(awaited.number) if awaited else "",
             "channel": self.inventory.codes.channel,
             "plan": self.inventory.plans[site.plan],
+            "provider": self.inventory.oidc.title if self.inventory.oidc else "",
             "terms": self.texts[lang][SERVICE],
             "phone_terms": self.texts[lang][PHONE],
             "problem": problem,
@@ -176,8 +180,13 @@ class Portal:
             "number": "",
             **(typed or {}),
         }
+        return self.page("login.html", lang, site, shown, code=code, hops=self.hops(arrival, site))
+
+    def hops(self, arrival: Arrival, site: Site) -> list[str]:
+        """The foreign origins to which a login leads: the gateway, and an OpenID provider's."""
         hop = dialect(self.desk, self.inventory, arrival.gateway).hop(arrival)
-        return self.page("login.html", lang, site, shown, code=code, hops=[hop] if hop else [])
+        oidc = self.inventory.oidc
+        return [*([hop] if hop else []), *(oidc.origins if oidc and "oidc" in site.admit else ())]
 
     def card(self, code: str) -> Response:
         """A printed voucher's QR code: remembers the code for a while, and leads to the gateway and back.
@@ -244,8 +253,14 @@ class Portal:
     def _answered(self, arrival: Arrival, method: str, lang: str, now: int) -> AnyResponse:
         if method == "code-again" or (method == "code" and "otp" not in request.form):
             return self.ask_code(arrival, lang, now)
+        if method == "oidc":
+            return self.sso.start(arrival, lang, now)
         form = request.form.to_dict()
         done = admit(self.desk, self.following.revision(), arrival, self.texts[lang], form, now, sender())
+        return self.decided(done, arrival, lang, now)
+
+    def decided(self, done: Admitted | Denial, arrival: Arrival, lang: str, now: int) -> AnyResponse:
+        """Where a login leads: on to the gateway, or back to the login page."""
         if isinstance(done, Denial):
             self.counting.add(arrival.gateway, f"refused:{done.reason}")
             key, values = done.told(self._zone(arrival))
@@ -382,7 +397,7 @@ def create(desk: Desk) -> Flask:
     app.add_url_rule("/report/<number>", view_func=portal.reported, methods=["GET"])
     app.add_url_rule("/report/", view_func=portal.reported, methods=["GET"])
 
-    for part in (privacy, hooks):
+    for part in (privacy, hooks, sso):
         app.register_blueprint(part.routes(portal))
 
     @app.get("/")

@@ -24,3 +24,7 @@ class Desk:
     @property
     def privacy_key(self) -> bytes:
         return self.keys.derive("portal privacy")
+
+    @property
+    def oidc_key(self) -> bytes:
+        return self.keys.derive("oidc state")

@@ -138,3 +138,4 @@ METHODS: Final[Mapping[AdmitMethod, Callable[[Store, Keys, Door, Mapping[str, st
     "code": one_time_code,
     "member": member,
 }
+"""Those that are proven on our own pages; `portal.sso` has the other."""

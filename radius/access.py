@@ -36,12 +36,14 @@ class Login:
     """What MS-CHAPv2 wants to hear in return."""
 
 
-@dataclass(slots=True, eq=False)
 class Station:
     """MAC authentication: a device asks without anything that proves who uses it."""
 
-    mac: str
-    request: Request
+    __slots__ = ("mac", "request")
+
+    def __init__(self, mac: str, request: Request):
+        self.mac = mac
+        self.request = request
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -140,7 +142,7 @@ def accept(login: Login, redeemed: Redeemed) -> bytes:
 
 def resume(request: Request, held: Held, now: int) -> bytes:
     """The Access-Accept by which a device goes on under its grant. Class names the grant: there is no ticket."""
-    left = None if held.left is None else max(1, int(held.left))
+    left = None if held.left is None else max(1, held.left)
     return _accepted(request, held, now, left, held.grant)
 
 

@@ -34,9 +34,11 @@ TLS: Final = "tls:"
 """What a source over TLS begins with, instead of an address; a gateway's id follows."""
 TLS_SECRET: Final = b"radsec"
 """The secret that everybody has over TLS, where another protects the packets (RFC 6614 section 2.3)."""
-REMEMBER: Final = 30
-"""Seconds for which replies are kept for retransmissions, at least; at most twice as long."""
-MOST_REMEMBERED: Final = 500_000
+REMEMBER: Final = 60
+"""Seconds for which a request and its reply are known again."""
+MOST_SOURCES: Final = 200_000
+"""Of which replies are remembered, at most 256 of each code for a source; the most are gateways that take a new port
+for each request."""
 _MOST_STRANGERS: Final = 16
 _BURST: Final = 2
 """Seconds' worth of requests that a gateway may make at once."""
@@ -62,21 +64,28 @@ class Client:
     """Requests a second that it may make."""
 
 
-@dataclass(slots=True, eq=False)
 class Request:
-    """A verified request of a known client, waiting for its answer."""
+    """A verified request of a known client, waiting for its answer. `local` says which of our sockets it came to: an
+    index that the shell chose."""
 
-    client: Client
-    packet: Packet
-    source: Source
-    local: int
-    """Which of our sockets it came to: an index that the shell chose."""
+    __slots__ = ("client", "local", "packet", "source")
+
+    def __init__(self, client: Client, packet: Packet, source: Source, local: int):
+        self.client = client
+        self.packet = packet
+        self.source = source
+        self.local = local
 
     def reply(self, code: Code, body: bytes = b"") -> bytes:
         """Access replies are always signed. Accounting-Responses never: what over, no RFC says, and FreeRADIUS and
         others, who sign over zeroes, refuse those that are signed over the request's Authenticator."""
         sign = code is not Code.ACCOUNTING_RESPONSE
         return build_reply(code, self.packet, body, self.client.secret, sign=sign)
+
+
+_Heard = dict[int, tuple[bytes, int, bytes | None]]
+"""By code and identifier: the header of the last such request of a source, when it came, and its answer once known. One
+with another Authenticator takes its place: its gateway has given up waiting (RFC 5080 section 2.2.2)."""
 
 
 class _Bucket:
@@ -171,11 +180,10 @@ class Endpoint:
         """How often, by gateway and reason; the gateway is empty for unknown sources."""
         self.answers: Counter[tuple[str, int]] = Counter()
         """How often, by gateway and code."""
-        self._replies: dict[tuple[Source, bytes], bytes | None] = {}
-        """What each was answered, once that is known."""
-        self._older: dict[tuple[Source, bytes], bytes | None] = {}
-        """The same of those before them, which the next turn forgets."""
-        self._turned_at: int | None = None
+        self._heard: dict[Source, _Heard] = {}
+        self._older: dict[Source, _Heard] = {}
+        """Sources that have been silent since the last turn; the next one forgets them."""
+        self._turned_at = 0
         self._buckets: dict[str, _Bucket] = {}
         self._strangers: set[str] = set()
 
@@ -197,12 +205,16 @@ class Endpoint:
         except Malformed as error:
             self.drops[client.gateway, str(error)] += 1
             return None
-        key = (source, data[:HEADER])
-        if key in self._replies or key in self._older:
-            answer = self._replies.get(key) or self._older.get(key)
-            if answer is None:
+        heard = self._heard.get(source)
+        if heard is None:
+            heard = self._heard[source] = self._older.pop(source, {})
+        header = data[:HEADER]
+        place = header[0] << 8 | header[1]
+        known = heard.get(place)
+        if known is not None and known[0] == header and now - known[1] < REMEMBER:
+            if known[2] is None:
                 self.drops[client.gateway, "in-progress"] += 1
-            return answer
+            return known[2]
         # Only authentic requests that cost work count: who forges a gateway's address cannot use up what is its own.
         bucket = self._buckets.get(client.gateway) or self._buckets.setdefault(
             client.gateway, _Bucket(_BURST * client.rate, now)
@@ -210,27 +222,30 @@ class Endpoint:
         if not bucket.take(client.rate, now):
             self.drops[client.gateway, "rate"] += 1
             return None
-        self._replies[key] = None
+        heard[place] = (header, now, None)
         return Request(client, packet, source, local)
 
     def answered(self, request: Request, reply: bytes | None) -> None:
         """Remembers a reply; None forgets the request, so that its retransmission is handled anew."""
-        key = (request.source, request.packet.raw[:HEADER])
-        if reply is None:
-            self._replies.pop(key, None)
-            self._older.pop(key, None)
+        if reply is not None:
+            self.answers[request.client.gateway, reply[0]] += 1
+        heard = self._heard.get(request.source) or self._older.get(request.source)
+        if heard is None:
             return
-        self.answers[request.client.gateway, reply[0]] += 1
-        self._replies[key] = reply
+        header = request.packet.raw[:HEADER]
+        place = header[0] << 8 | header[1]
+        known = heard.get(place)
+        if known is None or known[0] != header:  # the gateway asks something else by now
+            return
+        if reply is None:
+            del heard[place]
+        else:
+            heard[place] = (header, known[1], reply)
 
     def forget(self, now: int) -> None:
-        """Lets go of replies that no gateway asks for again; once for each batch."""
-        if self._turned_at is None:
-            self._turned_at = now
-        since = now - self._turned_at
-        if since >= REMEMBER or len(self._replies) >= MOST_REMEMBERED // 2:
-            self._older = self._replies if since < 2 * REMEMBER else {}
-            self._replies, self._turned_at = {}, now
+        """Lets go of the replies to gateways that are silent; once for each batch."""
+        if now - self._turned_at >= REMEMBER or len(self._heard) >= MOST_SOURCES // 2:
+            self._older, self._heard, self._turned_at = self._heard, {}, now
 
 
 def _admit(data: bytes, client: Client) -> Packet:

@@ -174,7 +174,10 @@ def is_signed(packet: Packet, secret: bytes, authenticator: bytes) -> bool | Non
     if not at:
         return None
     raw = packet.raw
-    expected = hmac_digest("md5", secret, raw[:4], authenticator, raw[HEADER:at], _ZEROES, raw[at + 16 :])
+    if authenticator == packet.authenticator:
+        expected = hmac_digest("md5", secret, raw[:at], _ZEROES, raw[at + 16 :])
+    else:
+        expected = hmac_digest("md5", secret, raw[:4], authenticator, raw[HEADER:at], _ZEROES, raw[at + 16 :])
     return hmac.compare_digest(raw[at : at + 16], expected)
 
 

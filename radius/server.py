@@ -134,7 +134,7 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         service.clients()
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again and again
-        gc.set_threshold(20_000, 50, 50)
+        gc.set_threshold(200_000, 50, 50)
         resources.enter_context(Counting(store, service.endpoint))
         ready()
         serve(service, sockets, stop)

@@ -33,6 +33,11 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
     return int(text)
 
 
+wave_option = click.option(
+    "--wave", callback=_percent, metavar="10%", help="How many of all are begun before the next look back."
+)
+
+
 @click.command(cls=Command)
 @selectors_argument
 @confirm_option
@@ -40,7 +45,7 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.option(
     "--canary", type=click.IntRange(1), help="APs that must work, one by one, before the waves.  [default: 1]"
 )
-@click.option("--wave", callback=_percent, metavar="10%", help="How many of all are begun before the next look back.")
+@wave_option
 @click.option("--halt-after", type=click.IntRange(1), help="Failures that end the run.  [default: 2]")
 @click.option(
     "--precheck/--no-precheck",

@@ -15,7 +15,7 @@ from hotspot.terminal import WRONG, Command, Group, Node, pass_node
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DEFAULT = Path("sites.toml")
-_NOT_OURS = ("controller", "codes")
+_NOT_OURS = ("controller", "codes", "oidc")
 """Tables whose secrets are no text that we could choose."""
 
 

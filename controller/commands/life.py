@@ -24,7 +24,7 @@ _MANY: Final = 1
 """Access points above which a command that changes something asks."""
 
 
-def _asked(what: str, jobs: list[Job], *, yes: bool, always: bool = False) -> None:
+def asked(what: str, jobs: list[Job], *, yes: bool, always: bool = False) -> None:
     if yes or (len(jobs) <= _MANY and not always):
         return
     names = ", ".join(job.ap for job in jobs[:10]) + (" …" if len(jobs) > 10 else "")
@@ -130,7 +130,7 @@ def exec_(
         would(node, f"would run {command!r}", jobs)
         return
     contact = contact_of(node)
-    _asked(f"Run {command!r}", jobs, yes=yes)
+    asked(f"Run {command!r}", jobs, yes=yes)
     record_begin(node, "exec", jobs, command=command)
     ends, why = on_each(node, jobs, lambda job: contact.run(job, remote.command(command), timeout))
     record_ends(node, "exec", ends)
@@ -161,7 +161,7 @@ def reboot(
         would(node, "would be restarted", jobs)
         return
     contact = contact_of(node)
-    _asked("Restart", jobs, yes=yes, always=True)
+    asked("Restart", jobs, yes=yes, always=True)
     record_begin(node, "reboot", jobs)
     pace = Pace(len(jobs), wave=10, halt_after=halt_after)
     ends, why = on_each(node, jobs, lambda job: _rebooted(contact, job, wait), pace)
@@ -243,7 +243,7 @@ def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool, dry_run: boo
     if dry_run:
         would(node, "would be given up", jobs)
         return
-    _asked("Give up the control", jobs, yes=yes, always=True)
+    asked("Give up the control", jobs, yes=yes, always=True)
     record_begin(node, "retire", jobs, gone=gone)
     base64 = "" if gone else private_key(node, revision.inventory).get_base64()
     contact = None if gone else contact_of(node)

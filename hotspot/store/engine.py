@@ -10,8 +10,8 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import inf
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
 
-from ..errors import ConfigError, PeerError, StoreError
+from ..errors import ConfigError, HotspotError, PeerError, StoreError
 from ..settings import Settings
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -37,6 +37,7 @@ _AWAY: Final = (
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,  # a standby
 )
+_FAILURES: Final = (DBAPIError, sqlite.Error, psycopg.Error, OverflowError)
 _PATIENCE: Final = {
     "connect_timeout": "5",
     "keepalives_idle": "10",
@@ -78,22 +79,22 @@ class Database:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
-    @contextmanager
-    def glance(self) -> Iterator[Connection]:
+    def glance(self) -> AbstractContextManager[Connection]:
         """For one statement that reads: by itself it sees one state of the database, and no transaction is needed."""
-        if self._engine.dialect.name == "postgresql":
-            with _peer_errors(self.name), self._engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT")
-                yield connection
-            return
-        with _peer_errors(self.name):  # getting a connection takes longer than to ask it
-            connection = getattr(self._kept, "connection", None) or self._engine.connect()
-            self._kept.connection = connection
-            try:
-                yield connection
-            finally:
-                if connection.in_transaction():
-                    connection.rollback()
+        return self._look() if self._engine.dialect.name == "postgresql" else _Glance(self.name, self._connection)
+
+    @contextmanager
+    def _look(self) -> Iterator[Connection]:
+        with _peer_errors(self.name), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
+
+    def _connection(self) -> Connection:
+        """This thread's own for glances: getting one takes longer than to ask it."""
+        kept: Connection | None = getattr(self._kept, "connection", None)
+        if kept is None:
+            kept = self._kept.connection = self._engine.connect()
+        return kept
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -169,11 +170,42 @@ def _locked(file: int) -> bool:
 def _peer_errors(name: str) -> Iterator[None]:
     try:
         yield
-    except (DBAPIError, sqlite.Error, psycopg.Error, OverflowError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        if isinstance(cause, _AWAY) or type(cause) is sqlite.DatabaseError:  # itself: the file is damaged
-            raise PeerError(f"the {name} database does not answer: {cause}") from error
-        raise StoreError(f"the {name} database refused a value: {type(error).__name__}") from error
+    except _FAILURES as error:
+        raise _told(name, error) from error
+
+
+def _told(name: str, error: Exception) -> HotspotError:
+    """What the driver says, in our words."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, _AWAY) or type(cause) is sqlite.DatabaseError:  # itself: the file is damaged
+        return PeerError(f"the {name} database does not answer: {cause}")
+    return StoreError(f"the {name} database refused a value: {type(error).__name__}")
+
+
+class _Glance:
+    """A look with a connection that stays open; written out, for RADIUS does it for every batch."""
+
+    __slots__ = ("_connection", "_get", "_name")
+
+    def __init__(self, name: str, get: Callable[[], Connection]):
+        self._name = name
+        self._get = get
+
+    def __enter__(self) -> Connection:
+        try:
+            self._connection = self._get()
+        except _FAILURES as error:
+            raise _told(self._name, error) from error
+        return self._connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if self._connection.in_transaction():
+                self._connection.rollback()
+        except _FAILURES as failure:
+            raise _told(self._name, failure) from failure
+        if isinstance(error, _FAILURES):
+            raise _told(self._name, error) from error
 
 
 def _looked_after(engine: Engine) -> Engine:

@@ -5,7 +5,7 @@ RADIUS answers thousands of requests in a second.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, text
@@ -33,6 +33,7 @@ def cursor(connection: Connection) -> Any:
     return connection.connection.cursor()
 
 
+_as_json: Final[Callable[[list[str]], str]] = json.JSONEncoder(check_circular=False).encode
 _SQLITE: Final = {
     "among": "IN (SELECT value FROM json_each(?))",
     "pairs": "json_each(?) a",
@@ -68,7 +69,7 @@ class Statement:
 
 def listed(connection: Connection, values: Iterable[str]) -> str:
     """The parameter of a statement's `{among}` or `{pairs}`."""
-    return text_array(values) if is_postgresql(connection) else json.dumps(list(values))
+    return text_array(values) if is_postgresql(connection) else _as_json(list(values))
 
 
 def text_array(values: Iterable[str | None]) -> str:

@@ -242,6 +242,21 @@ message = Table(
     Column("proven", Boolean, nullable=False),
 )
 
+# Who was sent to log in at an OpenID provider, and must come back once; kept for an hour.
+oidc_login = Table(
+    "oidc_login",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("begun_at", _Time, nullable=False),
+    Column("back_at", _Time),
+    # Of a login that began with a short grant: that grant, and until it is over who was proven to stand at the door.
+    Column("grant_id", _Id, index=True),
+    Column("door", LargeBinary(32), index=True),
+    Column("proof", LargeBinary),
+    Column("proven_at", _Time),
+)
+
 # -- core: admission and sessions --------------------------------------------------------------------------------
 
 grant = Table(

@@ -20,7 +20,7 @@ from . import complaints, consents
 from .people import find, normal_name, open_mac
 from .schema import block, device, grant, identity, member, person, session, voucher
 
-_NAMED: Final = (PersonKind.PHONE.value, PersonKind.MEMBER.value)
+_NAMED: Final = (PersonKind.PHONE.value, PersonKind.MEMBER.value, PersonKind.SSO.value)
 """Whoever stays the same person on any device."""
 
 
@@ -40,9 +40,12 @@ class Subject:
         return self.person, *self.days
 
 
-def named(connection: Connection, keys: Keys, text: str, number: str | None) -> list[str]:
-    """The persons who are known as `text`, a member's name or a voucher's code, or by `number`, in E.164 form."""
+def named(connection: Connection, keys: Keys, text: str, number: str | None, issuer: str | None = None) -> list[str]:
+    """The persons who are known as `text`, a member's name or a voucher's code, by `number`, in E.164 form, or to
+    the OpenID provider `issuer`."""
     found = [find(connection, keys, PersonKind.PHONE, number)] if number else []
+    if issuer:
+        found.append(find(connection, keys, PersonKind.SSO, f"{issuer}|{text}"))
     with suppress(RequestError):  # no code
         found.append(find(connection, keys, PersonKind.VOUCHER, parse_code(text)))
     with suppress(RequestError):  # no name

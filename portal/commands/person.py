@@ -29,7 +29,8 @@ def found(node: Node, connection: Connection, who: str) -> str:
         number = parse_number(who, ("+",))
     except RequestError:
         number = None
-    persons = subject.named(connection, node.keys, who, number)
+    oidc = node.revision().inventory.oidc
+    persons = subject.named(connection, node.keys, who, number, oidc.issuer if oidc else None)
     if len(persons) > 1:
         raise ConfigError([Fault(0, "WHO", "more than one person is known as that; give the id of one")])
     if persons:

@@ -100,35 +100,37 @@ class BlankOpenwrt(BlankAp):
 
     def init_script(self) -> str:
         if not self.root.exists():
-            self._install()
+            install(self.root)
         return _INIT.format(folder=shlex.quote(str(self.folder)))
-
-    def _install(self) -> None:
-        for name in ("bin", "sbin", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "etc/init.d", "etc/rc.d"):
-            (self.root / name).mkdir(parents=True)
-        for name in ("dev", "sys", "proc", "tmp", "root", "old"):
-            (self.root / name).mkdir()
-        for name, target in (("var", "tmp"), ("lib", "usr/lib"), ("lib64", "usr/lib64")):
-            (self.root / name).symlink_to(target)
-        shutil.copy(which("busybox"), self.root / "bin/busybox")
-        listed = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
-        for applet in {*listed, "ash"} - {"busybox", *NOT_ON_OPENWRT, *_REAL, "brctl"}:
-            (self.root / "bin" / applet).symlink_to("busybox")
-        for name in _REAL:
-            shutil.copy(which(name), self.root / "usr/sbin" / name)
-        for path, text in _FILES.items():
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / path).write_text(text)
-        shutil.copy(_PROCD, self.root / "usr/sbin/procd.py")
-        for name in (*(f"etc/init.d/{name}" for name in _SERVICES), "sbin/uci", "sbin/wifi", "usr/bin/opennds"):
-            (self.root / name).symlink_to("/usr/sbin/procd.py")
-        for path in ("etc/rc.common", "usr/sbin/procd.py"):
-            (self.root / path).chmod(0o755)
 
     def restart(self) -> None:
         """Power off and on: what was in memory is gone, what was on flash is not."""
         self.close()
         self.start()
+
+
+def install(root: Path) -> None:
+    """Lays out a root file system of busybox."""
+    for name in ("bin", "sbin", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "etc/init.d", "etc/rc.d"):
+        (root / name).mkdir(parents=True)
+    for name in ("dev", "sys", "proc", "tmp", "root", "old"):
+        (root / name).mkdir()
+    for name, target in (("var", "tmp"), ("lib", "usr/lib"), ("lib64", "usr/lib64")):
+        (root / name).symlink_to(target)
+    shutil.copy(which("busybox"), root / "bin/busybox")
+    listed = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
+    for applet in {*listed, "ash"} - {"busybox", *NOT_ON_OPENWRT, *_REAL, "brctl"}:
+        (root / "bin" / applet).symlink_to("busybox")
+    for name in _REAL:
+        shutil.copy(which(name), root / "usr/sbin" / name)
+    for path, text in _FILES.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    shutil.copy(_PROCD, root / "usr/sbin/procd.py")
+    for name in (*(f"etc/init.d/{name}" for name in _SERVICES), "sbin/uci", "sbin/wifi", "usr/bin/opennds"):
+        (root / name).symlink_to("/usr/sbin/procd.py")
+    for path in ("etc/rc.common", "usr/sbin/procd.py"):
+        (root / path).chmod(0o755)
 
 
 def which(name: str) -> str:

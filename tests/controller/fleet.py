@@ -177,11 +177,11 @@ funding = "APBD"
 class City:
     """A node whose city is a fleet, all of it adopted."""
 
-    def __init__(self, folder: Path, count: int):
+    def __init__(self, folder: Path, count: int, fleet: type[Fleet] = Fleet):
         self.state = folder / "state"
         self.sites = folder / "sites.toml"
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.state), "HOTSPOT_STATE": str(self.state)}
-        self.fleet = Fleet(folder / "fleet", count)
+        self.fleet = fleet(folder / "fleet", count)
         self.fleet.start(self.run("keys", "show").strip())
         self.activate(1)
         for ap in self.fleet.aps:

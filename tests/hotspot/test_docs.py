@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 import hotspot.settings
-from hotspot import codes, hook, look, sites, wifi
+from hotspot import codes, hook, look, oidc, sites, wifi
 from hotspot.inventory import check
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -28,6 +28,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "sender": (codes.SpoolSender, codes.HttpSender, codes.TwilioSender),
     "look": (look.Look,),
     "link": (look.Link,),
+    "oidc": (oidc.OidcSection,),
     "complaints": (hook.ComplaintsSection,),
     "retention": (sites.RetentionSection,),
     "ssid": (wifi.WifiNetwork,),

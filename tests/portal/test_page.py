@@ -47,7 +47,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node whose park shows everything that a site may show."""
     example = re.search(r"^look = \{ colour.*$", CITY, re.MULTILINE)
     assert example
-    node = Node(tmp_path_factory.mktemp("full"), {example[0]: largest_look()})
+    oidc = '[oidc]\nissuer = "https://sso.tangerangselatankota.go.id"\ntitle = "SSO Pegawai Kota Tangerang Selatan"\n'
+    changes = {"[portal]": f'{oidc}client_id = "wifi"\n\n[portal]', '"member"]\nlook': '"member", "oidc"]\nlook'}
+    node = Node(tmp_path_factory.mktemp("full"), {**changes, example[0]: largest_look()})
     node.activate()
     with node.service("portal"):
         yield node

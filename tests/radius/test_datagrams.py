@@ -7,7 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from radius.datagrams import MOST, Datagram, Datagrams
+from radius.datagrams import Datagram, Datagrams
+from radius.mmsg import MOST
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 

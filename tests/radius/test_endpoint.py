@@ -23,8 +23,11 @@ def clients(secret: bytes = SECRET) -> Clients:
     return Clients(CITY, lambda _: secret)
 
 
-def access_request(*, signed: bool = True, identifier: int = 1, secret: bytes = SECRET, **attributes: Any) -> bytes:
-    request = rp.AuthPacket(code=1, id=identifier, secret=secret, dict=DICTIONARY, authenticator=bytes(range(16)))
+def access_request(
+    *, signed: bool = True, identifier: int = 1, secret: bytes = SECRET, nonce: int = 0, **attributes: Any
+) -> bytes:
+    authenticator = bytes(range(nonce, nonce + 16))
+    request = rp.AuthPacket(code=1, id=identifier, secret=secret, dict=DICTIONARY, authenticator=authenticator)
     request["User-Name"] = "somebody"
     request["User-Password"] = request.PwCrypt("guess")
     for name, value in attributes.items():
@@ -103,7 +106,7 @@ def test_after_a_long_silence_nothing_is_remembered() -> None:
     request = received(access_request(), endpoint=endpoint)
     endpoint.answered(request, request.reply(Code.ACCESS_REJECT))
     endpoint.forget(60)
-    assert isinstance(received(access_request(), endpoint=endpoint), Request)
+    assert isinstance(received(access_request(), endpoint=endpoint, now=60), Request)
 
 
 def test_an_answer_that_comes_after_the_turn_is_remembered() -> None:
@@ -117,6 +120,20 @@ def test_an_answer_that_comes_after_the_turn_is_remembered() -> None:
     endpoint.answered(request, reply)
     endpoint.forget(60)
     assert received(data, endpoint=endpoint) == reply
+
+
+def test_another_request_with_the_same_identifier_takes_the_place_of_the_first() -> None:
+    endpoint = Endpoint()
+    first, second = access_request(), access_request(nonce=1)
+    slow = received(first, endpoint=endpoint)
+    request = received(second, endpoint=endpoint)
+    reply = request.reply(Code.ACCESS_REJECT)
+    endpoint.answered(request, reply)
+    endpoint.answered(slow, slow.reply(Code.ACCESS_REJECT))
+    assert received(second, endpoint=endpoint) == reply
+    assert isinstance(received(access_request(identifier=2), endpoint=endpoint), Request)
+    assert received(second, endpoint=endpoint) == reply
+    assert isinstance(received(first, endpoint=endpoint), Request)
 
 
 def test_an_unanswered_request_is_handled_again() -> None:

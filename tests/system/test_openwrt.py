@@ -63,7 +63,10 @@ def test_a_first_push_that_cuts_it_off_brings_back_what_the_admin_had(city: City
     before = {name: city.bed.ap.read(f"/etc/config/{name}") for name in ("network", "dhcp", "dropbear")}
     assert city.state_of() == "new"
     activate(city, openwrt_toml(CUT_OFF))
-    assert "unconfirmed" in city.hotspot("apply", "--yes", "--confirm", "5s", code=1)
+    said = city.hotspot("apply", "--yes", "--confirm", "5s", code=1)
+    assert (
+        "unconfirmed" in said or "not confirmed in time" in said
+    )  # a slow machine asks once more when it has reverted
     wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back", 30)
     wait_until(lambda: city.state_of() == "new", "it is done", 30)
     assert {name: city.bed.ap.read(f"/etc/config/{name}") for name in before} == before

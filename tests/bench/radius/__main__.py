@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from .city import GATEWAYS, City
 from .freeradius import Backend, FreeRadius
 from .generator import BenchError, Pressure, compiled
 from .measure import Rounds
-from .ours import Ours
+from .ours import INSTALLED, Ours
 from .peer import Peer, Workload
 from .pyrad_peer import Pyrad
 from .report import Summary, line
@@ -102,11 +103,20 @@ def _measure(arguments: argparse.Namespace, stack: ExitStack) -> Summary:
     return Summary(list(rounds.play(work, lambda measured: print(line(measured), flush=True))))
 
 
+def _installed() -> str:
+    """Which Python ours is installed for, and whether it is compiled."""
+    asked = "import platform, radius.packet as p; print(p.__file__.endswith('.py'), platform.python_version())"
+    told = subprocess.run([INSTALLED, "-P", "-c", asked], check=True, capture_output=True, text=True)
+    plain, version = told.stdout.split()
+    return f"{'plain' if plain == 'True' else 'compiled'}, Python {version}"
+
+
 def main() -> int:
     arguments = _arguments()
     shutil.rmtree(PROFILES, ignore_errors=True)
     PROFILES.mkdir(parents=True)
     print(f"{os.cpu_count()} cores shared with the load; {arguments.outstanding} requests in flight", flush=True)
+    print(f"ours: {_installed()}; pyrad on the same Python", flush=True)
     try:
         with ExitStack() as stack:
             summary = _measure(arguments, stack)

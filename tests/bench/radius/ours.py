@@ -28,6 +28,8 @@ from .city import GATEWAY, City, gateway_of, mac_of, sites_toml
 from .peer import Ledger, Serving, Workload
 from .tape import Tape
 
+INSTALLED = Path(__file__).parents[3] / "build" / "installed" / "bin" / "python"
+"""Made by tools/installed.sh."""
 _DAY = 86400
 _LEDGERS = {
     Workload.REDEEM: "SELECT count(*) AS redeemed FROM ticket WHERE redeemed_at IS NOT NULL",
@@ -46,7 +48,11 @@ class Ours:
         self._folder = folder / self.name
         self._postgres = postgres
         self._changes = changes
-        self._program = ["-m", f"{__package__}.profiled", str(profiles)] if profiles else ["-m", "radius"]
+        self._command = (
+            [sys.executable, "-m", f"{__package__}.profiled", str(profiles)]
+            if profiles
+            else [str(INSTALLED), "-P", "-m", "radius"]  # -P: what is installed, not what lies here
+        )
         self._secrets = {MASTER_KEY: Keys.new_text()}
         (self._folder / "state").mkdir(parents=True)
 
@@ -99,9 +105,8 @@ class Ours:
         else:
             _copy(self._folder / f"{workload}.db", self._folder / f"{name}.db")
         auth, acct = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
-        command = [sys.executable, *self._program]
         try:
-            with Service(command, self._environment(url, auth, acct), "radius listening on") as service:
+            with Service(self._command, self._environment(url, auth, acct), "radius listening on") as service:
                 postgres = self._postgres.pid if self._postgres else None
                 stored = (lambda: self._stored(url, workload)) if workload in _LEDGERS else None
                 yield Serving(auth, acct, service.process.pid, postgres, stored)

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from tests.node import Service, free_port
 
 from . import tape
 from .city import City, mac_of
+from .ours import INSTALLED
 from .peer import Serving, Workload
 from .tape import Tape
 
@@ -33,7 +33,7 @@ class Pyrad:
     @contextmanager
     def serve(self, _workload: Workload) -> Iterator[Serving]:
         port = free_port(socket.SOCK_DGRAM)
-        command = [sys.executable, "-m", f"{__package__}.pyrad_server", str(port), str(self._folder / "users")]
+        command = [str(INSTALLED), "-m", f"{__package__}.pyrad_server", str(port), str(self._folder / "users")]
         service = Service(command, os.environ, "listening")
         try:
             yield Serving(port, 0, service.process.pid)

@@ -122,6 +122,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_complaint_delivery_due_at"), ["due_at"], unique=False)
 
     op.create_table(
+        "oidc_login",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.Column("back_at", sa.BigInteger(), nullable=True),
+        sa.Column("grant_id", sa.String(length=32), nullable=True),
+        sa.Column("door", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("proof", sa.LargeBinary(), nullable=True),
+        sa.Column("proven_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oidc_login")),
+    )
+    with op.batch_alter_table("oidc_login", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_oidc_login_door"), ["door"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oidc_login_grant_id"), ["grant_id"], unique=False)
+
+    op.create_table(
         "legal_hold",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("person_id", sa.String(length=32), nullable=False),

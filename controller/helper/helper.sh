@@ -430,7 +430,8 @@ rollback() { # REASON; under the lock. Can be repeated at any point: `rolling` g
 			rm -f "$root$path.nirkabel-new"
 			if grep -Fxq "$path" "$snap/present"; then
 				parents "$root$path"
-				cp -p "$snap/files$path" "$root$path.nirkabel-new" && mv "$root$path.nirkabel-new" "$root$path"
+				cp -p "$snap/files$path" "$root$path.nirkabel-new" && mv "$root$path.nirkabel-new" "$root$path" ||
+					rm -f "$root$path.nirkabel-new" # half of it, on a full disk
 				cmp -s "$snap/files$path" "$root$path" || echo "$path" >>"$run/back/bad"
 			else
 				rm -f "$root$path"

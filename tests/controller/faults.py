@@ -300,7 +300,13 @@ FAULTS: Final = (
     Fault("send", "the helper arrives damaged", damaged_helper, (0, 7), range(13)),
     Fault("check", "the helper is killed", killed_in_check),
     Fault("snapshot", "the disk is full", disk_full, small_disk=True),
-    Fault("snapshot, arm", "the helper is killed before any change it makes", killed_in("apply"), (2, 9), range(1, 16)),
+    Fault(
+        "snapshot, arm",
+        "the helper is killed before any change it makes",
+        killed_in("apply"),
+        (2, 11, 14),
+        range(1, 16),
+    ),
     Fault("arm", "two controllers, or six, push at once", two_controllers, (0,), range(5)),
     Fault("switch", "the worker is killed before any change it makes", killed_in("work"), (2, 5), range(1, 8)),
     Fault("switch", "the disk fills up", disk_full_in_switch, small_disk=True),
@@ -313,6 +319,6 @@ FAULTS: Final = (
     Fault("confirm", "the helper is killed before any change it makes", killed_in("confirm"), (2, 3, 5), range(1, 8)),
     Fault("confirm", "the answer is lost, and it is asked again", lost_answer),
     Fault("confirm", "it races the deadline", race, (0, 25), range(4, 24)),
-    Fault("roll back", "the watchdog is killed before any change it makes", killed_in("watch"), (2, 6), range(1, 14)),
+    Fault("roll back", "the watchdog is killed before any change it makes", killed_in("watch"), (1, 6), range(1, 14)),
     Fault("roll back", "the disk is full", disk_full_in_rollback, small_disk=True),
 )

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-long bench-radius bench-controller lint venv clean
+.PHONY: help demo test test-long bench-radius bench-controller bench-portal lint venv clean
 
 help:
 	@echo "make demo       a phone gets online through a real captive gateway, on this machine, in a network of its own"
@@ -6,6 +6,7 @@ help:
 	@echo "make test-long  soaks and full matrices"
 	@echo "make bench-radius  how fast RADIUS is, beside FreeRADIUS and pyrad (ten minutes; RADIUS=--quick: one)"
 	@echo "make bench-controller  what a push costs, beside Ansible, pyinfra, ssh and bare paramiko (CONTROLLER=--quick: a look)"
+	@echo "make bench-portal  what a login at the portal costs, beside openNDS's own page (five minutes; PORTAL=--quick: a look)"
 	@echo "make lint       ruff, mypy and import-linter alone"
 	@echo "make clean      removes build/ and caches"
 
@@ -30,6 +31,10 @@ bench-controller: venv
 	@tools/peers.sh bench
 	@build/venv/bin/python -m tests.bench.controller.peers
 	@tools/bed.sh build/venv/bin/python -m tests.bench.controller $(CONTROLLER)
+
+bench-portal: venv
+	@tools/peers.sh test
+	@tools/bed.sh build/venv/bin/python -m tests.bench.portal $(PORTAL)
 
 lint: venv
 	@build/venv/bin/ruff check .

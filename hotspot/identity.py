@@ -75,6 +75,8 @@ class Keys:
         if len(master) != 32:
             raise ConfigError("the master key must be 32 bytes; make one with `hotspot secrets create`")
         self._master = master
+        self.derive: Callable[[str], bytes] = lru_cache(maxsize=64)(self._derived)
+        """The 32-byte key for one purpose."""
         self._index = self.derive("identity index")
         self._seal = AESGCM(self.derive("identity seal"))
         # The same devices come again and again; RADIUS asks for thousands in a second.
@@ -94,8 +96,7 @@ class Keys:
         """A new master key as base64 text."""
         return b64encode(os.urandom(32)).decode()
 
-    def derive(self, purpose: str) -> bytes:
-        """The 32-byte key for one purpose."""
+    def _derived(self, purpose: str) -> bytes:
         return HKDF(hashes.SHA256(), 32, None, b"nirkabel/1 " + purpose.encode()).derive(self._master)
 
     def index(self, kind: str, value: str) -> bytes:

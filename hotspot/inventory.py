@@ -19,7 +19,10 @@ from .wifi import INDONESIAN_CHANNELS, MOST_NETWORKS
 Placed = list[tuple[Path, dict[str, Any]]]
 """Raw tables with the paths they stand at."""
 
-_DIALECTS = ("coovachilli", "uspot", "opennds", "mikrotik", "aruba", "cisco", "ruckus", "generic", "unifi")
+_DIALECTS = (
+    "coovachilli", "uspot", "opennds", "mikrotik", "aruba", "cisco", "ruckus", "cambium", "meraki",
+    "omada", "pfsense", "generic", "unifi",
+)  # fmt: skip
 
 _SPELLING = str.maketrans("", "", ":-.")
 

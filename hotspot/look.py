@@ -93,10 +93,15 @@ def _host(text: str) -> str:
     name = text.lower()
     if re.fullmatch(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", name) is None:
         raise ValueError(f"{text!r} is no host name; write it as 'layanan.example.go.id'")
+    refuse_probe(name)
+    return name
+
+
+def refuse_probe(name: str) -> None:
+    """ValueError for a host that must not be open before a login."""
     probe = next((probe for probe in PROBES if name == probe or name.endswith(f".{probe}")), None)
     if probe:
         raise ValueError(f"phones ask {probe} whether they are online: with it open, no login page appears")
-    return name
 
 
 def _link(text: str) -> str:

@@ -4,9 +4,10 @@ import re
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from .fields import Entry, Id, Name, Seconds, Secret, Url
+from .look import refuse_probe
 
 STARTED: Final = 900
 """Seconds in which somebody who was sent to the provider must be back."""
@@ -52,6 +53,15 @@ class OidcSection(Entry):
     bootstrap: Annotated[Seconds, Field(ge=60, le=STARTED)] | None = None
     """For how long a phone is let in so that a real browser can log in; without it through the open hosts alone."""
 
+    @model_validator(mode="after")
+    def _can_be_opened(self) -> "OidcSection":
+        try:
+            for host in self.garden:
+                refuse_probe(host)
+        except ValueError as error:
+            raise ValueError(f"{error}; with bootstrap nothing needs to be open") from error
+        return self
+
     @property
     def origins(self) -> tuple[str, ...]:
         """Where a form of ours may lead: the issuer and its other hosts."""
@@ -60,5 +70,7 @@ class OidcSection(Entry):
 
     @property
     def garden(self) -> tuple[str, ...]:
-        """The hosts that gateways open before a login."""
+        """The hosts that gateways open before a login: none where a short grant opens them all."""
+        if self.bootstrap is not None:
+            return ()
         return tuple(dict.fromkeys((urlsplit(self.issuer).hostname or "", *self.hosts)))

@@ -18,7 +18,7 @@ from .errors import ConfigError, Fault
 from .fields import split_endpoint
 from .identity import Keys
 from .inventory import dotted
-from .sites import Inventory, RadiusGateway
+from .sites import Gateway, Inventory, RadiusGateway
 from .toml_lines import Lines
 from .toml_lines import Path as TomlPath
 from .units import format_size, parse_size
@@ -188,17 +188,23 @@ def _sources(text: str, listening: str) -> tuple[str, ...]:
     return tuple(str(address) for address in found)
 
 
+def gateway_secrets(gateway: Gateway) -> list[tuple[str, str]]:
+    """Every (key, reference) of a gateway: "radius.secret", `env:TK1_RADIUS`."""
+    found = []
+    if isinstance(gateway, RadiusGateway) and gateway.radius.secret:
+        found.append(("radius.secret", gateway.radius.secret))
+    return found + [
+        (key, value)
+        for key in ("uam_secret", "fas_key", "agent_key", "password")
+        if isinstance(value := getattr(gateway, key, None), str)
+    ]
+
+
 def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
     """Every (path, reference) of a city: ("gateway", 0, "radius", "secret"), `env:TK1_RADIUS`."""
     found: list[tuple[TomlPath, str]] = []
     for i, gateway in enumerate(inventory.gateway):
-        if isinstance(gateway, RadiusGateway) and gateway.radius.secret:
-            found.append((("gateway", i, "radius", "secret"), gateway.radius.secret))
-        found += [
-            (("gateway", i, key), value)
-            for key in ("uam_secret", "fas_key", "agent_key", "password")
-            if isinstance(value := getattr(gateway, key, None), str)
-        ]
+        found += [(("gateway", i, *key.split(".")), reference) for key, reference in gateway_secrets(gateway)]
     for i, network in enumerate(inventory.ssid):
         if network.passphrase:
             found.append((("ssid", i, "passphrase"), network.passphrase))

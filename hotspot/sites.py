@@ -230,25 +230,47 @@ class MikrotikGateway(RadiusGateway):
     nas: Literal["mikrotik"]
     login: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?/login$")] | None = None
     """Its Hotspot's login address as guests reach it; without it the portal does not serve this gateway's phones."""
+    ap: Id | None = None
+    """The RouterOS access point that runs it; the controller writes its configuration."""
 
 
-class ArubaGateway(RadiusGateway):
+LoginAddress = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._/-]*)?$")]
+
+
+class _PostedGateway(RadiusGateway):
+    """Its phones log in with a form at the gateway."""
+
+    login: LoginAddress | None = None
+    """The form's address as guests reach it; without it the portal does not serve this gateway's phones."""
+
+
+class ArubaGateway(_PostedGateway):
     nas: Literal["aruba"]
     login_role: Name | None = None
     """Its role of devices that have not logged in, whose captive portal profile takes the URL from RADIUS."""
 
 
-class CiscoGateway(RadiusGateway):
+class CiscoGateway(_PostedGateway):
     nas: Literal["cisco"]
     login_role: Name | None = None
     """Its ACL that says which traffic of devices that have not logged in goes to the portal."""
 
 
-class RuckusGateway(RadiusGateway):
-    nas: Literal["ruckus"]
+class CambiumGateway(_PostedGateway):
+    """Without `login` the access point takes the form at the private address that its redirect names."""
+
+    nas: Literal["cambium"]
 
 
-class GenericGateway(RadiusGateway):
+class MerakiGateway(RadiusGateway):
+    nas: Literal["meraki"]
+
+
+class PfsenseGateway(_PostedGateway):
+    nas: Literal["pfsense"]
+
+
+class GenericGateway(_PostedGateway):
     nas: Literal["generic"]
 
 
@@ -256,6 +278,39 @@ def _over_tls(origin: str) -> str:
     if origin.startswith("http:") and re.match(r"http://(127\.|\[::1\]|localhost:)", origin) is None:
         raise ValueError("its password would travel in clear text; take https")
     return origin
+
+
+Fingerprint = Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")]
+
+
+class _ToldGateway(RadiusGateway):
+    """Its controller is told by the portal who logs in, and asks over RADIUS then."""
+
+    controller: Annotated[Origin, AfterValidator(_over_tls)] | None = None
+    """Where the portal reaches the controller."""
+    fingerprint: Fingerprint | None = None
+    """SHA-256 of the controller's certificate; without it an authority that this node trusts must have signed it."""
+
+
+class RuckusGateway(_ToldGateway, _PostedGateway):
+    """A ZoneDirector or Unleashed with `login`; a SmartZone with `controller`, `user` and `password`."""
+
+    nas: Literal["ruckus"]
+    user: Name = "api"
+    """Whom the northbound portal interface knows."""
+    password: Secret | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "RuckusGateway":
+        if (self.controller is None) != (self.password is None):
+            raise ValueError("controller and password go together: a SmartZone is told with its password")
+        if self.controller and self.login:
+            raise ValueError("give login for a ZoneDirector or controller for a SmartZone, not both")
+        return self
+
+
+class OmadaGateway(_ToldGateway):
+    nas: Literal["omada"]
 
 
 class UnifiGateway(_Gateway):
@@ -268,7 +323,7 @@ class UnifiGateway(_Gateway):
     """What the controller calls the place in its URLs."""
     user: Name
     password: Secret
-    fingerprint: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")] | None = None
+    fingerprint: Fingerprint | None = None
     """SHA-256 of the controller's certificate; without it an authority that this node trusts must have signed it."""
     poll: Annotated[Seconds, Field(le=300)] = 15
     """How often its guests are counted, and those without a grant put out."""
@@ -281,6 +336,10 @@ Gateway = Annotated[
     | ArubaGateway
     | CiscoGateway
     | RuckusGateway
+    | CambiumGateway
+    | MerakiGateway
+    | OmadaGateway
+    | PfsenseGateway
     | GenericGateway
     | UnifiGateway,
     Field(discriminator="nas"),
@@ -291,7 +350,7 @@ class AccessPoint(Span):
     id: Id
     mac: Mac
     address: SshAddress
-    kind: Literal["debian", "openwrt"]
+    kind: Literal["debian", "openwrt", "routeros"]
     gateway: Id
     tags: Tags = ()
     """Words by which admins choose access points, beside those of its site."""
@@ -364,11 +423,27 @@ class Inventory(Entry):
     regions: dict[Region, Name] = Field(default_factory=dict)
     """Names of region codes (Kemendagri), for reports."""
 
+    @cached_property
+    def _gateway_by_id(self) -> dict[str, Gateway]:
+        return {gateway.id: gateway for gateway in reversed(self.gateway)}
+
+    @cached_property
+    def _site_by_id(self) -> dict[str, Site]:
+        return {site.id: site for site in reversed(self.site)}
+
+    @cached_property
+    def _sites_by_gateway(self) -> dict[str, list[Site]]:
+        found: dict[str, list[Site]] = {}
+        for site in self.site:
+            for gateway in dict.fromkeys(ap.gateway for ap in site.ap if ap.gateway):
+                found.setdefault(gateway, []).append(site)
+        return found
+
     def find_gateway(self, gateway_id: str) -> Gateway | None:
-        return next((gateway for gateway in self.gateway if gateway.id == gateway_id), None)
+        return self._gateway_by_id.get(gateway_id)
 
     def find_site(self, site_id: str) -> Site | None:
-        return next((site for site in self.site if site.id == site_id), None)
+        return self._site_by_id.get(site_id)
 
     def access_points(self) -> list[tuple[Site, AccessPoint]]:
         return [(site, ap) for site in self.site for ap in site.ap]
@@ -393,7 +468,7 @@ class Inventory(Entry):
 
     def sites_of_gateway(self, gateway_id: str) -> list[Site]:
         """The sites whose access points hang on a gateway, in the order of the text."""
-        return [site for site in self.site if any(ap.gateway == gateway_id for ap in site.ap)]
+        return self._sites_by_gateway.get(gateway_id, [])
 
     def site_of(self, gateway_id: str, ap_mac: str | None) -> Site | None:
         """The site of a request: that of the access point named by its MAC, else the gateway's only or first one."""

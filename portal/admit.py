@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
 from hotspot.nas.arrival import Arrival
@@ -10,13 +12,14 @@ from hotspot.sites import Site
 from hotspot.store import admission, consents, people
 from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
+from hotspot.store.together import part
 
 from . import limits
 from .desk import Desk
-from .dialects import dialect
+from .dialects import HandBack, dialect
 from .forms import status_token
 from .limits import Caller
-from .methods import METHODS, Door, Prove, counted_as
+from .methods import METHODS, Counted, Door, Prove, counted_as
 from .texts import SERVICE, Texts
 
 
@@ -25,7 +28,7 @@ class Admitted:
     """A grant and where the phone goes next."""
 
     grant: Grant
-    url: str
+    back: HandBack
 
 
 def admit(
@@ -57,15 +60,29 @@ def let_in(
     texts: Texts,
     site: Site,
     method: str,
-    prove: Prove,
+    prove: Prove | Counted,
     caller: Caller,
     now: int,
 ) -> Admitted | Denial:
     """`admit` of somebody whose method has judged what they sent."""
-    try:
-        return _decided(desk, revision, arrival, texts, site, method, prove, caller, now)
-    except _Refused as refused:
-        return refused.denial
+
+    def decide(connection: Connection) -> Admitted | Denial | RequestError:
+        proof = prove
+        if isinstance(proof, Counted):
+            proof.count(connection)
+            proof = proof.prove
+        try:
+            with part(connection):
+                return _decided(connection, desk, revision, arrival, texts, site, method, proof, caller, now)
+        except _Refused as refused:
+            return refused.denial
+        except RequestError as error:
+            return error  # what was counted stays
+
+    done = desk.store.core.together(decide)
+    if isinstance(done, RequestError):
+        raise done
+    return done
 
 
 class _Refused(Exception):  # noqa: N818 - a decision
@@ -76,6 +93,7 @@ class _Refused(Exception):  # noqa: N818 - a decision
 
 
 def _decided(
+    connection: Connection,
     desk: Desk,
     revision: Revision,
     arrival: Arrival,
@@ -87,29 +105,28 @@ def _decided(
     now: int,
 ) -> Admitted:
     inventory = revision.inventory
-    with desk.store.core.write() as connection:
-        limits.take(connection, desk.keys, "login", limits.LOGINS, caller, now)
-        proof = prove(connection)
-        device = people.see_device(connection, desk.keys, arrival.mac, now)
-        applicant = Applicant(proof.person, device, method, texts[SERVICE].language, proof.plan, proof.until)
-        decision = decided(connection, inventory, applicant, site, arrival.gateway, now)
-        if isinstance(decision, Denial):
-            raise _Refused(decision)
-        for purpose in proof.agreed:
-            terms = texts[purpose]
-            consents.record(
-                connection,
-                proof.person,
-                purpose=purpose,
-                text_version=terms.version,
-                text_sha256=terms.sha256,
-                language=terms.language,
-                site=site.id,
-                now=now,
-            )
-        landing = f"{inventory.portal.url}/s/{status_token(desk.status_key, decision.id)}"
-        back = dialect(desk, inventory, arrival.gateway).hand_back(arrival, decision, landing, now)
-        admission.add_grant(connection, decision, revision.number, back.kept)
-        if back.ticket is not None:
-            admission.add_ticket(connection, back.ticket)
-    return Admitted(decision, back.url)
+    limits.take(connection, desk.keys, "login", limits.LOGINS, caller, now)
+    proof = prove(connection)
+    device = people.see_device(connection, desk.keys, arrival.mac, now)
+    applicant = Applicant(proof.person, device, method, texts[SERVICE].language, proof.plan, proof.until)
+    decision = decided(connection, inventory, applicant, site, arrival.gateway, now)
+    if isinstance(decision, Denial):
+        raise _Refused(decision)
+    for purpose in proof.agreed:
+        terms = texts[purpose]
+        consents.record(
+            connection,
+            proof.person,
+            purpose=purpose,
+            text_version=terms.version,
+            text_sha256=terms.sha256,
+            language=terms.language,
+            site=site.id,
+            now=now,
+        )
+    landing = f"{inventory.portal.url}/s/{status_token(desk.status_key, decision.id)}"
+    back = dialect(desk, inventory, arrival.gateway).hand_back(arrival, decision, landing, now)
+    admission.add_grant(connection, decision, revision.number, back.kept)
+    if back.ticket is not None:
+        admission.add_ticket(connection, back.ticket)
+    return Admitted(decision, back)

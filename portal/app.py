@@ -1,20 +1,21 @@
 """The portal's Flask application: its routes, and errors as pages in the person's language."""
 
+import gc
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotspot import logs
 from hotspot.catalogue import load
-from hotspot.errors import HotspotError, RequestError
+from hotspot.errors import HotspotError, PeerError, RequestError
 from hotspot.grant import Denial, Grant
 from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
@@ -32,9 +33,10 @@ from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
 from .desk import Desk
-from .dialects import OPEN_WEB, Visit, arrive, dialect, origin, unifi_gateway
+from .dialects import OPEN_WEB, HandBack, Visit, arrive, dialect, origin, unifi_gateway
+from .doors import Doors
 from .forms import seal, status_token, unseal
-from .pages import Pages, common_headers, language, later, sender
+from .pages import CommonHeaders, Pages, language, later, sender
 from .texts import PHONE, SERVICE, load_texts
 
 log = structlog.get_logger("portal")
@@ -56,6 +58,7 @@ _STATUS = {
     "code-locked": 429,
     "code-busy": 503,
     "code-not-sent": 503,
+    "gateway-away": 503,
     "oidc-away": 503,
     "oidc-not-allowed": 403,
 }
@@ -71,6 +74,7 @@ class Portal:
         self.texts = load_texts()
         self.outbox = Outbox(desk)
         self.counting = Counting(desk.store)
+        self.doors = Doors()
         self.sso = sso.Sso(self)
 
     @property
@@ -78,7 +82,7 @@ class Portal:
         return self.following.inventory()
 
     def language(self) -> str:
-        chosen = request.form.get("switch") or request.args.get("lang")
+        chosen = (request.method == "POST" and request.form.get("switch")) or request.args.get("lang")
         return language(request.headers.get("Accept-Language", ""), chosen, self.inventory.portal.languages)
 
     def page(
@@ -93,13 +97,17 @@ class Portal:
     ) -> Response:
         """A page in the look of a site, or of the city."""
         inventory = self.inventory
-        shown = {
+        shown = self._around(inventory, lang, site, values or {})
+        return self.pages.render(template, lang, shown, look=inventory.look(site), code=code, hops=hops)
+
+    def _around(self, inventory: Inventory, lang: str, site: Site | None, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A page's values, with those that every page needs."""
+        return {
             "city": inventory.city,
             "place": site.name if site else "",
             "others": [other for other in inventory.portal.languages if other != lang],
-            **(values or {}),
+            **values,
         }
-        return self.pages.render(template, lang, shown, look=inventory.look(site), code=code, hops=hops)
 
     def told(self, error: RequestError, lang: str) -> str:
         """What is wrong, and how long to wait, in the person's language."""
@@ -111,7 +119,7 @@ class Portal:
 
     def see_other(self, url: str) -> AnyResponse:
         """A full navigation, as Apple's sheet needs it to notice that the phone is online."""
-        return redirect(url, 303)
+        return Response(status=303, headers={"Location": url})
 
     # -- arriving ------------------------------------------------------------------------------------------------
 
@@ -162,25 +170,53 @@ class Portal:
         awaited = codes.pending(self.desk, arrival, now) if asked else None
         carded = self._carded(site)
         first = "code" if awaited else "voucher" if carded else ""
+        form = seal(self.desk.form_key, arrival, now)
+        hops = self.hops(arrival, site)
+        left = arrival.stage is Stage.LEFT
+        if not (problem or left or awaited or carded or typed):
+            return self._plain_door(lang, site, form, hops)
         shown = {
-            "form": seal(self.desk.form_key, arrival, now),
-            "site": site.id,
+            **self._door_values(lang, site, form),
             "methods": sorted(site.admit, key=lambda name: name != first) if first else site.admit,
             "awaited": masked(awaited.number) if awaited else "",
+            "problem": problem,
+            "left": left,
+            "code": carded,
+            **(typed or {}),
+        }
+        return self.page("login.html", lang, site, shown, code=code, hops=hops)
+
+    def _door_values(self, lang: str, site: Site, form: str) -> dict[str, Any]:
+        """What the login page of a site shows before anybody has typed anything."""
+        return {
+            "form": form,
+            "site": site.id,
+            "methods": site.admit,
+            "awaited": "",
             "channel": self.inventory.codes.channel,
             "plan": self.inventory.plans[site.plan],
             "provider": self.inventory.oidc.title if self.inventory.oidc else "",
             "terms": self.texts[lang][SERVICE],
             "phone_terms": self.texts[lang][PHONE],
-            "problem": problem,
-            "left": arrival.stage is Stage.LEFT,
+            "problem": "",
+            "left": False,
             "tried": "",
-            "code": carded,
+            "code": "",
             "name": "",
             "number": "",
-            **(typed or {}),
         }
-        return self.page("login.html", lang, site, shown, code=code, hops=self.hops(arrival, site))
+
+    def _plain_door(self, lang: str, site: Site, form: str, hops: Sequence[str]) -> Response:
+        """The first page, of which phones differ in nothing but the form's token: made once for a revision."""
+        revision = self.following.revision()
+        inventory = revision.inventory
+        look = inventory.look(site)
+
+        def make(mark: str) -> str:
+            values = self._around(inventory, lang, site, self._door_values(lang, site, mark))
+            return self.pages.html("login.html", lang, values, look)
+
+        return self.pages.respond(self.doors.text((revision.number, site.id, lang), form, make), look, hops=hops)
 
     def hops(self, arrival: Arrival, site: Site) -> list[str]:
         """The foreign origins to which a login leads: the gateway, and an OpenID provider's."""
@@ -202,10 +238,10 @@ class Portal:
     def _carded(self, site: Site) -> str:
         """The voucher code that this browser has scanned, where the site takes vouchers."""
         try:
-            known = parse_code(request.cookies.get(_CARD, "")[:40])
+            known = parse_code(request.cookies[_CARD][:40]) if _CARD in request.cookies else None
         except RequestError:
             return ""
-        return format_code(known) if "voucher" in site.admit else ""
+        return format_code(known) if known and "voucher" in site.admit else ""
 
     def _site(self, arrival: Arrival) -> Site | None:
         return self.inventory.site_of(arrival.gateway, arrival.ap_mac)
@@ -266,12 +302,27 @@ class Portal:
             key, values = done.told(self._zone(arrival))
             problem = self.pages.catalogue.text(lang, key, **values)
             return self.door(arrival, lang, now, problem=problem, code=403)
+        if done.back.tell is not None:
+            self._tell(done.back.tell, arrival)
         self.counting.add(arrival.gateway, f"admitted:{done.grant.method}")
         log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
-        answer = self.see_other(done.url)
+        answer = self._sent_back(done.back, self._site(arrival), lang)
         if _CARD in request.cookies:
             answer.delete_cookie(_CARD, path="/")
         return answer
+
+    def _sent_back(self, back: HandBack, site: Site | None, lang: str) -> AnyResponse:
+        """The phone's way to its gateway. A form is sent by itself where scripts run; gateways redirect it anywhere."""
+        if not back.fields:
+            return self.see_other(back.url)
+        return self.page("hand.html", lang, site, {"url": back.url, "fields": back.fields}, hops=["http:", "https:"])
+
+    def _tell(self, tell: Callable[[], None], arrival: Arrival) -> None:
+        try:
+            tell()
+        except PeerError as error:
+            log.warning("gateway not told", gateway=arrival.gateway, error=str(error))
+            raise RequestError("gateway-away", arrival.gateway) from error
 
     def ask_code(self, arrival: Arrival, lang: str, now: int) -> Response:
         """Sends a one-time code, and shows the form that asks for it."""
@@ -375,11 +426,18 @@ class Portal:
         return self.see_other(url or f"/s/{token}")
 
 
+class Plain(Flask):
+    """A Flask whose views are no coroutines, so that it need not look whether they are with every request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create(desk: Desk) -> Flask:
     """The WSGI application over one node's desk."""
     portal = Portal(desk)
     portal.counting.start()
-    app = Flask("portal", static_folder=None, template_folder=None)
+    app = Plain("portal", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
 
@@ -433,7 +491,7 @@ def create(desk: Desk) -> Flask:
         )
 
     _answer_errors(app, portal)
-    app.after_request(common_headers)
+    app.wsgi_app = CommonHeaders(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
@@ -480,4 +538,7 @@ def from_environment() -> Flask:
     settings = Settings.load()
     desk = Desk(settings, *open_keyed(settings))
     unifi.start(desk)
-    return create(desk)
+    app = create(desk)
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked through again and again
+    return app

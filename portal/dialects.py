@@ -3,8 +3,9 @@
 What the dialects say on the wire is in `hotspot.nas`, one file each; here they meet the inventory, secrets and tickets.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -13,12 +14,28 @@ from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import Grant
 from hotspot.identity import parse_mac
-from hotspot.nas import coovachilli, mikrotik, opennds, unifi
+from hotspot.nas import POSTED_DIALECTS, coovachilli, mikrotik, omada, opennds, ruckus, unifi
 from hotspot.nas.arrival import Arrival
-from hotspot.sites import CoovaChilliGateway, Inventory, MikrotikGateway, OpenndsGateway, UnifiGateway
+from hotspot.nas.posted import PostedDialect
+from hotspot.sites import (
+    ArubaGateway,
+    CambiumGateway,
+    CiscoGateway,
+    CoovaChilliGateway,
+    GenericGateway,
+    Inventory,
+    MerakiGateway,
+    MikrotikGateway,
+    OmadaGateway,
+    OpenndsGateway,
+    PfsenseGateway,
+    RuckusGateway,
+    UnifiGateway,
+)
 from hotspot.ticket import Ticket
 
 from .desk import Desk
+from .web import Request, send
 
 OPEN_WEB: Final = "http://detectportal.firefox.com/"
 """An address without TLS: whoever is held back is sent from it to the gateway, and from there to the portal."""
@@ -39,6 +56,10 @@ class HandBack:
     url: str
     ticket: Ticket | None = None
     kept: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What it posts there; without any it just goes."""
+    tell: Callable[[], None] | None = None
+    """What the gateway's controller is told once the grant is kept. PeerError where it does not let the phone in."""
 
 
 class Dialect(Protocol):
@@ -178,6 +199,76 @@ class _Unifi:
         return OPEN_WEB
 
 
+PostedGateway = (
+    ArubaGateway | CambiumGateway | CiscoGateway | GenericGateway | MerakiGateway | PfsenseGateway | RuckusGateway
+)
+
+
+@dataclass(frozen=True)
+class _Posted:
+    """Gateways that take a form from the phone (`hotspot.nas.posted`)."""
+
+    desk: Desk
+    gateway: PostedGateway
+    kind: PostedDialect
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        return self.kind.arrive(self.gateway.id, visit.query) if self.kind.recognises(visit.query) else None
+
+    def hand_back(self, arrival: Arrival, grant: Grant, landing: str, now: int) -> HandBack:
+        login = None if isinstance(self.gateway, MerakiGateway) else self.gateway.login
+        if login is None and not isinstance(self.gateway, MerakiGateway | CambiumGateway):
+            raise RequestError("no-dialect", self.gateway.id)
+        made, password = _new_ticket(self.desk, grant, arrival.mac, now)
+        form = self.kind.log_in(login or "", arrival, made.id, password, landing)
+        return HandBack(form.url, made, fields=form.fields)
+
+    def hop(self, _arrival: Arrival) -> str | None:
+        return None
+
+    def anew(self, _arrival: Arrival) -> str:
+        return OPEN_WEB
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Gateways whose controller the portal tells who logs in, by a ticket that it then asks RADIUS about."""
+
+    desk: Desk
+    gateway: OmadaGateway | RuckusGateway
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        kind = omada if isinstance(self.gateway, OmadaGateway) else ruckus
+        return kind.arrive(self.gateway.id, visit.query) if kind.recognises(visit.query) else None
+
+    def hand_back(self, arrival: Arrival, grant: Grant, landing: str, now: int) -> HandBack:
+        gateway = self.gateway
+        if gateway.controller is None:
+            raise RequestError("no-dialect", gateway.id)
+        made, password = _new_ticket(self.desk, grant, arrival.mac, now)
+        if isinstance(gateway, OmadaGateway):
+            path, check = omada.PATH, omada.answered
+            body = omada.authentication(arrival, made.id, password)
+        else:
+            path, check = ruckus.NORTHBOUND, ruckus.northbound_answer
+            secret = self.desk.settings.secret(gateway.password or "").decode()
+            body = ruckus.northbound_login(arrival, made.id, password, secret, gateway.user)
+        # Omada's own page sends JSON as plain text
+        kind = "text/plain" if isinstance(gateway, OmadaGateway) else "application/json"
+        request = Request("POST", f"{gateway.controller}{path}", {"Content-Type": kind}, json.dumps(body))
+
+        def tell() -> None:
+            check(send(request, fingerprint=gateway.fingerprint).json())
+
+        return HandBack(landing, made, tell=tell)
+
+    def hop(self, _arrival: Arrival) -> str | None:
+        return None
+
+    def anew(self, _arrival: Arrival) -> str:
+        return OPEN_WEB
+
+
 def unifi_gateway(inventory: Inventory, controller_site: str, query: Mapping[str, str]) -> str:
     """The gateway of a UniFi redirect, which names a site of a controller and an access point. RequestError."""
     there = [
@@ -202,16 +293,25 @@ def origin(url: str) -> str:
 def dialect(desk: Desk, inventory: Inventory, gateway_id: str) -> Dialect:
     """How to speak with a gateway. RequestError where there is none, or none that the portal understands."""
     gateway = inventory.find_gateway(gateway_id)
+    found: Dialect
     match gateway:
         case CoovaChilliGateway():
-            return _CoovaChilli(desk, inventory, gateway)
+            found = _CoovaChilli(desk, inventory, gateway)
         case OpenndsGateway():
-            return _Opennds(desk, inventory, gateway)
+            found = _Opennds(desk, inventory, gateway)
         case MikrotikGateway():
-            return _Mikrotik(desk, gateway)
+            found = _Mikrotik(desk, gateway)
         case UnifiGateway():
-            return _Unifi(gateway)
-    raise RequestError("no-gateway" if gateway is None else "no-dialect", gateway_id)
+            found = _Unifi(gateway)
+        case OmadaGateway():
+            found = _Told(desk, gateway)
+        case RuckusGateway() if gateway.controller:
+            found = _Told(desk, gateway)
+        case None:
+            raise RequestError("no-gateway", gateway_id)
+        case _:
+            found = _Posted(desk, gateway, POSTED_DIALECTS[gateway.nas])
+    return found
 
 
 def arrive(desk: Desk, inventory: Inventory, gateway_id: str, visit: Visit) -> Arrival:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import structlog
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from hotspot.errors import ConfigError, PeerError, RequestError
 from hotspot.hook import HEADER, ComplaintsSection, signature, verify
@@ -97,12 +97,11 @@ def deliver(store: Store, settings: Settings, now: int) -> None:
                 HEADER: signature(settings.secret(section.secret), body.encode(), int(time.time())),
             }
             answer = web.send(web.Request("POST", section.url, headers, body))
-            if not answer.good:
-                raise PeerError(f"answered {answer.status}")  # noqa: TRY301 - one way to fail
         except (PeerError, ConfigError) as error:
-            with store.core.write() as connection:
-                pause = deliveries.failed(connection, row, str(error), now)
-            log.warning("complaint not forwarded", number=row.number, error=str(error), again_in=pause)
+            _failed(store, row, str(error), now)
+            return  # it is away: the others need not wait for it one by one
+        if not answer.good:
+            _failed(store, row, f"answered {answer.status}", now)
             continue
         said = _answered(answer.text)
         with store.core.write() as connection:
@@ -110,6 +109,12 @@ def deliver(store: Store, settings: Settings, now: int) -> None:
             if said is not None:
                 _apply(connection, one, said, now)
         log.info("complaint forwarded", number=row.number)
+
+
+def _failed(store: Store, row: Row[Any], outcome: str, now: int) -> None:
+    with store.core.write() as connection:
+        pause = deliveries.failed(connection, row, outcome, now)
+    log.warning("complaint not forwarded", number=row.number, error=outcome, again_in=pause)
 
 
 def _answered(text: str) -> Said | None:

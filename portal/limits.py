@@ -51,9 +51,11 @@ def subject(keys: Keys, what: str, whose: str, value: str) -> bytes:
 def take(connection: Connection, keys: Keys, what: str, limits: Mapping[str, Limit], caller: Caller, now: int) -> None:
     """Counts a `what` ("login", "guess") of a caller. RequestError where it is one too many; it undoes the transaction,
     so that what is refused counts against nobody."""
-    for whose, limit in limits.items():
-        value = caller.by(whose)
-        wait = attempts.take(connection, subject(keys, what, whose, value), now, limit) if value else 0
+    known = {whose: value for whose in limits if (value := caller.by(whose))}
+    if not known:
+        return
+    taken = {subject(keys, what, whose, value): limits[whose] for whose, value in known.items()}
+    for whose, wait in zip(known, attempts.take_all(connection, taken, now), strict=True):
         if wait:
             raise RequestError("too-many-attempts" if whose == "device" else "too-many-here", whose, wait=wait)
 

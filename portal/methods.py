@@ -60,6 +60,14 @@ Prove = Callable[[Connection], Proof]
 """Second half of a method: inside the transaction that will keep the grant."""
 
 
+@dataclass(frozen=True)
+class Counted:
+    """A second half before which, in the same transaction, the attempt is counted; that stays where the proof fails."""
+
+    count: Callable[[Connection], None]
+    prove: Prove
+
+
 def click_through(_store: Store, keys: Keys, door: Door, _form: Mapping[str, str]) -> Prove:
     """Whoever agrees to the terms: a device for one local day."""
     day = datetime.fromtimestamp(door.now, door.inventory.zone(door.site)).date()
@@ -71,10 +79,11 @@ def click_through(_store: Store, keys: Keys, door: Door, _form: Mapping[str, str
     return prove
 
 
-def voucher(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
+def voucher(_store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Counted:
     """Whoever has a printed code of this site."""
     code = parse_code(form.get("code", "")[:40])
-    with store.core.write() as connection:
+
+    def count(connection: Connection) -> None:
         limits.take(connection, keys, "guess", limits.GUESSES, door.caller, door.now)
 
     def prove(connection: Connection) -> Proof:
@@ -82,7 +91,7 @@ def voucher(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Pr
         attempts.forget(connection, limits.subject(keys, "guess", "device", door.caller.device))
         return Proof(entitlement.person, entitlement.plan, entitlement.until)
 
-    return prove
+    return Counted(count, prove)
 
 
 def one_time_code(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
@@ -132,7 +141,7 @@ def known_member(
     return found.person, attempt
 
 
-METHODS: Final[Mapping[AdmitMethod, Callable[[Store, Keys, Door, Mapping[str, str]], Prove]]] = {
+METHODS: Final[Mapping[AdmitMethod, Callable[[Store, Keys, Door, Mapping[str, str]], Prove | Counted]]] = {
     "click-through": click_through,
     "voucher": voucher,
     "code": one_time_code,

@@ -3,10 +3,11 @@
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Response, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,6 +17,9 @@ from hotspot.catalogue import Catalogue
 from hotspot.errors import RequestError
 from hotspot.look import LANGUAGES, Look, wording
 from hotspot.units import format_rate, format_size
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _HERE: Final = Path(__file__).parent
 _NEAR_INDONESIAN: Final = ("id", "ms", "jv", "su", "min", "ban", "bug", "ace", "mad", "bjn", "bbc")
@@ -63,6 +67,15 @@ class _Inline:
         self.source = f"'sha256-{digest}'"
 
 
+class _Style(_Inline):
+    """The style of a look, and the part of the policy that all pages with it have."""
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        beside = ("img-src data:", "base-uri 'none'", "frame-ancestors 'none'")
+        self.policy = "; ".join(("default-src 'none'", f"style-src {self.source}", *beside))
+
+
 def _squeezed(name: str) -> str:
     """A file of ours without the white space that only its readers need."""
     return re.sub(r"\s*\n\s*", "", (_HERE / "templates" / name).read_text())
@@ -81,19 +94,19 @@ class Pages:
             lstrip_blocks=True,
         )
         self._css = _squeezed("page.css")
-        self._scripts = {name: _Inline(_squeezed(f"{name}.js")) for name in ("page", "status")}
-        self._styles: dict[str, _Inline] = {}
+        self._scripts = {name: _Inline(_squeezed(f"{name}.js")) for name in ("page", "status", "hand")}
+        self._styles: dict[str, _Style] = {}
 
     def text(self, lang: str, key: str, wait: int = 0) -> str:
         """A text in which `{time}` is so many seconds, told in minutes that have then passed."""
         minutes = -(-wait // 60)
         return self.catalogue.text(lang, key, time=spoken_duration(self.catalogue, lang, 60 * minutes))
 
-    def _style(self, colour: str) -> _Inline:
+    def _style(self, colour: str) -> _Style:
         found = self._styles.get(colour)
         if found is None:
             # page.css is written in the default colour
-            found = self._styles[colour] = _Inline(self._css.replace(_PLAIN.colour, colour))
+            found = self._styles[colour] = _Style(self._css.replace(_PLAIN.colour, colour))
         return found
 
     def render(
@@ -107,15 +120,18 @@ class Pages:
         hops: Sequence[str] = (),
     ) -> Response:
         """A page with status `code`. `hops` are the foreign origins to which its forms may lead."""
+        return self.respond(self.html(template, lang, values, look), look, code, hops)
+
+    def html(self, template: str, lang: str, values: Mapping[str, Any], look: Look = _PLAIN) -> str:
+        """The text of a page."""
 
         def say(key: str, **named: object) -> str:
             return self.catalogue.text(lang, key, **named)
 
-        style = self._style(look.colour)
-        html = self._environment.get_template(template).render(
+        return self._environment.get_template(template).render(
             t=say,
             lang=lang,
-            css=style.text,
+            css=self._style(look.colour).text,
             scripts={name: script.text for name, script in self._scripts.items()},
             look=look,
             word=lambda texts: wording(texts, lang),
@@ -124,17 +140,13 @@ class Pages:
             rate=lambda value: _decimal(lang, format_rate(value)),
             **values,
         )
+
+    def respond(self, html: str, look: Look = _PLAIN, code: int = 200, hops: Sequence[str] = ()) -> Response:
+        """A page's text as the answer to a request, with the policy under which it is shown."""
         response = Response(html, code, mimetype="text/html")
-        policy = [
-            "default-src 'none'",
-            f"style-src {style.source}",
-            " ".join(["script-src", *(script.source for script in self._scripts.values() if script.text in html)]),
-            "img-src data:",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-            " ".join(["form-action 'self'", *hops]),
-        ]
-        response.headers["Content-Security-Policy"] = "; ".join(policy)
+        scripts = (script.source for script in self._scripts.values() if script.text in html)
+        policy = f"{self._style(look.colour).policy}; {' '.join(('script-src', *scripts))}"
+        response.headers["Content-Security-Policy"] = "; ".join((policy, " ".join(("form-action 'self'", *hops))))
         return response
 
 
@@ -145,17 +157,22 @@ def sender() -> str:
     if not _is_here(address):
         return address
     said = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return "" if _is_here(said) else _normal(said)
+
+
+@lru_cache(maxsize=1024)
+def _normal(address: str) -> str:
+    """An address in its one form; empty where it is none."""
     try:
-        return "" if _is_here(said) else str(ip_address(said))
+        return str(ip_address(address))
     except ValueError:
         return ""
 
 
+@lru_cache(maxsize=1024)
 def _is_here(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+    normal = _normal(address)
+    return bool(normal) and ip_address(normal).is_loopback
 
 
 def later(response: Response, error: RequestError) -> Response:
@@ -165,12 +182,28 @@ def later(response: Response, error: RequestError) -> Response:
     return response
 
 
-def common_headers(response: Response) -> Response:
-    """What every answer of the portal carries: nothing is stored, sniffed, framed or told to others."""
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    if request.is_secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    return response
+class CommonHeaders:
+    """A WSGI application whose every answer says that it is not to be stored, sniffed, framed or told to others."""
+
+    def __init__(self, application: "WSGIApplication"):
+        self._application = application
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        secure = environ["wsgi.url_scheme"] == "https"
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[[bytes], object]:
+            headers += _COMMON
+            if secure:
+                headers.append(("Strict-Transport-Security", "max-age=31536000"))
+            if all(name != "Content-Security-Policy" for name, _ in headers):
+                headers.append(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
+            return start_response(status, headers, *rest)
+
+        return self._application(environ, start)
+
+
+_COMMON: Final = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)

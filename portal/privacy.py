@@ -45,6 +45,8 @@ _ASKED: Final = {"address": Limit(20, 3600), "gateway": Limit(300, 3600)}
 """Codes asked for from one address and here at all; for the number the limits of `store.codes` hold too."""
 _ERASED: Final = Limit(1, 86400)
 """Erasures of one number, name or device: a day's quota begins anew with each."""
+_LOOKS: Final = Limit(20, 3600)
+"""Looks at one person's data, and withdrawals."""
 _SHOWN: Final = 30
 """Sessions on the page, newest first."""
 
@@ -146,8 +148,7 @@ class Privacy:
     def by_password(self) -> Response:
         now, desk = int(time.time()), self._desk
         try:
-            self._arrival(now)
-            caller = Caller(f"{_DESK}|{sender()}", sender(), _DESK)
+            caller = Caller(f"{_DESK}|{self._arrival(now).mac}", sender(), _DESK)
             person, attempt = known_member(desk.store, desk.keys, request.form, "", caller, now)
             with desk.store.core.write() as connection:
                 attempt.forget(connection)
@@ -185,6 +186,7 @@ class Privacy:
             with desk.store.core.write() as connection:
                 value = subject.known(connection, desk.keys, subject.of(connection, proven.person), proven.device)
                 if not done and error is None and not sure:
+                    self._take(connection, proven.person, now)
                     record(connection, _THEMSELVES, "person.show", proven.person, now)
 
         def when(text: str) -> str:
@@ -223,6 +225,7 @@ class Privacy:
         except RequestError as error:
             return self._data(proven, now, error=error)
         with desk.store.core.write() as connection:
+            self._take(connection, proven.person, now)
             whose = subject.of(connection, proven.person)
             count = consents.withdraw(connection, whose.persons, now)
             for person in whose.persons:
@@ -251,6 +254,12 @@ class Privacy:
             return self._data(proven, now, error=error)
         log.info("erasure asked for", waits=done.sessions)
         return self._data(None, now, done="erased" if done.erased else "erasing")
+
+    def _take(self, connection: Connection, person: str, now: int) -> None:
+        """What is recorded for good, nobody has recorded without end."""
+        wait = attempts.take(connection, attempts.subject(self._desk.keys, "their data", person), now, _LOOKS)
+        if wait:
+            raise RequestError("too-many-attempts", wait=wait)
 
     def _count(self, connection: Connection, person: str, now: int) -> None:
         """One erasure a day of who is known by one number, name or device."""

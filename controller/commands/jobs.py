@@ -17,7 +17,7 @@ from hotspot.terminal import Node
 from hotspot.units import parse_duration
 
 from ..desired import Desired
-from ..kinds import render, secrets_of
+from ..kinds import PUSHED, render, secrets_of
 from ..push import Contact, Job, Outcome, unusable
 from ..readers import Readers
 from ..selectors import METAVAR, candidates, select
@@ -93,11 +93,21 @@ def one_of(inventory: Inventory, word: str, now: int) -> str:
     return found[0]
 
 
+def is_pushed(inventory: Inventory, ap_id: str) -> bool:
+    """Whether the controller pushes to access points of its kind."""
+    return inventory.ap_by_id[ap_id][1].kind in PUSHED
+
+
 def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey], *, files: bool = True) -> Job:
     """An access point with what it should hold; without `files` as one that should hold nothing, for other work."""
     found = inventory.find_ap(ap_id)
     if found is None:
         raise ConfigError(f"no such access point: {ap_id}")
+    kind = found[1].kind
+    if kind not in PUSHED:
+        return Job(
+            ap_id, problem=(Outcome.CONFIG, f"{kind}: `hotspot render {ap_id} --out FOLDER` writes what it needs")
+        )
     pinned = keys.get(ap_id)
     if pinned is None:
         return Job(ap_id, problem=(Outcome.NOT_ADOPTED, f"its host key is not known: run `hotspot adopt {ap_id}`"))
@@ -113,11 +123,16 @@ def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey
 
 
 def jobs_of(node: Node, revision: Revision, names: tuple[str, ...], *, files: bool = True) -> list[Job]:
-    """The access points that selectors mean."""
+    """The access points that selectors mean; of kinds that are not pushed those alone that are named plainly."""
     with node.store.core.read() as connection:
         keys = pushes.pinned(connection)
-    wanted = select(revision.inventory, names, node.now)
-    return [job_of(node, revision.inventory, name, keys, files=files) for name in wanted]
+    inventory = revision.inventory
+    meant = select(inventory, names, node.now)
+    wanted = [name for name in meant if name in names or is_pushed(inventory, name)]
+    by_hand = [name for name in meant if name not in wanted]
+    if by_hand:
+        node.complain(f"left out, as `hotspot render --out` writes what they need: {', '.join(by_hand)}")
+    return [job_of(node, inventory, name, keys, files=files) for name in wanted]
 
 
 def contact_of(node: Node, confirm: int | None = None) -> Contact:

@@ -7,6 +7,7 @@ import click
 
 from hotspot.inventory import load
 from hotspot.sites import Inventory
+from hotspot.store import audit
 from hotspot.terminal import FAILED, Command, Node, pass_node
 
 from ..desired import Desired, File
@@ -31,8 +32,13 @@ from .plan import show_plan
     help="Render from this file, not from the active revision.",
 )
 @click.option("--diff", "diffs", is_flag=True, help="Show what would change on the access point; asks it over SSH.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the files below this folder, secrets in clear, readable by their owner alone.",
+)
 @pass_node
-def render(node: Node, ap: str, paths: tuple[str, ...], file: Path | None, diffs: bool) -> None:
+def render(node: Node, ap: str, paths: tuple[str, ...], file: Path | None, diffs: bool, out: Path | None) -> None:
     """Show exactly what an access point would be sent, secrets masked, and what this machine's programs say of it.
 
     With a PATH the text of that file alone. Exit code 1 when a program refuses a file or, with --diff, the access
@@ -43,11 +49,12 @@ def render(node: Node, ap: str, paths: tuple[str, ...], file: Path | None, diffs
     hotspot render tk2-ap1 /etc/nirkabel/nftables.nft
     hotspot render tk2-ap1 --sites draft.toml
     hotspot render tk2-ap1 --diff
+    hotspot render tk3-ap1 --out /root/tk3-ap1      a RouterOS access point's scripts and pages
     """
     if diffs:
-        if paths or file:
+        if paths or file or out:
             raise click.UsageError(
-                "--diff compares all files of the active revision; it goes with no PATH and no --sites"
+                "--diff compares all files of the active revision; it goes with no PATH, no --sites and no --out"
             )
         _diff(node, ap)
         return
@@ -58,6 +65,9 @@ def render(node: Node, ap: str, paths: tuple[str, ...], file: Path | None, diffs
     unknown = [path for path in paths if path not in desired.paths]
     if unknown:
         raise click.UsageError(f"{ap} has no managed file {unknown[0]}; it has {', '.join(desired.paths)}")
+    if out is not None:
+        _write(node, ap, desired, paths, out)
+        return
     refused = Readers().refusals(desired)
     node.answer(_as_json(inventory, ap, desired, refused, paths))
     _show(node, desired, paths)
@@ -65,6 +75,22 @@ def render(node: Node, ap: str, paths: tuple[str, ...], file: Path | None, diffs
         node.complain(f"warning: {refusal}")
     if refused:
         node.fail(FAILED)
+
+
+def _write(node: Node, ap: str, desired: Desired, paths: tuple[str, ...], out: Path) -> None:
+    """Writes files as they are; the trail keeps that somebody has their secrets now."""
+    wanted = [one for one in desired.files if not paths or one.path in paths]
+    for one in wanted:
+        path = out / one.path[1:]
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(0o600)
+        path.chmod(0o600)
+        path.write_bytes(one.data)
+    with node.store.core.write() as connection:
+        audit.record(connection, node.who, "render.out", ap, node.now, files=len(wanted))
+    node.answer({"ap": ap, "written": [str(out / one.path[1:]) for one in wanted]})
+    for one in wanted:
+        node.say(str(out / one.path[1:]))
 
 
 def _text(file: File) -> str:

@@ -7,7 +7,7 @@ from hotspot.errors import ConfigError
 from hotspot.sites import Inventory
 
 from ..desired import Desired
-from . import debian, openwrt
+from . import debian, openwrt, routeros
 from .setup import Setup, secret_references
 
 Secrets = Mapping[str, bytes]
@@ -16,12 +16,25 @@ Secrets = Mapping[str, bytes]
 KINDS: Final[dict[str, Callable[[Setup], Desired]]] = {
     "debian": debian.render,
     "openwrt": openwrt.render,
+    "routeros": routeros.render,
 }
+GATEWAYS: Final[dict[str, tuple[str, ...]]] = {
+    "debian": ("opennds",),
+    "openwrt": ("opennds", "uspot"),
+    "routeros": ("mikrotik",),
+}
+"""The dialects of the gateways that each kind can run."""
+PUSHED: Final = ("debian", "openwrt")
+"""Kinds that the controller pushes to; the files of the others are brought there by hand."""
 
 
 def render(inventory: Inventory, ap_id: str, secrets: Secrets) -> Desired:
     """What one access point should hold. ConfigError names the field that stands in the way, and the remedy."""
     setup = _setup(inventory, ap_id, secrets)
+    gateway = setup.gateway
+    if gateway is not None and gateway.nas not in GATEWAYS[setup.ap.kind]:
+        runs = " or ".join(kind for kind, dialects in GATEWAYS.items() if gateway.nas in dialects)
+        raise setup.fault("kind", f"gateway {gateway.id} is {gateway.nas}, which runs on {runs}")
     return KINDS[setup.ap.kind](setup)
 
 

@@ -44,8 +44,6 @@ def render(setup: Setup) -> Desired:
     radios = [(radio, _announced(setup, radio)) for radio in setup.wifi.radios]
     on_air = [(radio, bss) for radio, bss in radios if bss]
     values = network_values(setup, [one for _, bss in on_air for one in bss])
-    if setup.uspot is not None:
-        raise setup.fault("kind", f"gateway {setup.uspot.id} is uspot, which runs on OpenWrt")
     if setup.opennds is not None:
         values |= gateway_values(setup, setup.opennds)
     parts = [_network(values)]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from hotspot.errors import ConfigError, Fault
 from hotspot.nas.opennds import derive
-from hotspot.sites import AccessPoint, CoovaChilliGateway, Inventory, OpenndsGateway, Site
+from hotspot.sites import AccessPoint, CoovaChilliGateway, Inventory, MikrotikGateway, OpenndsGateway, Site
 from hotspot.wifi import Radio, Wifi, WifiNetwork
 
 BRIDGE: Final = "br-lan"
@@ -33,9 +33,13 @@ _PASSPHRASE: Final = re.compile(r"[ -~]{8,63}")
 _SHARED_SECRET: Final = re.compile(r"[!-~]{1,128}")
 
 
-def gateway_on(inventory: Inventory, ap_id: str) -> OpenndsGateway | CoovaChilliGateway | None:
+Runs = OpenndsGateway | CoovaChilliGateway | MikrotikGateway
+"""Gateways that an access point can run."""
+
+
+def gateway_on(inventory: Inventory, ap_id: str) -> Runs | None:
     """The gateway that an access point runs."""
-    ours = (one for one in inventory.gateway if isinstance(one, (OpenndsGateway, CoovaChilliGateway)))
+    ours = (one for one in inventory.gateway if isinstance(one, Runs))
     return next((one for one in ours if one.ap == ap_id), None)
 
 
@@ -87,7 +91,7 @@ class Setup:
         return self.inventory.networks_of(self.site, self.ap)
 
     @cached_property
-    def gateway(self) -> OpenndsGateway | CoovaChilliGateway | None:
+    def gateway(self) -> Runs | None:
         return gateway_on(self.inventory, self.ap.id)
 
     @property
@@ -292,6 +296,8 @@ def secret_references(setup: Setup) -> Iterator[str]:
         yield setup.uspot.uam_secret
         if setup.uspot.radius.secret:
             yield setup.uspot.radius.secret
+    if isinstance(setup.gateway, MikrotikGateway) and setup.gateway.radius.secret:
+        yield setup.gateway.radius.secret
     for one in setup.networks if setup.wifi.radios else ():
         if one.passphrase:
             yield one.passphrase

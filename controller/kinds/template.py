@@ -9,7 +9,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from hotspot.fields import split_endpoint
 
-from .. import uci
+from .. import routeros, uci
 from ..desired import File
 
 
@@ -27,7 +27,7 @@ _environment = SandboxedEnvironment(
     comment_end_string="##}",
     autoescape=False,  # these are configuration files, and every value's type allows no line end
 )
-_environment.filters |= {"endpoint": split_endpoint, "uci": uci.quoted}
+_environment.filters |= {"endpoint": split_endpoint, "uci": uci.quoted, "rsc": routeros.quoted}
 
 
 def file(path: str, template: str, values: Mapping[str, Any], mode: int = 0o644, masks: tuple[str, ...] = ()) -> File:

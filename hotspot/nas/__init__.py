@@ -4,8 +4,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Final, Protocol
 
 from ..grant import Limits
-from . import aruba, cisco, coovachilli, generic, mikrotik, ruckus, uspot
+from . import aruba, cambium, cisco, coovachilli, generic, meraki, mikrotik, omada, pfsense, ruckus, uspot
 from .attributes import Attributes, Redirect
+from .posted import PostedDialect
 
 
 class RadiusDialect(Hashable, Protocol):
@@ -47,5 +48,20 @@ RADIUS_DIALECTS: Final[Mapping[str, RadiusDialect]] = {
     aruba.NAME: aruba,
     cisco.NAME: cisco,
     ruckus.NAME: ruckus,
+    cambium.NAME: cambium,
+    meraki.NAME: meraki,
+    omada.NAME: omada,
+    pfsense.NAME: pfsense,
     generic.NAME: generic,
 }
+
+POSTED_DIALECTS: Final[Mapping[str, PostedDialect]] = {
+    aruba.NAME: aruba,
+    cisco.NAME: cisco,
+    ruckus.NAME: ruckus,
+    cambium.NAME: cambium,
+    meraki.NAME: meraki,
+    pfsense.NAME: pfsense,
+    generic.NAME: generic,
+}
+"""Whose phones log in with a form of their own gateway's (`hotspot.nas.posted`)."""

@@ -1,15 +1,21 @@
 """Cisco's wireless controllers: bandwidth contracts and ACL names of AireOS, central web authentication. Pure.
 
-Source: dictionary.airespace and the controllers' QoS documentation (contracts in kbit/s, "data" is TCP and "real time"
-is UDP, each with an average and a burst); central web authentication: Access-Accept for an unknown MAC address with the
-AVPairs url-redirect-acl and url-redirect.
+Local web authentication (LWA): the controller sends phones to the portal with `switch_url` and takes a form there.
+
+Source: the controllers' web authentication guide (external login page: `buttonClicked`, `statusCode`);
+dictionary.airespace and the controllers' QoS documentation (contracts in kbit/s, "data" is TCP and "real time" is UDP,
+each with an average and a burst); central web authentication: Access-Accept for an unknown MAC address with the AVPairs
+url-redirect-acl and url-redirect.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from ..grant import Limits
-from . import attributes
+from . import attributes, posted
+from .arrival import Arrival, Stage
+from .posted import Login
 
 NAME: Final = "cisco"
 
@@ -19,6 +25,40 @@ _CONTRACTS: Final = (
     "Data-Bandwidth-Burst",
     "Real-Time-Bandwidth-Burst",
 )
+
+
+# -- the redirect ------------------------------------------------------------------------------------------------
+
+_REFUSED: Final = frozenset("345")
+"""statusCode: the name is in use, the phone is excluded, the credentials are wrong. 1 is "logged in already"."""
+
+
+def recognises(query: Mapping[str, str]) -> bool:
+    return {"switch_url", "client_mac"} <= query.keys()
+
+
+def arrive(gateway: str, query: Mapping[str, str]) -> Arrival:
+    """The phone that a redirect for local web authentication describes."""
+    found = posted.described(gateway, query, mac="client_mac", ap="ap_mac")
+    code = query.get("statusCode", "")
+    if code == "1":
+        return replace(found, stage=Stage.ADMITTED)
+    return replace(found, stage=Stage.REFUSED) if code in _REFUSED else found
+
+
+def log_in(login: str, _arrival: Arrival, user_name: str, password: str, landing: str) -> Login:
+    """`login` is the virtual interface's `https://wlc.example/login.html`."""
+    fields = {
+        "username": user_name,
+        "password": password,
+        "buttonClicked": "4",
+        "redirect_url": landing,
+        "err_flag": "0",
+    }
+    return Login(login, fields)
+
+
+# -- RADIUS ------------------------------------------------------------------------------------------------------
 
 
 def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:

@@ -1,17 +1,27 @@
 """Grants, the tickets that carry them through RADIUS, and what a person has used today."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, tuple_, update
 
 from ..grant import Grant, Limits, Usage, local_day
 from ..session import share
 from ..ticket import PASS_LIFETIME, Ticket
-from .schema import grant, session, ticket
+from .portable import Statement, run
+from .schema import grant, session
 
 OVERDUE: Final = 15
 """Seconds that a gateway has to end a session by itself when its grant has ended."""
+
+
+_SHARED: Final = Statement("UPDATE access_grant SET due_at = ? WHERE person_id = ? AND ends_at > ?")
+_ADD: Final = Statement(
+    "INSERT INTO access_grant (id, person_id, device_id, site, gateway, plan, method, language, revision, starts_at,"
+    " ends_at, idle, down, up, total, interim, handback, due_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ADD_TICKET: Final = Statement("INSERT INTO ticket (id, grant_id, gateway, expires_at) VALUES (?, ?, ?, ?)")
 
 
 def add_grant(connection: Connection, value: Grant, revision: int, handback: str | None = None) -> None:
@@ -20,36 +30,19 @@ def add_grant(connection: Connection, value: Grant, revision: int, handback: str
 
     Where others of the person's grants are in force, `store.watch` looks at all of them: their time runs faster now.
     """
-    others = update(grant).where(grant.c.person_id == value.person, grant.c.ends_at > value.starts_at)
-    shared = connection.execute(others.values(due_at=value.starts_at)).rowcount
-    connection.execute(
-        insert(grant).values(
-            id=value.id,
-            person_id=value.person,
-            device_id=value.device,
-            site=value.site,
-            gateway=value.gateway,
-            plan=value.plan,
-            method=value.method,
-            language=value.language,
-            revision=revision,
-            starts_at=value.starts_at,
-            ends_at=value.ends_at,
-            idle=value.limits.idle,
-            down=value.limits.down,
-            up=value.limits.up,
-            total=value.limits.total,
-            interim=value.limits.interim,
-            handback=handback,
-            due_at=value.starts_at if shared else value.ends_at + OVERDUE,
-        )
+    shared = run(connection, _SHARED, value.starts_at, value.person, value.starts_at).rowcount
+    limits = value.limits
+    row = (
+        *(value.id, value.person, value.device, value.site, value.gateway, value.plan, str(value.method)),
+        *(value.language, revision, value.starts_at, value.ends_at),
+        *(limits.idle, limits.down, limits.up, limits.total, limits.interim),
+        *(handback, value.starts_at if shared else value.ends_at + OVERDUE),
     )
+    run(connection, _ADD, *row)
 
 
 def add_ticket(connection: Connection, value: Ticket) -> None:
-    connection.execute(
-        insert(ticket).values(id=value.id, grant_id=value.grant, gateway=value.gateway, expires_at=value.expires_at)
-    )
+    run(connection, _ADD_TICKET, value.id, value.grant, value.gateway, value.expires_at)
 
 
 def grant_of(row: Row[Any]) -> Grant:
@@ -161,28 +154,45 @@ def confirmed(connection: Connection, grant_id: str) -> bool:
     return connection.execute(select(grant.c.confirmed_at).where(grant.c.id == grant_id)).scalar() is not None
 
 
+class _Used(NamedTuple):
+    device: str
+    started_at: int
+    last_at: int
+    seconds: int
+    down: int
+    up: int
+    ended_at: int | None
+    ends_at: int
+
+
+_USED: Final = Statement(
+    "SELECT s.device_id, s.started_at, s.last_at, s.seconds, s.down, s.up, s.ended_at, g.ends_at"
+    " FROM session s JOIN access_grant g ON g.id = s.grant_id WHERE s.person_id = ? AND s.last_at >= ?"
+    " UNION ALL SELECT g.device_id, NULL, NULL, NULL, NULL, NULL, NULL, g.ends_at FROM access_grant g"
+    " LEFT JOIN session s ON s.person_id = g.person_id AND s.grant_id = g.id"
+    " LEFT JOIN ticket t ON t.grant_id = g.id"
+    " WHERE g.person_id = ? AND g.ends_at > ? AND s.id IS NULL"
+    " AND (t.expires_at >= ? OR t.id IS NULL AND g.starts_at > ?)"
+)
+"""Sessions; and without one, devices that were let in a moment ago, which count before their gateway has reported them.
+"""
+
+
 def usage(connection: Connection, person: str, now: int, zone: ZoneInfo) -> Usage:
     """What a person has used in the local day of `now`; a session across midnight counts in proportion."""
     day = local_day(now, zone)
-    rows = connection.execute(
-        select(session, grant.c.ends_at)
-        .join(grant, grant.c.id == session.c.grant_id)
-        .where(session.c.person_id == person, session.c.last_at >= day[0])
-    ).all()
+    asked = run(connection, _USED, person, day[0], person, now, now, now - PASS_LIFETIME)
+    rows, on_the_way = [], set()
+    for row in asked.fetchall():
+        if row[1] is None:
+            on_the_way.add(row[0])
+        else:
+            rows.append(_Used(*row))
     ends = [(row, row.started_at + max(row.seconds, row.last_at - row.started_at)) for row in rows]
-    # A device that was let in a moment ago counts before its gateway has reported it.
-    redeemable = and_(ticket.c.id.is_not(None), ticket.c.expires_at >= now)
-    fetchable = and_(ticket.c.id.is_(None), grant.c.starts_at > now - PASS_LIFETIME)
-    on_the_way = connection.execute(
-        select(grant.c.device_id)
-        .outerjoin(session, and_(session.c.person_id == grant.c.person_id, session.c.grant_id == grant.c.id))
-        .outerjoin(ticket, ticket.c.grant_id == grant.c.id)
-        .where(grant.c.person_id == person, grant.c.ends_at > now, session.c.id.is_(None), or_(redeemable, fetchable))
-    ).scalars()
     # A session whose Stop was lost is over with its grant.
-    running = {row.device_id for row in rows if row.ended_at is None and row.ends_at > now}
+    running = {row.device for row in rows if row.ended_at is None and row.ends_at > now}
     return Usage(
         seconds=sum(share(row.started_at, end, row.seconds, day) for row, end in ends),
         bytes=sum(share(row.started_at, end, row.down + row.up, day) for row, end in ends),
-        devices=frozenset(running | set(on_the_way)),
+        devices=frozenset(running | on_the_way),
     )

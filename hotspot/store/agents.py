@@ -10,6 +10,11 @@ def last_sequence(connection: Connection, gateway: str) -> int:
     return connection.execute(select(agent.c.sequence).where(agent.c.gateway == gateway)).scalar() or 0
 
 
+def seen(connection: Connection, gateway: str) -> int | None:
+    """When a gateway's agent was last heard."""
+    return connection.execute(select(agent.c.seen_at).where(agent.c.gateway == gateway)).scalar()
+
+
 def accept(connection: Connection, gateway: str, sequence: int, boot_id: str, uptime: int, now: int) -> bool:
     """Whether this post is newer than all before it; only then it is remembered."""
     row = {"sequence": sequence, "boot_id": boot_id, "uptime": uptime, "seen_at": now}

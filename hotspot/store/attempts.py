@@ -5,13 +5,15 @@ cheap; but only over devices from which this member has never been in. So whoeve
 from new devices for a while, and never from their own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Connection, delete, select
 
 from ..identity import Keys
-from .portable import Statement, cursor
+from .portable import Statement, run
 from .schema import attempt
 
 
@@ -63,19 +65,34 @@ def at_member(keys: Keys, device: str, name: str, password_hash: str | None, *, 
     return AtMember(subject(keys, "device", device), whom, not known)
 
 
-_TAKE: Final = Statement(
-    "INSERT INTO attempt (subject, until, failures) VALUES (?, ?, 1) ON CONFLICT (subject) DO UPDATE SET"
+_TAKE: Final = (
+    "INSERT INTO attempt (subject, until, failures) VALUES {rows} ON CONFLICT (subject) DO UPDATE SET"
     " failures = CASE WHEN attempt.until <= ? THEN 1 ELSE attempt.failures + 1 END,"
-    " until = CASE WHEN attempt.until <= ? THEN excluded.until ELSE attempt.until END RETURNING failures, until"
+    " until = CASE WHEN attempt.until <= ? THEN excluded.until ELSE attempt.until END"
+    " RETURNING subject, failures, until"
 )
 
 
+@lru_cache(maxsize=8)
+def _take(count: int) -> Statement:
+    return Statement(_TAKE, rows=", ".join(["(?, ?, 1)"] * count))
+
+
+def take_all(connection: Connection, taken: Mapping[bytes, Limit], now: int) -> list[int]:
+    """Counts one more attempt of each subject (32 bytes). For each: 0 if it may be judged, else the seconds to wait."""
+    rows = [value for subject, limit in taken.items() for value in (subject, now + limit.window)]
+    counted = run(connection, _take(len(taken)), *rows, now, now).fetchall()
+    found = {bytes(subject): (failures, until) for subject, failures, until in counted}
+    waits = []
+    for subject, limit in taken.items():
+        failures, until = found[subject]
+        waits.append(0 if failures <= limit.count else int(until) - now)
+    return waits
+
+
 def take(connection: Connection, subject: bytes, now: int, limit: Limit = DEVICE) -> int:
-    """Counts one more attempt of `subject` (32 bytes): 0 if it may be judged, else the seconds until another may."""
-    driver = cursor(connection)
-    driver.execute(_TAKE.of(connection), (subject, now + limit.window, now, now))
-    failures, until = driver.fetchone()
-    return 0 if failures <= limit.count else int(until) - now
+    """As `take_all`, of one subject."""
+    return take_all(connection, {subject: limit}, now)[0]
 
 
 def spent(connection: Connection, subject: bytes, now: int) -> int:
@@ -84,9 +101,12 @@ def spent(connection: Connection, subject: bytes, now: int) -> int:
     return connection.execute(counted).scalar() or 0
 
 
+_FORGET: Final = Statement("DELETE FROM attempt WHERE subject = ?")
+
+
 def forget(connection: Connection, subject: bytes) -> None:
     """After a success."""
-    connection.execute(delete(attempt).where(attempt.c.subject == subject))
+    run(connection, _FORGET, subject)
 
 
 def forget_before(connection: Connection, now: int) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from ..identity import new_id
+from .portable import Statement, run
+from .portable import listed as listed_
 from .schema import block
 
 
@@ -43,12 +45,13 @@ def lift(connection: Connection, subject: str, who: str, now: int) -> bool:
     return bool(lifted.rowcount)
 
 
+_UNTIL: Final = Statement("SELECT max(until) FROM block WHERE subject {among} AND lifted_at IS NULL AND until > ?")
+
+
 def until(connection: Connection, subjects: Collection[str], now: int) -> int | None:
     """Until when somebody whose ids these are is blocked; None where nobody is."""
-    statement = select(func.max(block.c.until)).where(
-        block.c.subject.in_(subjects), block.c.lifted_at.is_(None), block.c.until > now
-    )
-    return connection.execute(statement).scalar()
+    found: int | None = run(connection, _UNTIL, listed_(connection, subjects), now).fetchone()[0]
+    return found
 
 
 def listed(connection: Connection, now: int, *, everything: bool = False, limit: int = 1000) -> list[Row[Any]]:

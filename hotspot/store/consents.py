@@ -1,12 +1,19 @@
 """Consents: who agreed to which version of which text, for which purpose, when; and who took that back."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from ..identity import new_id
+from .portable import Statement, run
 from .schema import consent
+
+_RECORD: Final = Statement(
+    "INSERT INTO consent (id, person_id, purpose, text_version, text_sha256, language, site, given_at)"
+    " SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM consent"
+    " WHERE person_id = ? AND purpose = ? AND text_sha256 = ? AND withdrawn_at IS NULL)"
+)
 
 
 def record(
@@ -21,25 +28,8 @@ def record(
     now: int,
 ) -> None:
     """Keeps which text a person agreed to, for which purpose, when; once for each version of the text."""
-    same = select(consent.c.id).where(
-        consent.c.person_id == person_id,
-        consent.c.purpose == purpose,
-        consent.c.text_sha256 == text_sha256,
-        consent.c.withdrawn_at.is_(None),
-    )
-    if connection.execute(same).first() is None:
-        connection.execute(
-            insert(consent).values(
-                id=new_id(),
-                person_id=person_id,
-                purpose=purpose,
-                text_version=text_version,
-                text_sha256=text_sha256,
-                language=language,
-                site=site,
-                given_at=now,
-            )
-        )
+    row = (new_id(), person_id, purpose, text_version, text_sha256, language, site, now)
+    run(connection, _RECORD, *row, person_id, purpose, text_sha256)
 
 
 def listed(

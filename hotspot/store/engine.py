@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import inf
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 import pysqlite3.dbapi2 as sqlite
@@ -24,6 +24,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuch
 
 from ..errors import ConfigError, HotspotError, PeerError, StoreError
 from ..settings import Settings
+from .together import Together
+
+T = TypeVar("T")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT: Final = 15.0
@@ -58,7 +61,7 @@ def safe_sqlite(version: tuple[int, int, int]) -> bool:
 
 
 class Database:
-    """One database. `read` and `write` are its only transactions."""
+    """One database. `read` and `write` are its only transactions; `together` shares one among those who come."""
 
     def __init__(self, name: str, url: str, *, durable: bool):
         self.name = name
@@ -66,6 +69,8 @@ class Database:
         self._kept = threading.local()
         """The connection of each thread that glances at SQLite."""
         self._turn = Turn(Path(f"{self._engine.url.database}-turn")) if self._engine.dialect.name == "sqlite" else None
+
+        self._together = Together(self.write)
 
     @property
     def engine(self) -> Engine:
@@ -103,6 +108,15 @@ class Database:
             connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
+
+    def together(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, once it is durable: like `write`, in a transaction that others may share. What it raises
+        undoes it alone."""
+        if self._turn is None:
+            with self.write() as connection:
+                return work(connection)
+        with _peer_errors(self.name):
+            return self._together.do(work)
 
     def close(self) -> None:
         kept: Connection | None = getattr(self._kept, "connection", None)

@@ -1,14 +1,14 @@
 """Persons, members and devices, by what names them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import Column, Connection, insert, select, update
 
 from ..errors import RequestError, StoreError
 from ..identity import Keys, PersonKind, is_randomised, new_id
-from .portable import upsert
+from .portable import Statement, run
 from .schema import device, identity, member, person
 
 
@@ -21,8 +21,19 @@ class Member:
 
 def find(connection: Connection, keys: Keys, kind: PersonKind, value: str) -> str | None:
     """The id of the person known by `value`."""
-    statement = select(identity.c.person_id).where(identity.c.lookup == keys.index(kind, value))
-    return connection.execute(statement).scalar_one_or_none()
+    return _found(connection, keys.index(kind, value))
+
+
+_FIND: Final = Statement("SELECT person_id FROM identity WHERE lookup = ?")
+_MAKE: Final = Statement("INSERT INTO person (id, kind, created_at) VALUES (?, ?, ?)")
+_KNOW: Final = Statement(
+    "INSERT INTO identity (person_id, kind, lookup, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (lookup) DO NOTHING"
+)
+
+
+def _found(connection: Connection, lookup: bytes) -> str | None:
+    row = run(connection, _FIND, lookup).fetchone()
+    return None if row is None else str(row[0])
 
 
 def find_or_create(connection: Connection, keys: Keys, kind: PersonKind, value: str, now: int) -> str:
@@ -30,15 +41,17 @@ def find_or_create(connection: Connection, keys: Keys, kind: PersonKind, value: 
     known = find(connection, keys, kind, value)
     if known is not None:
         return known
-    person_id = new_id()
-    connection.execute(insert(person).values(id=person_id, kind=kind, created_at=now))
-    row = {"person_id": person_id, "kind": kind, "lookup": keys.index(kind, value), "sealed": keys.seal(kind, value)}
-    statement = upsert(connection, identity).values(row).on_conflict_do_nothing(index_elements=["lookup"])
-    if connection.execute(statement.returning(identity.c.person_id)).first() is not None:
+    return create(connection, keys, kind, value, now)
+
+
+def create(connection: Connection, keys: Keys, kind: PersonKind, value: str, now: int) -> str:
+    """As `find_or_create`, for a value by which most likely nobody is known yet."""
+    lookup, person_id = keys.index(kind, value), new_id()
+    run(connection, _MAKE, person_id, str(kind), now)
+    if run(connection, _KNOW, person_id, str(kind), lookup, keys.seal(kind, value)).rowcount == 1:
         return person_id
     connection.execute(person.delete().where(person.c.id == person_id))  # another node was faster
-    winner = select(identity.c.person_id).where(identity.c.lookup == row["lookup"])
-    return str(connection.execute(winner).scalar_one())
+    return str(_found(connection, lookup))
 
 
 def normal_name(name: str) -> str:
@@ -73,27 +86,29 @@ def set_password_hash(connection: Connection, person_id: str, password_hash: str
     connection.execute(update(member).where(member.c.person_id == person_id).values(password_hash=password_hash))
 
 
+_FIND_DEVICE: Final = Statement("SELECT id FROM device WHERE lookup = ?")
+_SEE: Final = Statement(
+    "INSERT INTO device (id, lookup, sealed, randomised, first_seen) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (lookup) DO NOTHING"
+)
+
+
 def see_device(connection: Connection, keys: Keys, mac: str, now: int) -> str:
     """The id of the device with a MAC address in `parse_mac` form; a new one is remembered."""
-    lookup = keys.device_index(mac)
-    by_lookup = select(device.c.id).where(device.c.lookup == lookup)
-    known = connection.execute(by_lookup).scalar_one_or_none()
+    known = find_device(connection, keys, mac)
     if known is not None:
-        return str(known)
-    row = {
-        "id": new_id(),
-        "lookup": lookup,
-        "sealed": keys.seal("mac", mac),
-        "randomised": is_randomised(mac),
-        "first_seen": now,
-    }
-    connection.execute(upsert(connection, device).values(row).on_conflict_do_nothing(index_elements=["lookup"]))
-    return str(connection.execute(by_lookup).scalar_one())
+        return known
+    device_id = new_id()
+    row = (device_id, keys.device_index(mac), keys.seal("mac", mac), is_randomised(mac), now)
+    if run(connection, _SEE, *row).rowcount == 1:
+        return device_id
+    return str(find_device(connection, keys, mac))  # another node was faster
 
 
 def find_device(connection: Connection, keys: Keys, mac: str) -> str | None:
     """The id of a device that was seen before."""
-    return connection.execute(select(device.c.id).where(device.c.lookup == keys.device_index(mac))).scalar_one_or_none()
+    row = run(connection, _FIND_DEVICE, keys.device_index(mac)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def member_name(connection: Connection, keys: Keys, person_id: str) -> str | None:

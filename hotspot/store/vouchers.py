@@ -1,14 +1,15 @@
 """Vouchers: made in batches, found by the HMAC of their code, used by one person for a time from their first use."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from ..errors import RequestError
 from ..identity import Keys, PersonKind, new_id
 from ..voucher import VoucherState, new_code, state
-from .people import find_or_create
+from .people import create as create_person
+from .portable import Statement, run
 from .schema import voucher
 
 
@@ -47,23 +48,45 @@ def create(
     return batch, list(codes)
 
 
+class _Voucher(NamedTuple):
+    id: str
+    site: str
+    plan: str
+    expires_at: int
+    valid: int
+    used_at: int | None
+    person: str | None
+    revoked_at: int | None
+
+
+_FIND: Final = Statement(
+    "SELECT id, site, plan, expires_at, valid, used_at, person_id, revoked_at FROM voucher WHERE lookup = ?"
+)
+_USE: Final = Statement("UPDATE voucher SET used_at = ?, person_id = ? WHERE id = ? AND used_at IS NULL")
+
+
+def _found(connection: Connection, lookup: bytes) -> _Voucher | None:
+    row = run(connection, _FIND, lookup).fetchone()
+    return None if row is None else _Voucher(*row)
+
+
 def use(connection: Connection, keys: Keys, code: str, site: str, now: int) -> Entitlement:
     """Whom a code entitles at a site. RequestError says why it does not: voucher-unknown, -expired, -used-up, …"""
     lookup = keys.index(PersonKind.VOUCHER, code)
-    row = connection.execute(select(voucher).where(voucher.c.lookup == lookup)).one_or_none()
-    if row is None or row.site != site:
-        raise RequestError("voucher-unknown" if row is None else "voucher-other-site")
-    found = state_of(row, now)
-    if found not in (VoucherState.NEW, VoucherState.ACTIVE):
-        raise RequestError(f"voucher-{found}")
-    used_at = row.used_at
-    if used_at is None:
-        person = find_or_create(connection, keys, PersonKind.VOUCHER, code, now)
-        first = update(voucher).where(voucher.c.id == row.id, voucher.c.used_at.is_(None))
-        connection.execute(first.values(used_at=now, person_id=person))
-        fresh = connection.execute(select(voucher).where(voucher.c.id == row.id)).one()
-        used_at, row = fresh.used_at, fresh
-    return Entitlement(row.person_id, row.plan, used_at + row.valid)
+    found = _found(connection, lookup)
+    if found is None or found.site != site:
+        raise RequestError("voucher-unknown" if found is None else "voucher-other-site")
+    is_in = state(
+        now, used_at=found.used_at, expires_at=found.expires_at, valid=found.valid, revoked_at=found.revoked_at
+    )
+    if is_in not in (VoucherState.NEW, VoucherState.ACTIVE):
+        raise RequestError(f"voucher-{is_in}")
+    if found.used_at is not None:
+        return Entitlement(str(found.person), found.plan, found.used_at + found.valid)
+    person = create_person(connection, keys, PersonKind.VOUCHER, code, now)
+    if run(connection, _USE, now, person, found.id).rowcount == 1:
+        return Entitlement(person, found.plan, now + found.valid)
+    return use(connection, keys, code, site, now)  # another node was faster
 
 
 def state_of(row: Row[Any], now: int) -> VoucherState:

@@ -1,15 +1,17 @@
 """`hotspot nas`: what must be put on gateways that the controller does not configure."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from hotspot.errors import ConfigError, Fault
-from hotspot.nas import mikrotik
-from hotspot.sites import Inventory, MikrotikGateway
-from hotspot.terminal import Group, Node, pass_node
+from hotspot.nas import mikrotik, pfsense
+from hotspot.sites import Inventory, MikrotikGateway, PfsenseGateway
+from hotspot.terminal import Command, Group, Node, pass_node
 
 from ..dialects import origin
+from .nas_test import checks, gateway_of
 
 _SCRIPT = """\
 # Beside the pages in the folder {id}, for the Hotspot whose profile is named here. Read it before `/import {id}.rsc`.
@@ -22,7 +24,30 @@ _SCRIPT = """\
 
 @click.group(cls=Group)
 def nas() -> None:
-    """Write what gateways need that are configured by hand."""
+    """Write what gateways need that are configured by hand, and test them."""
+
+
+@nas.command("test", cls=Command)
+@click.argument("name", metavar="AP|GATEWAY")
+@pass_node
+def test(node: Node, name: str) -> None:
+    """Look whether a gateway, or that of an access point, and this installation are ready for each other.
+
+    What can be told from this node: the dialect and its keys, secrets, the portal's answer at the gateway's door, its
+    controller's, and what has come from it so far. Exit code 1 when something is wrong.
+
+    \b
+    hotspot nas test alun-alun-wlc
+    """
+    inventory = node.revision().inventory
+    gateway = gateway_of(inventory, name)
+    done = list(checks(node.settings, node.store, inventory, gateway))
+    node.answer([asdict(check) for check in done])
+    for check in done:
+        mark = {True: "ok   ", False: "WRONG", None: "?    "}[check.good]
+        node.say(f"{mark}  {check.what}: {check.found}")
+    if any(check.good is False for check in done):
+        node.fail()
 
 
 @nas.group(cls=Group)
@@ -50,6 +75,29 @@ def files_mikrotik(node: Node, gateway_id: str | None, out: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             written.append(str(path))
+    node.answer({"written": written})
+    node.say("\n".join(written))
+
+
+@files.command("pfsense")
+@click.option("--gateway", "gateway_id", required=True, help='A gateway with nas = "pfsense".')
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder to write to.")
+@pass_node
+def files_pfsense(node: Node, gateway_id: str, out: Path) -> None:
+    """Write the two pages of a captive portal zone that send phones to the portal.
+
+    \b
+    hotspot nas files pfsense --gateway balai-pf --out /tmp/zone
+    """
+    inventory = node.revision().inventory
+    if not isinstance(inventory.find_gateway(gateway_id), PfsenseGateway):
+        raise ConfigError([Fault(0, "--gateway", f'{gateway_id} is no gateway with nas = "pfsense"')])
+    door = inventory.uam_url(gateway_id)
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, text in (("portal.html", pfsense.page(door)), ("error.html", pfsense.error_page(door))):
+        (out / name).write_text(text)
+        written.append(str(out / name))
     node.answer({"written": written})
     node.say("\n".join(written))
 

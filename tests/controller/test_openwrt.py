@@ -150,7 +150,7 @@ def test_a_uspot_needs_our_radius_nodes_and_an_openwrt() -> None:
     with pytest.raises(ConfigError, match=r"portal\.url: .*port 80"):
         rendered(city, "uspot-1")
     city = changed(KIND, ('kind = "openwrt"\n  gateway = "gw-uspot"', 'kind = "debian"\n  gateway = "gw-uspot"'))
-    with pytest.raises(ConfigError, match=r"site\[0\]\.ap\[1\]\.kind: .*OpenWrt"):
+    with pytest.raises(ConfigError, match=r"site\[0\]\.ap\[1\]\.kind: .*openwrt"):
         rendered(city, "uspot-1")
 
 

@@ -44,7 +44,9 @@ ACCEPTS: dict[str, dict[str, int | str]] = {
         "Airespace-Real-Time-Bandwidth-Burst-Contract-Upstream": 2_000,
     },
     "ruckus": {**COMMON, "Ruckus-User-Groups": "guest", **WISPR},
-    "generic": {**COMMON, "Filter-Id": "guest", **WISPR},
+    **{
+        kind: {**COMMON, "Filter-Id": "guest", **WISPR} for kind in ("cambium", "generic", "meraki", "omada", "pfsense")
+    },
 }
 KINDS = sorted(RADIUS_DIALECTS)
 

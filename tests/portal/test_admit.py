@@ -75,7 +75,7 @@ def click(desk: Desk, city: Revision, gateway: str, number: int, at: int = NOW) 
 
 def custom_of(done: Admitted | Denial) -> str:
     assert isinstance(done, Admitted)
-    return parse_qs(urlsplit(done.url).query)["custom"][0]
+    return parse_qs(urlsplit(done.back.url).query)["custom"][0]
 
 
 def posted(desk: Desk, city: Revision, customs: dict[int, str], at: int, *lines: str) -> list[str]:

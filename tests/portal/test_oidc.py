@@ -268,6 +268,19 @@ def test_faults_name_the_field(table: str, path: str, fault: str) -> None:
     assert [(one.path, fault in one.message) for one in check(text).faults] == [(path, True)]
 
 
+def test_the_documentations_example_is_right() -> None:
+    page = (EXAMPLE.parent / "docs" / "portal.md").read_text()
+    [block] = re.findall(r"```toml\n(# oidc:.*?)```", page, re.DOTALL)
+    assert check(EXAMPLE.read_text().replace("[portal]", f"{block}\n[portal]", 1)).faults == ()
+
+
+def test_a_provider_whose_host_phones_ask_needs_a_short_grant() -> None:
+    table = '[oidc]\nissuer = "https://accounts.google.com"\ntitle = "G"\nclient_id = "x"\n'
+    for more, faults in (("", 1), ('bootstrap = "5m"\n', 0)):
+        found = check(EXAMPLE.read_text().replace("[portal]", f"{table}{more}\n[portal]", 1)).faults
+        assert [("phones ask google.com" in one.message, one.path) for one in found] == [(True, "oidc")] * faults
+
+
 def test_its_hosts_are_open_before_a_login() -> None:
     table = (
         TABLE.replace("ISSUER", "https://sso.kota.go.id/realms/kota").replace("[oidc.groups]", "").split("pegawai")[0]

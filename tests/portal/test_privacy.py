@@ -181,6 +181,12 @@ def test_whoever_is_in(node: Node, gateway: CoovaChilliDouble) -> None:
     assert browser.open(f"{node.portal}/s/{'0' * 48}/privacy").status == 404
 
 
+def test_the_audit_trail_is_not_filled(node: Node, gateway: CoovaChilliDouble) -> None:
+    status = log_in(gateway, "click-through").url
+    codes = [Browser().open(f"{status}/privacy").status for _ in range(21)]
+    assert codes == [200] * 20 + [429]
+
+
 def test_who_shares_a_voucher_sees_nothing_of_the_others(node: Node, gateway: CoovaChilliDouble) -> None:
     made = node.json("voucher", "create", "--site", "taman-kota-1", "--plan", "puskesmas")
     log_in(gateway, "voucher", code=made["codes"][0])

@@ -1,0 +1,198 @@
+"""A MikroTik access point (RouterOS 7.13 or later, wifi-qcom): an idempotent script and the Hotspot's pages. Pure.
+
+An admin brings the files there. `nirkabel-try.rsc` imports the script behind a backup that the router's own scheduler
+loads again, at the deadline or at the next start, unless `nirkabel-keep.rsc` comes first. (RouterOS's safe mode goes
+back only when the session dies, after minutes, and forgets silently what exceeds 100 actions.)
+
+The script makes anew whatever carries the comment or the name `nirkabel` and touches nothing else but the router's
+name, clock, resolvers and the radios that are named. Where the router runs the gateway, its Hotspot asks our RADIUS.
+
+Source: RouterOS documentation (WiFi, Bridge, Hotspot, RADIUS, Firewall); never tried on a RouterOS.
+"""
+
+from ipaddress import IPv4Interface
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from hotspot.errors import ConfigError, Fault
+from hotspot.nas import mikrotik
+from hotspot.sites import MikrotikGateway
+from hotspot.wifi import Radio
+
+from .. import routeros
+from ..desired import Desired, File
+from .setup import Bss, Setup, is_ipv4, lease_range, portal_values
+from .template import file
+
+SCRIPT: Final = "/nirkabel.rsc"
+TRY: Final = "/nirkabel-try.rsc"
+KEEP: Final = "/nirkabel-keep.rsc"
+PAGES: Final = "/nirkabel"
+"""The Hotspot's html-directory."""
+_BRIDGE: Final = "nirkabel"
+_BACK: Final = '/file/remove "nirkabel-trying.txt"; /system/backup/load name="nirkabel-before" password=""'
+_SECRETS: Final = (r'((?:secret|passphrase)=)"(?:[^"\\]|\\.)*"',)
+_PRIVATE: Final = (
+    "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
+)  # fmt: skip
+_AUTHENTICATION: Final = {
+    "open": "",
+    "owe": "owe",
+    "wpa2-psk": "wpa2-psk",
+    "wpa2-wpa3-psk": "wpa2-psk,wpa3-psk",
+    "wpa3-psk": "wpa3-psk",
+    "wpa2-enterprise": "wpa2-eap",
+    "wpa2-wpa3-enterprise": "wpa2-eap,wpa3-eap",
+    "wpa3-enterprise": "wpa3-eap",
+}
+_WIDTHS: Final = {20: "20mhz", 40: "20/40mhz", 80: "20/40/80mhz", 160: "20/40/80/160mhz"}
+_COUNTRIES: Final = {"ID": "Indonesia"}
+"""RouterOS names countries in words."""
+
+
+def render(setup: Setup) -> Desired:
+    """What a MikroTik access point should hold."""
+    if setup.wifi.bridge:
+        raise setup.fault("wifi.bridge", "a RouterOS access point does not bridge its uplink; give its networks a vlan")
+    radios = [(radio, setup.announced(radio, _naming(radio))) for radio in setup.wifi.radios]
+    bss = [one for _, there in radios for one in there]
+    gateway = setup.gateway if isinstance(setup.gateway, MikrotikGateway) else None
+    if gateway is None and any(one.vlan is None for one in bss):
+        message = "announces networks without a vlan, and runs no gateway: give them a vlan, or the gateway `ap`"
+        raise setup.fault("wifi.ssids", f"{setup.ap.id} {message}")
+    values = _values(setup, radios, bss)
+    pages: tuple[File, ...] = ()
+    if gateway is not None:
+        values |= _gateway_values(setup, gateway)
+        pages = _pages(setup, gateway)
+    values |= {"confirm": setup.inventory.controller.confirm, "back": _BACK}
+    scripts = (
+        file(SCRIPT, "routeros/nirkabel.rsc.j2", values, 0o600, _SECRETS),
+        file(TRY, "routeros/try.rsc.j2", values),
+        file(KEEP, "routeros/keep.rsc.j2", values),
+    )
+    for one in scripts:
+        _read_back(one)
+    return Desired(files=(*scripts, *pages))
+
+
+def _naming(radio: Radio) -> Any:
+    return lambda number: f"{radio.device}-{number}" if number else radio.device
+
+
+def _values(setup: Setup, radios: list[tuple[Radio, list[Bss]]], bss: list[Bss]) -> dict[str, Any]:
+    wifi = setup.wifi
+    country = _COUNTRIES.get(wifi.country)
+    if country is None:
+        raise setup.fault("wifi.country", f"{wifi.country} is not known for RouterOS; there is {', '.join(_COUNTRIES)}")
+    apart = {one.vlan.number for one in bss if one.vlan is not None and one.network.isolate}
+    bridges = [{"name": one.bridge, "isolated": one.number in apart} for one in setup.vlans]
+    secured = {one.network.radius: one.radius_secret for one in bss if one.network.radius is not None}
+    if len(secured) > 1:
+        raise setup.fault(
+            "wifi.ssids", "RouterOS asks the same RADIUS servers for all its networks; name one set of them"
+        )
+    enterprise = next(iter(secured), None)
+    return {
+        "ap": setup.ap.id,
+        "zone": setup.inventory.zone(setup.site).key,
+        "bridge": _BRIDGE,
+        "bridges": [*([{"name": _BRIDGE, "isolated": True}] if setup.gateway else []), *bridges],
+        "vlans": setup.vlans,
+        "uplink": wifi.uplink,
+        "ports": wifi.ports if setup.gateway else (),
+        "interfaces": [one for radio, there in radios for one in _interfaces(radio, there, country)],
+        "enterprise": enterprise,
+        "enterprise_secret": secured.get(enterprise, "") if enterprise else "",
+        "gateway": setup.gateway is not None,
+        "limit": f"{wifi.up or 0}/{wifi.down or 0}" if setup.gateway and (wifi.up or wifi.down) else "",
+    }
+
+
+def _interfaces(radio: Radio, there: list[Bss], country: str) -> list[dict[str, str]]:
+    """The radio with its first network, and a virtual one for each of the others."""
+    if not there:
+        return [{"name": radio.device, "master": "", "settings": ""}]
+    return [
+        {
+            "name": one.interface,
+            "master": radio.device if number else "",
+            "settings": " ".join([*([] if number else _air(radio, country)), *_network(one), "disabled=no"]),
+        }
+        for number, one in enumerate(there)
+    ]
+
+
+def _air(radio: Radio, country: str) -> list[str]:
+    base = 2407 if radio.band == "2.4" else 5000
+    frequency = routeros.quoted(base + 5 * radio.channel if radio.channel else "")
+    power = routeros.quoted(radio.power or "")
+    return [
+        f"configuration.country={country}",
+        f"configuration.tx-power={power}",
+        f"channel.frequency={frequency}",
+        f"channel.width={_WIDTHS[radio.width]}",
+    ]
+
+
+def _network(one: Bss) -> list[str]:
+    network = one.network
+    return [
+        "configuration.mode=ap",
+        f"configuration.ssid={routeros.quoted(network.name)}",
+        f"security.authentication-types={routeros.quoted(_AUTHENTICATION[network.security])}",
+        f"security.passphrase={routeros.quoted(one.passphrase)}",
+        f"datapath.bridge={routeros.quoted(one.vlan.bridge if one.vlan else _BRIDGE)}",
+        f"datapath.client-isolation={'yes' if network.isolate else 'no'}",
+    ]
+
+
+def _gateway_values(setup: Setup, gateway: MikrotikGateway) -> dict[str, Any]:
+    servers = setup.wifi.radius_servers
+    if not servers:
+        message = 'name our RADIUS nodes as access points reach them: radius_servers = ["…"]'
+        raise ConfigError([Fault(0, "wifi.radius_servers", message)])
+    place = f"gateway[{setup.inventory.gateway.index(gateway)}]"
+    if gateway.radius.secret is None:
+        raise ConfigError([Fault(0, f"{place}.radius.secret", "a Hotspot that is configured here needs one")])
+    if gateway.login is None:
+        raise ConfigError([Fault(0, f"{place}.login", "name the Hotspot's login address: http://…/login")])
+    interface = IPv4Interface(setup.wifi.network)
+    first, last = lease_range(interface)
+    host = urlsplit(gateway.login).hostname or ""
+    listens = gateway.radius.orders.endpoint if gateway.radius.orders and not gateway.radius.orders.over_tls else None
+    portal = urlsplit(setup.inventory.portal.url).hostname or ""
+    names = [*([] if is_ipv4(portal) else [portal]), *setup.wifi.garden_names]
+    return {
+        **portal_values(setup),
+        "address": str(interface),
+        "ip": str(interface.ip),
+        "network": str(interface.network),
+        "first": str(first),
+        "last": str(last),
+        "captive_api": setup.wifi.captive_api,
+        "private": _PRIVATE,
+        "management": setup.inventory.management,
+        "garden_networks": setup.wifi.garden_networks,
+        "garden_hosts": [one for name in dict.fromkeys(names) for one in (name, f"*.{name}")],
+        "radius_servers": servers,
+        "radius_secret": setup.shared_secret(gateway.radius.secret, f"{place}.radius.secret"),
+        "das_port": listens[1] if listens else 0,
+        "dns_name": "" if is_ipv4(host) else host,
+        "interim": gateway.radius.interim,
+        "idle": setup.inventory.plans[setup.site.plan].idle,
+    }
+
+
+def _pages(setup: Setup, gateway: MikrotikGateway) -> tuple[File, ...]:
+    portal = setup.inventory.portal.url
+    made = mikrotik.pages(setup.inventory.uam_url(gateway.id), f"{portal}/start", f"{portal}/")
+    return tuple(File(f"{PAGES}/{name}", text.encode()) for name, text in made.items())
+
+
+def _read_back(script: File) -> None:
+    """Refuses what the independent reader does not read."""
+    try:
+        routeros.parse(script.data.decode())
+    except ConfigError as error:
+        raise ConfigError([Fault(fault.line, script.path, fault.message) for fault in error.faults]) from error

@@ -1,0 +1,55 @@
+"""TP-Link Omada's external web portal with RADIUS: the controller is told by the portal, and asks us over RADIUS. Pure.
+
+Nothing of the redirect is signed. The controller's address is the inventory's, never the `target` of a redirect.
+
+Source: TP-Link FAQ 2912 (external web portal with RADIUS server) and 13080.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..errors import PeerError
+from . import generic, posted
+from .arrival import Arrival
+
+NAME: Final = "omada"
+
+PATH: Final = "/portal/radius/auth"
+_TEXTS: Final = ("clientMac", "clientIp", "apMac", "gatewayMac", "ssidName", "originUrl")
+_NUMBERS: Final = ("radioId", "vid")
+_EXTERNAL_RADIUS: Final = 2
+"""`authType` of an external RADIUS server."""
+
+
+def recognises(query: Mapping[str, str]) -> bool:
+    return "clientMac" in query and bool({"apMac", "gatewayMac"} & query.keys())
+
+
+def arrive(gateway: str, query: Mapping[str, str]) -> Arrival:
+    """The phone that a redirect describes."""
+    kept = (*_TEXTS, *_NUMBERS)
+    return posted.described(gateway, query, mac="clientMac", ip="clientIp", ap="apMac", kept=kept)
+
+
+def authentication(arrival: Arrival, user_name: str, password: str) -> dict[str, Any]:
+    """What the controller is told, so that it lets a phone in once RADIUS has accepted the ticket."""
+    told: dict[str, Any] = {name: arrival.data[name] for name in _TEXTS if name in arrival.data}
+    told |= {name: int(arrival.data[name]) for name in _NUMBERS if arrival.data.get(name, "").isdecimal()}
+    return {**told, "authType": _EXTERNAL_RADIUS, "username": user_name, "password": password}
+
+
+def answered(answer: object) -> None:
+    """PeerError where the controller has not let a phone in."""
+    code = answer.get("errorCode") if isinstance(answer, dict) else None
+    if code != 0:
+        raise PeerError(f"the Omada controller does not let the phone in (errorCode {str(code)[:12]})")
+
+
+# -- RADIUS: what RFC 2865 and WISPr say -------------------------------------------------------------------------
+
+accept = generic.accept
+redirect = generic.redirect
+client_counters = generic.client_counters
+BARE_ORDERS: Final = generic.BARE_ORDERS
+change = generic.change
+disconnect = generic.disconnect

@@ -1,0 +1,128 @@
+"""What `hotspot nas test` looks at: whether a gateway and this installation are ready for each other."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hotspot.errors import ConfigError, Fault, HotspotError, PeerError
+from hotspot.settings import Settings, gateway_secrets
+from hotspot.sites import Gateway, Inventory, MerakiGateway, RadiusGateway
+from hotspot.store import Store, agents, counts
+from hotspot.store.schema import portal_count
+
+from ..web import Request, send
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at. `good` is None for what cannot be told from here, or has not happened yet."""
+
+    what: str
+    good: bool | None
+    found: str
+
+
+def gateway_of(inventory: Inventory, name: str) -> Gateway:
+    """The gateway of this id, or that of an access point. ConfigError where there is neither."""
+    placed = inventory.find_ap(name)
+    gateway = inventory.find_gateway(placed[1].gateway if placed else name)
+    if gateway is None:
+        raise ConfigError([Fault(0, name, "neither an access point nor a gateway of sites.toml; see `hotspot check`")])
+    return gateway
+
+
+def checks(settings: Settings, store: Store, inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
+    """All that can be told from here, in the order in which a login needs it."""
+    yield _phones(inventory, gateway)
+    yield from _secrets(settings, gateway)
+    yield from _portal(inventory, gateway)
+    yield from _controller(gateway)
+    yield from _heard(store, gateway)
+
+
+def _phones(inventory: Inventory, gateway: Gateway) -> Check:
+    sites = ", ".join(site.id for site in inventory.sites_of_gateway(gateway.id))
+    if not sites:
+        return Check("access points", False, "no access point of sites.toml hangs on it, so its phones have no site")
+    ways = ("login", "controller")
+    needed = [name for name in ways if hasattr(gateway, name)] if not isinstance(gateway, MerakiGateway) else []
+    if needed and gateway.nas != "cambium" and not any(getattr(gateway, name) for name in needed):
+        return Check("dialect", False, f"{gateway.nas} needs {' or '.join(needed)} in sites.toml; it serves no phones")
+    return Check("dialect", True, f"{gateway.nas}, at {sites}")
+
+
+def _secrets(settings: Settings, gateway: Gateway) -> Iterator[Check]:
+    for key, reference in gateway_secrets(gateway):
+        try:
+            settings.secret(reference)
+        except ConfigError as error:
+            yield Check(key, False, str(error))
+        else:
+            yield Check(key, True, f"{reference} is set")
+
+
+def _portal(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
+    url = inventory.portal.url
+    try:
+        answer = send(Request("GET", f"{url}/healthz"))
+    except PeerError as error:
+        yield Check("portal", False, f"{url}: {error}")
+        return
+    if not answer.good:
+        yield Check("portal", False, f"{url}/healthz answers {answer.status}: something else stands there")
+        return
+    yield Check("portal", True, f"{url} answers")
+    door = inventory.uam_url(gateway.id)
+    try:
+        # A visit that no gateway has sent is refused with 400 where the gateway is known, with 404 where it is not.
+        status = send(Request("GET", door)).status
+    except PeerError as error:
+        yield Check("door", False, f"{door}: {error}")
+        return
+    if gateway.nas == "unifi":
+        return  # its path is the controller's
+    known = status == 400
+    yield Check("door", known, f"{door} {'knows it' if known else f'answers {status}: is this revision active there?'}")
+
+
+def _controller(gateway: Gateway) -> Iterator[Check]:
+    url = getattr(gateway, "controller", None)
+    if not url:
+        return
+    try:
+        answer = send(Request("GET", f"{url}/"), fingerprint=getattr(gateway, "fingerprint", None))
+    except PeerError as error:
+        yield Check("controller", False, f"{url}: {error}")
+    else:
+        yield Check("controller", True, f"{url} answers ({answer.status})")
+
+
+def _heard(store: Store, gateway: Gateway) -> Iterator[Check]:
+    """What has come from the gateway since this installation began."""
+    try:
+        with store.telemetry.read() as connection:
+            asked = [one for one in counts.listed(connection) if one.gateway == gateway.id]
+            logins = [one for one in counts.listed(connection, portal_count) if one.gateway == gateway.id]
+        with store.core.read() as connection:
+            seen = agents.seen(connection, gateway.id)
+    except HotspotError as error:
+        yield Check("store", False, str(error))
+        return
+    if isinstance(gateway, RadiusGateway):
+        yield _count("RADIUS", [(one.outcome, one.value, one.at) for one in asked], "no request of its came yet")
+    elif gateway.nas == "opennds":
+        found = "no post of its agent came yet" if seen is None else f"its agent was heard {_ago(seen)} ago"
+        yield Check("agent", None if seen is None else True, found)
+    yield _count("logins", [(one.outcome, one.value, one.at) for one in logins], "nobody has tried to log in yet")
+
+
+def _count(what: str, outcomes: list[tuple[str, int, int]], nothing: str) -> Check:
+    if not outcomes:
+        return Check(what, None, nothing)
+    told = ", ".join(f"{outcome} {value}" for outcome, value, _ in sorted(outcomes))
+    return Check(what, True, f"{told}; last {_ago(max(at for *_, at in outcomes))} ago")
+
+
+def _ago(at: int) -> str:
+    seconds = max(0, int(time.time()) - at)
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

@@ -1,0 +1,3 @@
+(function(d){
+d.forms[0].submit();
+})(document);

@@ -1,0 +1,203 @@
+"""Rendered RouterOS access points: golden files, and what an independent reader says; no RouterOS is to be had."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.routeros import Command, flat, parse, quoted
+from hotspot.errors import ConfigError
+from hotspot.inventory import load
+from tests.controller.rendering import aps_of, changed, compare, file_of, no_secret_is_open, rendered, text_of
+from tests.controller.test_commands import hotspot, written
+
+KIND = "routeros"
+CITY = load(text_of(KIND))
+APS = aps_of(KIND)
+
+
+def script(ap: str) -> list[Command]:
+    return list(flat(parse(file_of(rendered(CITY, ap), "/nirkabel.rsc"))))
+
+
+def added(ap: str, menu: str) -> list[dict[str, str]]:
+    return [dict(one.values) for one in script(ap) if one.menu == menu and one.verb == "add"]
+
+
+@pytest.mark.parametrize("ap", APS)
+def test_golden(ap: str) -> None:
+    compare(KIND, ap)
+
+
+@pytest.mark.parametrize("ap", APS)
+def test_no_secret_stands_where_others_may_read_it(ap: str) -> None:
+    no_secret_is_open(CITY, ap)
+
+
+@pytest.mark.parametrize("ap", APS)
+def test_every_import_takes_away_first_what_it_adds_by_the_reader_alone(ap: str) -> None:
+    """What makes it idempotent: nothing is added that a removal before it does not find again."""
+    taken: list[tuple[str, dict[str, str]]] = []
+    for one in script(ap):
+        if one.verb == "remove":
+            assert one.find, "a removal that finds everything"
+            assert any(value.startswith("nirkabel") for value in one.find.values())
+            taken.append((one.menu, dict(one.find)))
+        elif one.verb == "add":
+            found = [find for menu, find in taken if menu == one.menu and find.items() <= one.values.items()]
+            assert found, f"line {one.line}: nothing removes {one.menu} {dict(one.values)}"
+
+
+@pytest.mark.parametrize("ap", APS)
+def test_nothing_but_what_is_ours_and_named_singletons_is_touched(ap: str) -> None:
+    singletons = {"/system/identity", "/system/clock", "/ip/dns", "/radius/incoming", "/interface/wifi"}
+    for one in script(ap):
+        assert one.verb in ("add", "remove", "set", ":do")
+        if one.verb == "set":
+            assert one.menu in singletons
+            assert (one.menu == "/interface/wifi") == (one.find is not None)
+
+
+def test_guests_reach_the_portal_and_no_private_network_by_the_order_of_the_rules() -> None:
+    rules = added("gate-1", "/ip/firewall/raw")
+    actions = [
+        (one["action"], one.get("dst-address") or one.get("dst-address-list") or one.get("dst-port")) for one in rules
+    ]
+    assert all(one["in-interface"] == "nirkabel" for one in rules)
+    assert actions.index(("accept", "203.0.113.10")) < actions.index(("drop", "nirkabel-private"))
+    assert actions[-1] == ("drop", "nirkabel-private")
+    assert ("drop", "10.20.6.2") in actions, "no management address of any access point"
+    assert ("drop", "853") in actions
+    private = {one["address"] for one in added("gate-1", "/ip/firewall/address-list")}
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"} <= private
+    assert {one["chain"] for one in added("gate-1", "/interface/bridge/filter")} == {"input", "forward"}
+
+
+def test_any_ssid_and_the_security_of_each_network_survive() -> None:
+    set_up = [one for one in script("gate-1") if one.menu == "/interface/wifi" and one.verb == "set"]
+    radios = {dict(one.find or {})["default-name"]: dict(one.values) for one in set_up}
+    assert radios["wifi1"]["configuration.ssid"] == 'Wifi "Emas" $1 [x] é\\'
+    assert radios["wifi1"]["security.authentication-types"] == ""
+    assert (radios["wifi1"]["channel.frequency"], radios["wifi2"]["channel.frequency"]) == (
+        "5180",
+        "2437",
+    )
+    [virtual] = added("gate-1", "/interface/wifi")
+    assert virtual["security.authentication-types"] == "wpa2-psk,wpa3-psk"
+    assert virtual["security.passphrase"] == "env-guru-0123456789abcdef"
+    assert (virtual["datapath.bridge"], virtual["datapath.client-isolation"]) == ("br-vlan30", "no")
+    services = [(one["service"], one["address"]) for one in added("radio-only", "/radius")]
+    assert services == [("wireless", "10.1.0.5"), ("wireless", "10.1.0.6")]
+    assert added("bare", "/interface/wifi") == []
+
+
+def test_a_try_keeps_the_way_back_before_it_changes_anything() -> None:
+    steps = parse(file_of(rendered(CITY, "gate-1"), "/nirkabel-try.rsc"))
+    assert [(one.menu, one.verb) for one in steps] == [
+        ("/file", "add"),
+        ("/system/backup", "save"),
+        ("/system/scheduler", "add"),
+        ("/system/scheduler", "add"),
+        ("/import", "import"),
+    ]
+    assert (steps[2].values["interval"], steps[3].values["start-time"]) == ("180s", "startup")
+    assert steps[2].values["on-event"] == steps[3].values["on-event"]
+    keep = parse(file_of(rendered(CITY, "gate-1"), "/nirkabel-keep.rsc"))
+    gone = [dict(one.find or {})["name"] for one in keep if one.menu == "/system/scheduler"]
+    assert gone == [one.values["name"] for one in steps[2:4]]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ((('radius_servers = ["203.0.113.11", "203.0.113.12"]\n', ""),), r"wifi\.radius_servers: .*radius_servers = "),
+        ((('login = "http://login.wifi.test/login"\n', ""),), r"gateway\[0\]\.login: "),
+        ((('network = "10.211.0.1/24"', "bridge = true"),), r"site\[0\]\.ap\[0\]\.wifi\.bridge: .*vlan"),
+        ((('uplink = "ether1"', 'uplink = "ether1"\ncountry = "SG"'),), r"wifi\.country: SG is not known"),
+        ((('ap = "gate-1"\n', ""),), r"wifi\.ssids: .*without a vlan"),
+    ],
+)
+def test_what_cannot_be_rendered_is_named_with_its_remedy(pairs: tuple[tuple[str, str], ...], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        rendered(changed(KIND, *pairs), "gate-1")
+
+
+def test_a_gateway_runs_only_where_it_can() -> None:
+    city = changed(KIND, ('kind = "routeros"\n  gateway = "gate-gw"', 'kind = "debian"\n  gateway = "gate-gw"'))
+    with pytest.raises(
+        ConfigError, match=r"site\[0\]\.ap\[0\]\.kind: gateway gate-gw is mikrotik, which runs on routeros"
+    ):
+        rendered(city, "gate-1")
+
+
+# -- the reader --------------------------------------------------------------------------------------------------
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
+def test_any_text_is_read_as_it_was_written(text: str) -> None:
+    [one] = parse(f"/menu\nadd name={quoted(text)} comment=x\n")
+    assert one.values == {"name": text, "comment": "x"}
+
+
+@given(st.text())
+def test_any_script_is_read_or_refused(text: str) -> None:
+    try:
+        parse(text)
+    except ConfigError as error:
+        assert all(fault.line > 0 for fault in error.faults)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('/a\nadd name="$x"', "line 2: '\\$' in a text must be escaped"),
+        ('/a\nadd name="[/system/reboot]"', "line 2: '\\[' in a text must be escaped"),
+        ('/a\nadd name="open', "line 2: a text does not end"),
+        ('/a\nadd name="\\q"', "line 2: \\\\q is no escape"),
+        ("add name=x", "line 1: a command before any menu"),
+        ("/a\nadd name=x name=y", "line 2: name stands twice"),
+        ("/a\nremove [:len x]", "line 2: only \\[find"),
+        ("/a\n:do { add }", "line 2: a :do needs its on-error"),
+        ("/a\n:do { add on-error={ }", "line 2: '{' is not understood"),
+        ("/a\nadd x; remove", "line 2: '; remove' is left over"),
+        ("/A b", "is no menu"),
+    ],
+)
+def test_what_the_reader_refuses(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(text)
+
+
+def test_no_value_has_a_control_character() -> None:
+    for text in ("a\nb", "\x00", "\x7f"):
+        with pytest.raises(ConfigError):
+            quoted(text)
+
+
+# -- the commands ------------------------------------------------------------------------------------------------
+
+
+def test_its_files_are_written_and_nothing_is_pushed_to_it(tmp_path: Path) -> None:
+    sites = written(tmp_path, text_of(KIND))
+    hotspot(tmp_path, "secrets", "create", "--sites", sites)
+    assert hotspot(tmp_path, "activate", sites).returncode == 0
+    hotspot(tmp_path, "keys", "show")
+    shown = hotspot(tmp_path, "render", "gate-1", "/nirkabel.rsc").stdout
+    assert "secret=[secret]" in shown
+    assert re.search(r'secret="', shown) is None
+    out = tmp_path / "out"
+    done = hotspot(tmp_path, "render", "gate-1", "--out", str(out), "--json")
+    assert done.returncode == 0
+    names = sorted(str(Path(name).relative_to(out)) for name in json.loads(done.stdout)["written"])
+    assert names[:4] == ["nirkabel-keep.rsc", "nirkabel-try.rsc", "nirkabel.rsc", "nirkabel/alogin.html"]
+    assert "nirkabel/login.html" in names
+    assert 'secret="' in (out / "nirkabel.rsc").read_text()
+    assert (out / "nirkabel.rsc").stat().st_mode & 0o777 == 0o600
+    assert "render.out" in hotspot(tmp_path, "audit", "list", "gate-1").stdout
+    done = hotspot(tmp_path, "plan", "gate-1")
+    assert (done.returncode, "gate-1: configuration: routeros: `hotspot render gate-1" in done.stdout) == (1, True)
+    done = hotspot(tmp_path, "plan")
+    assert (done.returncode, "left out" in done.stderr, "bare" in done.stderr) == (0, True, True)

@@ -87,6 +87,8 @@ class Inputs(Entry):
     """Under the site's id, each in that site's window."""
     city_usage: Counts
     """Of all sites together, where a person at two sites is one person."""
+    complaints: tuple[tuple[Time, Time | None], ...] = ()
+    """(received, resolved) of every fault that people reported in the period; None while it is open."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,11 @@ class Coverage:
         """Every outage of every site, by its start."""
         found = [(figures, outage) for figures in self.sites for outage in figures.outages]
         return tuple(sorted(found, key=lambda pair: (pair[1].from_at, pair[0].number)))
+
+    @cached_property
+    def resolved(self) -> tuple[int, ...]:
+        """The seconds that each reported fault took which is resolved."""
+        return tuple(done - received for received, done in self.inputs.complaints if done is not None)
 
     def region_name(self, code: str) -> str:
         return self.inventory.regions.get(code, code)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from hotspot import __version__
 from hotspot.errors import ConfigError
 from hotspot.sites import Inventory
-from hotspot.store import Store, observed
+from hotspot.store import Store, complaints, observed
 from hotspot.store.revisions import Revision
 
 from .coverage import Counts, Inputs, Language, Work, site_base
@@ -51,6 +51,9 @@ def freeze(store: Store, revision: Revision, period: Period, language: Language,
     _refuse_empty(store, period, city, now)
     with store.telemetry.read() as connection:
         works = observed.maintenance_between(connection, reach)
+    until = min(city[1], now)
+    with store.core.read() as connection:
+        reported = complaints.times(connection, (city[0], until))
     recorded = uses(store, reach)
     return Inputs(
         software=SOFTWARE,
@@ -62,7 +65,8 @@ def freeze(store: Store, revision: Revision, period: Period, language: Language,
         access_points=_frozen_states(states(store, reach, now), inventory, reach),
         maintenance=tuple(_work(row) for row in works),
         usage={site: _counts(usage(own, windows[site])) for site, own in by_site(recorded).items() if site in windows},
-        city_usage=_counts(usage(_within(recorded, windows), (city[0], min(city[1], now)))),
+        city_usage=_counts(usage(_within(recorded, windows), (city[0], until))),
+        complaints=tuple(reported),
     )
 
 

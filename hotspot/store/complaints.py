@@ -99,6 +99,15 @@ def find(connection: Connection, keys: Keys, number: str) -> Complaint | None:
     return next(iter(listed(connection, keys, number=number)), None)
 
 
+def times(connection: Connection, window: tuple[int, int]) -> list[tuple[int, int | None]]:
+    """(received, resolved) of every complaint that was received in a window, oldest first."""
+    received = select(complaint.c.created_at, complaint.c.resolved_at).where(
+        complaint.c.created_at >= window[0], complaint.c.created_at < window[1]
+    )
+    rows = connection.execute(received.order_by(complaint.c.created_at, complaint.c.id))
+    return [(row.created_at, row.resolved_at) for row in rows]
+
+
 def assign(connection: Connection, complaint_id: str, to: str, now: int) -> None:
     chosen = update(complaint).where(complaint.c.id == complaint_id)
     connection.execute(chosen.values(assigned_to=to, assigned_at=now, resolved_at=None, answer=None))

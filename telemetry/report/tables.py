@@ -138,6 +138,9 @@ def indicators(coverage: Coverage, words: Words) -> list[tuple[str, str, str]]:
         ("mean_session", "", n.duration(mean_time(usage.seconds, usage.sessions))),
         ("down", "", f"{n.gigabytes(usage.down)} GB"),
         ("up", "", f"{n.gigabytes(usage.up)} GB"),
+        ("complaints", "", n.count(len(coverage.inputs.complaints))),
+        ("resolved", "", _reached(words, len(coverage.resolved), len(coverage.inputs.complaints))),
+        ("resolve_time", "", n.duration(mean_time(sum(coverage.resolved), len(coverage.resolved)))),
     ]
 
 

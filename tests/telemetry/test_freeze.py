@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from hotspot.errors import ConfigError
-from hotspot.store import Store, observed, schema
+from hotspot.identity import Keys
+from hotspot.store import Store, complaints, observed, schema
 from hotspot.store.revisions import activate, active
 from telemetry.coverage import Counts, Inputs, cover
 from telemetry.freeze import freeze
@@ -110,6 +111,29 @@ def test_maintenance_is_frozen_without_its_author(store: Store) -> None:
     inputs = frozen(store, END)
     assert [work.ticket for work in inputs.maintenance] == ["T"]
     assert "pak-joko" not in inputs.model_dump_json()
+
+
+def test_reported_faults_are_frozen_without_their_words(store: Store) -> None:
+    keys = Keys(b"k" * 32)
+    for at, done in ((START - 1, START + 5), (START, START + 7200), (END - 1, None), (END, None)):
+        with store.core.write() as connection:
+            number = complaints.add(
+                connection,
+                keys,
+                site="taman-kota-1",
+                category="slow",
+                text="Budi",
+                contact="0812",
+                language="id",
+                now=at,
+            )
+            one = complaints.find(connection, keys, number)
+            assert one
+            if done:
+                complaints.resolve(connection, one.id, "Sudah.", done)
+    session(store, 9, None, "taman-kota-1", START + 60, START + 120, 1)
+    assert frozen(store, END + 60).complaints == ((START, START + 7200), (END - 1, None))
+    assert frozen(store, END - 1).complaints == ((START, START + 7200),), "as known then"
 
 
 def test_periods_without_anything_to_report(store: Store) -> None:

@@ -83,6 +83,11 @@ def november(**changes: object) -> Inputs:
         city_usage=Counts(
             sessions=9063, persons=2190, devices=2300, seconds=30_000_000, down=1_032_345_678_901, up=88_000_009_123
         ),
+        complaints=(
+            (utc("2026-11-03 01:00"), utc("2026-11-04 01:00")),
+            (utc("2026-11-07 05:00"), utc("2026-11-10 07:00")),
+            (utc("2026-11-29 12:00"), None),
+        ),
     )
     return inputs.model_copy(update=changes)
 

@@ -3,7 +3,6 @@
 import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +27,7 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import codes, complaints, gateways, hooks, limits, passwords, privacy, sso, status, unifi
+from . import codes, faults, gateways, hooks, limits, passwords, privacy, sso, status, unifi
 from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
@@ -383,44 +382,6 @@ class Portal:
         page = self.page("password.html", lang, self.inventory.find_site(grant.site), shown, code=code)
         return later(page, error) if error else page
 
-    # -- faults --------------------------------------------------------------------------------------------------
-
-    def report_form(self, error: RequestError | None = None) -> Response:
-        """The form by which anybody reports a fault; with what is wrong with it."""
-        lang, inventory = self.language(), self.inventory
-        given = request.form if error else request.args
-        typed = {name: given.get(name, "")[: complaints.LONGEST] for name in complaints.FIELDS}
-        shown = {
-            "sites": complaints.places(inventory, int(time.time())),
-            "categories": complaints.CATEGORIES,
-            "typed": typed,
-            "problem": self.told(error, lang) if error else "",
-            "tried": error.code if error else "",
-        }
-        place = inventory.find_site(typed["site"])
-        page = self.page("report.html", lang, place, shown, code=_STATUS.get(error.code, 422) if error else 200)
-        return later(page, error) if error else page
-
-    def report(self) -> AnyResponse:
-        lang = self.language()
-        try:
-            number = complaints.report(self.desk, self.inventory, request.form, lang, sender(), int(time.time()))
-        except RequestError as error:
-            return self.report_form(error)
-        log.info("complaint", site=request.form["site"], category=request.form["category"])
-        return self.see_other(f"/report/{number}?lang={lang}")
-
-    def reported(self, number: str | None = None) -> Response:
-        """A report's page, by its address or by the form that asks for its number."""
-        found = complaints.follow(self.desk, request.args.get("number", "") if number is None else number)
-        site = self.inventory.find_site(found.site)
-        zone = self.inventory.zone(site) if site else self.inventory.city.zone
-
-        def day(at: int) -> str:
-            return datetime.fromtimestamp(at, zone).strftime("%d-%m-%Y")
-
-        return self.page("reported.html", self.language(), site, {"complaint": found, "day": day})
-
     def log_out(self, token: str) -> AnyResponse:
         url = status.log_out(self.desk, token, int(time.time()))
         return self.see_other(url or f"/s/{token}")
@@ -450,12 +411,7 @@ def create(desk: Desk) -> Flask:
     app.add_url_rule("/s/<token>/password", view_func=portal.password, methods=["GET"])
     app.add_url_rule("/s/<token>/password", view_func=portal.change_password, methods=["POST"])
 
-    app.add_url_rule("/report", view_func=portal.report_form, methods=["GET"])
-    app.add_url_rule("/report", view_func=portal.report, methods=["POST"])
-    app.add_url_rule("/report/<number>", view_func=portal.reported, methods=["GET"])
-    app.add_url_rule("/report/", view_func=portal.reported, methods=["GET"])
-
-    for part in (privacy, hooks, sso):
+    for part in (faults, privacy, hooks, sso):
         app.register_blueprint(part.routes(portal))
 
     @app.get("/")

@@ -245,16 +245,20 @@ def secret_faults(text: str, inventory: Inventory, settings: Settings) -> list[F
     return found
 
 
+def missing_secrets(state: Path, environ: Mapping[str, str], names: list[str]) -> list[str]:
+    """What `create_secrets` would add."""
+    existing = {**read_env_file(state / ENV_FILE), **environ}
+    return sorted(name for name in {*names, MASTER_KEY} if not existing.get(name))
+
+
 def create_secrets(state: Path, environ: Mapping[str, str], names: list[str]) -> list[str]:
     """Adds a master key and a random value for every name that has none to STATE/hotspot.env. Returns what it added.
 
     Nothing that exists is changed. The file is durable and readable by its owner alone before this returns.
     """
     path = state / ENV_FILE
-    existing = {**read_env_file(path), **environ}
-    added = {name: secrets.token_hex(16) for name in names if not existing.get(name)}
-    if not existing.get(MASTER_KEY):
-        added[MASTER_KEY] = Keys.new_text()
+    missing = missing_secrets(state, environ, names)
+    added = {name: Keys.new_text() if name == MASTER_KEY else secrets.token_hex(16) for name in missing}
     if not added:
         return []
     state.mkdir(parents=True, exist_ok=True, mode=0o700)

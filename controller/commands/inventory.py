@@ -7,7 +7,7 @@ import click
 from hotspot.errors import ConfigError, Fault
 from hotspot.inventory import Checked
 from hotspot.inventory import check as check_text
-from hotspot.settings import create_secrets, secret_faults, secret_references
+from hotspot.settings import create_secrets, missing_secrets, secret_faults, secret_references
 from hotspot.sites import Inventory
 from hotspot.store import audit, revisions
 from hotspot.store.revisions import Revision
@@ -132,8 +132,9 @@ def secrets() -> None:
 
 @secrets.command()
 @click.option("--sites", "file", type=_FILE, default=_DEFAULT, help="The inventory that names the secrets.")
+@click.option("--dry-run", is_flag=True, help="Name what is missing, and make nothing.")
 @pass_node
-def create(node: Node, file: Path) -> None:
+def create(node: Node, file: Path, dry_run: bool) -> None:
     """Choose a master key and every secret that the inventory names and this node lacks.
 
     An SSH key is no text to choose: `hotspot keys show` makes one. What a message gateway gave you, you write into
@@ -147,6 +148,11 @@ def create(node: Node, file: Path) -> None:
         if path[0] not in _NOT_OURS and path[-1] != "password"  # a controller's login is chosen there
     ]
     names = [reference.removeprefix("env:") for reference in chosen if reference.startswith("env:")]
+    if dry_run:
+        missing = missing_secrets(node.settings.state, node.settings.environment, names)
+        node.answer({"missing": missing})
+        node.say(f"would be created: {', '.join(missing)}" if missing else "nothing is missing")
+        return
     added = create_secrets(node.settings.state, node.settings.environment, names)
     node.answer({"created": added})
     node.say(f"created: {', '.join(added)}" if added else "nothing was missing")

@@ -128,8 +128,9 @@ def jobs_of(node: Node, revision: Revision, names: tuple[str, ...], *, files: bo
         keys = pushes.pinned(connection)
     inventory = revision.inventory
     meant = select(inventory, names, node.now)
-    wanted = [name for name in meant if name in names or is_pushed(inventory, name)]
-    by_hand = [name for name in meant if name not in wanted]
+    plain = set(names)
+    wanted = [name for name in meant if name in plain or is_pushed(inventory, name)]
+    by_hand = sorted(set(meant) - set(wanted))
     if by_hand:
         node.complain(f"left out, as `hotspot render --out` writes what they need: {', '.join(by_hand)}")
     return [job_of(node, inventory, name, keys, files=files) for name in wanted]

@@ -18,7 +18,7 @@
 #   rolling     a rollback under way; repeated until it is done
 #   snap.TX/    what stood in the place of everything that TX touches
 #   last        outcome of the last push, one line
-# and in $run (RAM): stage.TX/, call.*/, lock, applied, failed, watchdog, worker (pids).
+# and in $run (RAM): stage.TX/, call.*/, lock, applied (the proof), failed (why), watchdog, worker (pids).
 
 main() {
 	umask 077
@@ -305,12 +305,14 @@ install_recovery_procd() { # OpenWrt: after the flash is mounted (S10boot), befo
 # -- the worker: the switch itself -------------------------------------------------------------------------------
 
 work() {
-	if switch && reload "$stage/manifest" "$stage/changed"; then
+	if ! switch; then
+		echo "its files could not be written" >"$run/failed" # the watchdog sees it and rolls back
+	elif ! reload "$stage/manifest" "$stage/changed"; then
+		echo "a reload failed: $(tail -n 2 "$run/reload.log" | tr '\n' ' ')" >"$run/failed"
+	else
 		head -c 16 /dev/urandom | sha256sum | cut -c1-32 >"$run/applied.new"
 		mv "$run/applied.new" "$run/applied"
 		rm -rf "$stage"
-	else
-		: >"$run/failed" # the watchdog sees it and rolls back
 	fi
 }
 
@@ -356,9 +358,8 @@ do_confirm() {
 	done
 	lock
 	settle
-	last=$(cat "$state/last" 2>/dev/null || echo nothing is pending)
-	[ "$last" != "$tx confirmed" ] || answer "confirmed $(field "$state/current" digest)" # its answer was lost
-	[ "$(field "$state/pending" tx)" = "$tx" ] || answer "refused $last"
+	[ "$(field "$state/current" tx)" != "$tx" ] || answer "confirmed $(field "$state/current" digest)" # its answer was lost
+	[ "$(field "$state/pending" tx)" = "$tx" ] || answer "refused $(cat "$state/last" 2>/dev/null || echo nothing is pending)"
 	[ -f "$run/applied" ] || answer switching
 	# A request that came in before the switch says nothing about the way back: only who has heard the proof, and
 	# brings it over another connection, has shown that both ways are open now.
@@ -402,7 +403,7 @@ watch() { # waits for the deadline or for a failed worker; the confirmation ends
 	while [ "$(field "$state/pending" tx)" = "$tx" ]; do
 		reason=
 		[ "$(uptime)" -ge "$(field "$state/pending" deadline)" ] && reason="not confirmed in time"
-		[ -f "$run/failed" ] && reason="a reload failed: $(tail -n 2 "$run/reload.log" 2>/dev/null | tr '\n' ' ')"
+		[ -f "$run/failed" ] && reason="$(cat "$run/failed")" && reason=${reason:-it could not be switched to}
 		if [ -n "$reason" ]; then
 			lock
 			[ "$(field "$state/pending" tx)" = "$tx" ] && rollback "$reason"
@@ -429,7 +430,8 @@ rollback() { # REASON; under the lock. Can be repeated at any point: `rolling` g
 			rm -f "$root$path.nirkabel-new"
 			if grep -Fxq "$path" "$snap/present"; then
 				parents "$root$path"
-				cp -p "$snap/files$path" "$root$path.nirkabel-new" && mv "$root$path.nirkabel-new" "$root$path"
+				cp -p "$snap/files$path" "$root$path.nirkabel-new" && mv "$root$path.nirkabel-new" "$root$path" ||
+					rm -f "$root$path.nirkabel-new" # half of it, on a full disk
 				cmp -s "$snap/files$path" "$root$path" || echo "$path" >>"$run/back/bad"
 			else
 				rm -f "$root$path"

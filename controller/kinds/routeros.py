@@ -30,7 +30,10 @@ KEEP: Final = "/nirkabel-keep.rsc"
 PAGES: Final = "/nirkabel"
 """The Hotspot's html-directory."""
 _BRIDGE: Final = "nirkabel"
-_BACK: Final = '/file/remove "nirkabel-trying.txt"; /system/backup/load name="nirkabel-before" password=""'
+_BACK: Final = '/system/backup load name="nirkabel-before" password=""'
+"""A password must be given where nobody can be asked for one, an empty one for a backup that has none."""
+_DONE: Final = '/system/scheduler remove [find name="nirkabel-trying"]'
+"""Once the backup is back, in which the mark of the try stands, too."""
 _SECRETS: Final = (r'((?:secret|passphrase)=)"(?:[^"\\]|\\.)*"',)
 _PRIVATE: Final = (
     "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
@@ -65,7 +68,7 @@ def render(setup: Setup) -> Desired:
     if gateway is not None:
         values |= _gateway_values(setup, gateway)
         pages = _pages(setup, gateway)
-    values |= {"confirm": setup.inventory.controller.confirm, "back": _BACK}
+    values |= {"confirm": setup.inventory.controller.confirm, "back": _BACK, "done": _DONE}
     scripts = (
         file(SCRIPT, "routeros/nirkabel.rsc.j2", values, 0o600, _SECRETS),
         file(TRY, "routeros/try.rsc.j2", values),
@@ -86,7 +89,7 @@ def _values(setup: Setup, radios: list[tuple[Radio, list[Bss]]], bss: list[Bss])
     if country is None:
         raise setup.fault("wifi.country", f"{wifi.country} is not known for RouterOS; there is {', '.join(_COUNTRIES)}")
     apart = {one.vlan.number for one in bss if one.vlan is not None and one.network.isolate}
-    bridges = [{"name": one.bridge, "isolated": one.number in apart} for one in setup.vlans]
+    bridges = [{"name": one.bridge, "isolated": one.number in apart, "uplink": one.device} for one in setup.vlans]
     secured = {one.network.radius: one.radius_secret for one in bss if one.network.radius is not None}
     if len(secured) > 1:
         raise setup.fault(
@@ -97,7 +100,7 @@ def _values(setup: Setup, radios: list[tuple[Radio, list[Bss]]], bss: list[Bss])
         "ap": setup.ap.id,
         "zone": setup.inventory.zone(setup.site).key,
         "bridge": _BRIDGE,
-        "bridges": [*([{"name": _BRIDGE, "isolated": True}] if setup.gateway else []), *bridges],
+        "bridges": [*([{"name": _BRIDGE, "isolated": True, "uplink": ""}] if setup.gateway else []), *bridges],
         "vlans": setup.vlans,
         "uplink": wifi.uplink,
         "ports": wifi.ports if setup.gateway else (),
@@ -125,12 +128,10 @@ def _interfaces(radio: Radio, there: list[Bss], country: str) -> list[dict[str, 
 
 def _air(radio: Radio, country: str) -> list[str]:
     base = 2407 if radio.band == "2.4" else 5000
-    frequency = routeros.quoted(base + 5 * radio.channel if radio.channel else "")
-    power = routeros.quoted(radio.power or "")
     return [
         f"configuration.country={country}",
-        f"configuration.tx-power={power}",
-        f"channel.frequency={frequency}",
+        *([f"configuration.tx-power={radio.power}"] if radio.power else []),
+        *([f"channel.frequency={base + 5 * radio.channel}"] if radio.channel else []),
         f"channel.width={_WIDTHS[radio.width]}",
     ]
 

@@ -128,6 +128,10 @@ class Fleet:
         for ap in self.aps:
             ap.close()
 
+    def logins(self) -> int:
+        """How often somebody was let in, all of them together."""
+        return (self.folder / "log").read_text().count("auth succeeded")
+
     def sites_toml(self, *, revision: int = 1) -> str:
         """Their city; each revision's configuration differs from the one before."""
         head = f"""

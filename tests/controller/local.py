@@ -43,7 +43,7 @@ def busybox_path(folder: Path) -> str:
 def lay_out_as_openwrt(root: Path) -> None:
     """The marks and folders of OpenWrt that the helper looks at."""
     for folder in ("etc/init.d", "etc/rc.d", "tmp"):
-        (root / folder).mkdir(parents=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "var").symlink_to("tmp")
     (root / "etc/openwrt_release").write_text("DISTRIB_ID='OpenWrt'\n")
     (root / "etc/rc.common").touch()
@@ -143,9 +143,14 @@ class LocalAp:
                 _kill_ours(self.pid(name))
 
 
-def _kill_ours(pid: int) -> None:
+def is_ours(pid: int) -> bool:
+    """Whether it is a helper that runs; what ended and was not waited for has no command line."""
     command = Path(f"/proc/{pid}/cmdline")
-    if command.exists() and b"helper.sh" in command.read_bytes():
+    return command.exists() and b"helper.sh" in command.read_bytes()
+
+
+def _kill_ours(pid: int) -> None:
+    if is_ours(pid):
         os.kill(pid, signal.SIGKILL)
 
 

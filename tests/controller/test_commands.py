@@ -53,6 +53,9 @@ def test_secrets_that_this_node_lacks_are_warnings(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "gateway[0].fas_key" in done.stderr
     assert "1 access points" in done.stdout
+    dry = hotspot(tmp_path, "secrets", "create", "--sites", sites, "--dry-run")
+    assert dry.stdout == "would be created: BED_AGENT, BED_FAS, HOTSPOT_MASTER_KEY\n"
+    assert not (tmp_path / "hotspot.env").exists()
     made = hotspot(tmp_path, "secrets", "create", "--sites", sites)
     values = read_env_file(tmp_path / "hotspot.env")
     assert set(values) == {"BED_FAS", "BED_AGENT", "HOTSPOT_MASTER_KEY"}

@@ -73,7 +73,17 @@ def test_guests_reach_the_portal_and_no_private_network_by_the_order_of_the_rule
     assert ("drop", "853") in actions
     private = {one["address"] for one in added("gate-1", "/ip/firewall/address-list")}
     assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"} <= private
-    assert {one["chain"] for one in added("gate-1", "/interface/bridge/filter")} == {"input", "forward"}
+    filters = [one for one in added("gate-1", "/interface/bridge/filter") if one["in-bridge"] == "nirkabel"]
+    assert {"chain": "forward", "in-bridge": "nirkabel", "action": "drop", "comment": "nirkabel"} in filters
+    assert [one["mac-protocol"] for one in filters if one["chain"] == "input"] == ["ipv6"]
+
+
+def test_people_of_an_isolated_vlan_reach_their_vlan_alone_by_the_order_of_the_rules() -> None:
+    rules = [one for one in added("radio-only", "/interface/bridge/filter") if one["in-bridge"] == "br-vlan40"]
+    forward = [(one["action"], one.get("in-interface"), one.get("out-interface")) for one in rules[2:]]
+    assert forward == [("accept", "vlan40", None), ("accept", None, "vlan40"), ("drop", None, None)]
+    assert all(one["mac-protocol"] == "ipv6" and one["action"] == "drop" for one in rules[:2])
+    assert not [one for one in added("radio-only", "/interface/bridge/filter") if one["in-bridge"] == "br-vlan30"]
 
 
 def test_any_ssid_and_the_security_of_each_network_survive() -> None:
@@ -97,17 +107,22 @@ def test_any_ssid_and_the_security_of_each_network_survive() -> None:
 def test_a_try_keeps_the_way_back_before_it_changes_anything() -> None:
     steps = parse(file_of(rendered(CITY, "gate-1"), "/nirkabel-try.rsc"))
     assert [(one.menu, one.verb) for one in steps] == [
-        ("/file", "add"),
+        ("/system/scheduler", "add"),
         ("/system/backup", "save"),
         ("/system/scheduler", "add"),
         ("/system/scheduler", "add"),
         ("/import", "import"),
     ]
-    assert (steps[2].values["interval"], steps[3].values["start-time"]) == ("180s", "startup")
-    assert steps[2].values["on-event"] == steps[3].values["on-event"]
+    mark, backup, revert, boot = (dict(one.values) for one in steps[:4])
+    assert (revert["interval"], boot["start-time"], mark["start-time"]) == ("180s", "startup", "startup")
+    [load] = parse(revert["on-event"])
+    assert boot["on-event"] == revert["on-event"]
+    assert (load.menu, load.verb, load.values) == ("/system/backup", "load", {"name": backup["name"], "password": ""})
+    [forget] = parse(mark["on-event"])
+    assert (forget.verb, forget.find) == ("remove", {"name": mark["name"]}), "the backup has the mark in it"
     keep = parse(file_of(rendered(CITY, "gate-1"), "/nirkabel-keep.rsc"))
-    gone = [dict(one.find or {})["name"] for one in keep if one.menu == "/system/scheduler"]
-    assert gone == [one.values["name"] for one in steps[2:4]]
+    gone = {dict(one.find or {})["name"] for one in keep if one.menu == "/system/scheduler"}
+    assert gone == {mark["name"], revert["name"], boot["name"]}
 
 
 @pytest.mark.parametrize(

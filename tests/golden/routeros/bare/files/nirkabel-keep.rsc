@@ -2,6 +2,6 @@
 /system/scheduler
 remove [find name="nirkabel-revert"]
 remove [find name="nirkabel-boot"]
+remove [find name="nirkabel-trying"]
 /file
 remove [find name="nirkabel-before.backup"]
-remove [find name="nirkabel-trying.txt"]

@@ -47,7 +47,8 @@ remove [find comment="nirkabel"]
 /interface/bridge
 remove [find comment="nirkabel"]
 
-# -- where people are: a bridge for guests, one for each VLAN; no IPv6 for those that are kept apart
+# -- where people are: a bridge for guests, one for each VLAN; those that are kept apart have no IPv6, and no way on the
+# bridge but to this router or to their VLAN
 /interface/bridge
 /interface/vlan
 /interface/bridge/port

@@ -47,7 +47,8 @@ remove [find comment="nirkabel"]
 /interface/bridge
 remove [find comment="nirkabel"]
 
-# -- where people are: a bridge for guests, one for each VLAN; no IPv6 for those that are kept apart
+# -- where people are: a bridge for guests, one for each VLAN; those that are kept apart have no IPv6, and no way on the
+# bridge but to this router or to their VLAN
 /interface/bridge
 add name="nirkabel" protocol-mode=none comment="nirkabel"
 add name="br-vlan30" protocol-mode=none comment="nirkabel"
@@ -55,16 +56,16 @@ add name="br-vlan30" protocol-mode=none comment="nirkabel"
 add name="vlan30" interface="ether1" vlan-id=30 comment="nirkabel"
 /interface/bridge/port
 add bridge="br-vlan30" interface="vlan30" comment="nirkabel"
-add bridge="nirkabel" interface="ether2" horizon=1 comment="nirkabel"
+add bridge="nirkabel" interface="ether2" horizon=1 hw=no comment="nirkabel"
 /interface/bridge/filter
 add chain=input in-bridge="nirkabel" mac-protocol=ipv6 action=drop comment="nirkabel"
-add chain=forward in-bridge="nirkabel" mac-protocol=ipv6 action=drop comment="nirkabel"
+add chain=forward in-bridge="nirkabel" action=drop comment="nirkabel"
 
 # -- the radios
 /interface/wifi
-set [find default-name="wifi1"] configuration.country=Indonesia configuration.tx-power="20" channel.frequency="5180" channel.width=20/40/80mhz configuration.mode=ap configuration.ssid="Wifi \"Emas\" \$1 \5Bx\5D \C3\A9\\" security.authentication-types="" security.passphrase="" datapath.bridge="nirkabel" datapath.client-isolation=yes disabled=no
+set [find default-name="wifi1"] configuration.country=Indonesia configuration.tx-power=20 channel.frequency=5180 channel.width=20/40/80mhz configuration.mode=ap configuration.ssid="Wifi \"Emas\" \$1 \5Bx\5D \C3\A9\\" security.authentication-types="" security.passphrase="" datapath.bridge="nirkabel" datapath.client-isolation=yes disabled=no
 add name="wifi1-1" master-interface="wifi1" comment="nirkabel" configuration.mode=ap configuration.ssid="Guru" security.authentication-types="wpa2-psk,wpa3-psk" security.passphrase="env-guru-0123456789abcdef" datapath.bridge="br-vlan30" datapath.client-isolation=no disabled=no
-set [find default-name="wifi2"] configuration.country=Indonesia configuration.tx-power="" channel.frequency="2437" channel.width=20mhz configuration.mode=ap configuration.ssid="Wifi \"Emas\" \$1 \5Bx\5D \C3\A9\\" security.authentication-types="" security.passphrase="" datapath.bridge="nirkabel" datapath.client-isolation=yes disabled=no
+set [find default-name="wifi2"] configuration.country=Indonesia channel.frequency=2437 channel.width=20mhz configuration.mode=ap configuration.ssid="Wifi \"Emas\" \$1 \5Bx\5D \C3\A9\\" security.authentication-types="" security.passphrase="" datapath.bridge="nirkabel" datapath.client-isolation=yes disabled=no
 
 # -- the guests' network
 /ip/address

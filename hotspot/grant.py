@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -96,6 +97,7 @@ class Applicant:
     """Before when neither they nor their device are let in."""
 
 
+@lru_cache(maxsize=256)  # a second sees many logins
 def local_day(now: int, zone: ZoneInfo) -> tuple[int, int]:
     """UTC seconds at which the local day of `now` began and ends."""
     today = datetime.fromtimestamp(now, zone).date()

@@ -36,7 +36,7 @@ from .desk import Desk
 from .dialects import OPEN_WEB, HandBack, Visit, arrive, dialect, origin, unifi_gateway
 from .doors import Doors
 from .forms import seal, status_token, unseal
-from .pages import CommonHeaders, Pages, language, later, sender
+from .pages import CommonHeaders, Pages, SeeOther, language, later, sender
 from .texts import PHONE, SERVICE, load_texts
 
 log = structlog.get_logger("portal")
@@ -119,7 +119,7 @@ class Portal:
 
     def see_other(self, url: str) -> AnyResponse:
         """A full navigation, as Apple's sheet needs it to notice that the phone is online."""
-        return Response(status=303, headers={"Location": url})
+        return SeeOther(url)
 
     # -- arriving ------------------------------------------------------------------------------------------------
 

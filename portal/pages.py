@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Response, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from werkzeug.datastructures import Headers
 
 from hotspot.catalogue import Catalogue
 from hotspot.errors import RequestError
@@ -180,6 +181,16 @@ def later(response: Response, error: RequestError) -> Response:
     if error.wait:
         response.headers["Retry-After"] = str(error.wait)
     return response
+
+
+class SeeOther(Response):
+    """A redirect to be followed with GET. Its address is a URI already (RFC 3986): nothing is to be converted."""
+
+    def __init__(self, url: str):
+        super().__init__(status=303, headers={"Location": url, "Content-Length": "0"})
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - as its parent's
+        return self.headers
 
 
 class CommonHeaders:

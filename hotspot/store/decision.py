@@ -36,11 +36,15 @@ def decided(
     zone = inventory.zone(site)
     used = usage(connection, applicant.person, now, zone)
     until = blocks.until(connection, {applicant.person, applicant.device}, now)
-    applicant = replace(applicant, blocked_until=until)
+    if until is not None:
+        applicant = replace(applicant, blocked_until=until)
     decision = decide(grant_id or new_id(), applicant, site, gateway, plan, used, now, zone)
     if isinstance(decision, Denial):
         return decision
-    return replace(decision, limits=replace(decision.limits, interim=_interim(inventory, gateway)))
+    interim = _interim(inventory, gateway)
+    if decision.limits.interim == interim:
+        return decision
+    return replace(decision, limits=replace(decision.limits, interim=interim))
 
 
 def _interim(inventory: Inventory, gateway_id: str) -> int:

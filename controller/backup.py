@@ -56,6 +56,7 @@ def sealed(head: Head, desired: Desired, keys: Keys) -> bytes:
         "reloads": [[reload.command, reload.paths] for reload in desired.reloads],
         "undo": desired.undo,
         "restored": desired.restored,
+        "probes": desired.probes,
     }
     nonce = os.urandom(_NONCE)
     packed = zlib.compress(json.dumps(content).encode())
@@ -82,6 +83,7 @@ def _desired(content: Any) -> Desired:
         reloads=tuple(Reload(command, tuple(paths)) for command, paths in content["reloads"]),
         undo=tuple(content["undo"]),
         restored=tuple(content["restored"]),
+        probes=tuple(content["probes"]),
     )
 
 
@@ -104,6 +106,7 @@ def carried(observed: Observed, contents: dict[str, bytes]) -> Desired:
         reloads=tuple(Reload(command, () if paths == "-" else tuple(paths.split(","))) for paths, command in reloads),
         undo=values("undo"),
         restored=values("restored"),
+        probes=values("probe"),
     )
 
 

@@ -40,7 +40,8 @@ class Reload:
 class Desired:
     """All that an access point should hold, and how it is checked, put to work and undone.
 
-    `checks` run in the folder of the staged files, before anything is touched, with paths relative to it. `undo`
+    `checks` run in the folder of the staged files, before anything is touched, with paths relative to it. `probes` run
+    once it is in use, each again and again for a while until it succeeds, and before it can be confirmed. `undo`
     commands run when a later configuration, or the one that is restored, no longer has them. `restored` commands run
     when the first push was taken back and what the admin had before stands again.
     """
@@ -50,6 +51,7 @@ class Desired:
     reloads: tuple[Reload, ...] = ()
     undo: tuple[str, ...] = ()
     restored: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:

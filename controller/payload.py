@@ -9,6 +9,7 @@ Manifest, one entry a line, in this order:
     file SHA256 MODE SYMBOLIC PATH      MODE octal, SYMBOLIC as `ls -l` shows it (-rw-r--r--)
     check COMMAND                       run in the folder of the staged files
     reload PATHS COMMAND                PATHS joined by commas, "-" for always
+    probe COMMAND                       succeeds soon after the reloads, or the configuration is undone
     undo COMMAND                        run when the configuration that follows has no such line
     restored COMMAND                    run when the files that stood before any configuration of ours are back
 """
@@ -47,6 +48,7 @@ def manifest(desired: Desired) -> str:
         lines.append(f"file {file.sha256} {file.mode:o} {symbolic} {file.path}")
     lines += [f"check {command}" for command in desired.checks]
     lines += [f"reload {','.join(reload.paths) or '-'} {reload.command}" for reload in desired.reloads]
+    lines += [f"probe {command}" for command in desired.probes]
     lines += [f"undo {command}" for command in desired.undo]
     lines += [f"restored {command}" for command in desired.restored]
     return "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ is what drifts again after a repair. After `MOST_TRIES` it is given up to a pers
 """
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -94,7 +95,8 @@ def _about_drift(plan: Plan, entry: Waiting | None, policy: Policy, now: int) ->
     if entry is not None and entry.given_up_at is not None:
         return Verdict(Step.WAIT, f"given up: {entry.detail}")
     if entry is not None and entry.next_at > now:
-        return Verdict(Step.WAIT, f"changed there: {changed}; next try in {entry.next_at - now} s ({entry.detail})")
+        at = datetime.fromtimestamp(entry.next_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return Verdict(Step.WAIT, f"changed there: {changed}; next try after {at} UTC ({entry.detail})")
     return Verdict(Step.REPAIR, f"changed there: {changed}")
 
 

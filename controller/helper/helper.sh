@@ -309,6 +309,8 @@ work() {
 		echo "its files could not be written" >"$run/failed" # the watchdog sees it and rolls back
 	elif ! reload "$stage/manifest" "$stage/changed"; then
 		echo "a reload failed: $(tail -n 2 "$run/reload.log" | tr '\n' ' ')" >"$run/failed"
+	elif ! probe "$stage/manifest"; then
+		echo "it does not work: $(tail -n 2 "$run/reload.log" | tr '\n' ' ')" >"$run/failed"
 	else
 		head -c 16 /dev/urandom | sha256sum | cut -c1-32 >"$run/applied.new"
 		mv "$run/applied.new" "$run/applied"
@@ -346,6 +348,18 @@ reload() { # MANIFEST CHANGED: the commands whose paths changed, or that name no
 		fi
 		bounded "$command" || return 1
 	done <"$run/reloads"
+}
+
+probe() { # MANIFEST: whether what is now in use does what it is for; services may take a while
+	entries "$1" probe >"$run/probes"
+	while read -r command; do
+		tries=${NIRKABEL_PROBE_TRIES:-20}
+		until bounded "$command"; do
+			tries=$((tries - 1))
+			[ "$tries" -gt 0 ] || { echo "$command" >>"$run/reload.log"; return 1; }
+			sleep 1
+		done
+	done <"$run/probes"
 }
 
 # -- confirm, rollback, recovery ---------------------------------------------------------------------------------

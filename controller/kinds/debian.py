@@ -66,6 +66,7 @@ def _joined(parts: list[Desired]) -> Desired:
         checks=tuple(check for part in parts for check in part.checks),
         reloads=(Reload("systemctl daemon-reload", units), *(one for part in parts for one in part.reloads)),
         undo=tuple(line for part in reversed(parts) for line in part.undo),
+        probes=tuple(probe for part in parts for probe in part.probes),
     )
 
 
@@ -147,6 +148,7 @@ def _centre(radio: Radio) -> int:
 
 def _gateway(values: Mapping[str, Any]) -> Desired:
     first, last = lease_range(IPv4Interface(values["address"]))
+    own = IPv4Interface(values["address"]).ip
     binauth, agent, wrapper = f"{_LIB}/binauth", f"{_LIB}/agent", f"{_LIB}/bin/nft"
     drop_in = f"{_UNITS}/opennds.service.d/nirkabel.conf"
     dnsmasq, reporter = _unit("dnsmasq.service", values), _unit("nirkabel-agent.service", values)
@@ -170,4 +172,6 @@ def _gateway(values: Mapping[str, Any]) -> Desired:
             *_service("nirkabel-agent.service", agent, reporter.path),
         ),
         undo=tuple(f"systemctl disable --now {name}" for name in ("nirkabel-agent", "opennds", "dnsmasq")),
+        # openNDS runs, and answers guests with its redirect or page.
+        probes=("ndsctl status >/dev/null", f"curl -s -o /dev/null -m 5 http://{own}:{values['nds_port']}/"),
     )

@@ -119,7 +119,7 @@ class Patient(LocalAp):
 def reason(rest: str) -> str:
     """Why it reverted, without what differs from push to push."""
     text = rest.partition(": ")[2]
-    return "a reload failed" if text.startswith("a reload failed") else text
+    return text.partition(":")[0]
 
 
 # -- the faults ---------------------------------------------------------------------------------------------------
@@ -195,6 +195,11 @@ def reload(command: str) -> Callable[[Patient, int, Path], str]:
         return "-"
 
     return inflict
+
+
+def probe(ap: Patient, _number: int, _folder: Path) -> str:
+    ap.send(config("new\n", A, C, probes=("false",)))
+    return "-"
 
 
 def disk_full_in_switch(ap: Patient, _number: int, _folder: Path) -> str:
@@ -312,6 +317,7 @@ FAULTS: Final = (
     Fault("switch", "the disk fills up", disk_full_in_switch, small_disk=True),
     Fault("switch", "a reload fails", reload("exit 3")),
     Fault("switch", "a reload hangs", reload("sleep 60")),
+    Fault("switch", "it is in use, and does not work", probe),
     Fault("switch, wait, roll back", "the access point restarts", restarted, (1,), range(3)),
     Fault("wait", "the controller is killed, or no way leads back to it", never_confirmed, (1,), range(2)),
     Fault("wait", "the watchdog is killed", dead_watchdog),

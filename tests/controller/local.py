@@ -62,7 +62,7 @@ class LocalAp:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"PATH": self.path, "NIRKABEL_RELOAD_SECONDS": "3"}
+        return {"PATH": self.path, "NIRKABEL_RELOAD_SECONDS": "3", "NIRKABEL_PROBE_TRIES": "3"}
 
     def call(self, verb: str, tx: str, stream: bytes, *arguments: int | str) -> str:
         """The helper's answer."""

@@ -130,6 +130,17 @@ def test_a_reload_that_fails_or_hangs_is_rolled_back(ap: LocalAp, command: str) 
     assert ap.read("/log") == "tried\n"
 
 
+def test_what_works_only_after_a_while_is_waited_for_and_what_never_works_is_undone(ap: LocalAp) -> None:
+    log = ap.root / "log"
+    slow = f"echo try >>{log}; [ $(grep -c try {log}) -ge 2 ]"
+    assert ap.push(desired((A, "one\n"), probes=(slow,))).startswith("confirmed ")
+    assert log.read_text().split() == ["try", "try"]
+    tx, _ = ap.apply(desired((A, "two\n"), probes=("echo no answer; false",)))
+    answer = ap.confirm(tx)
+    assert answer.startswith(f"refused {tx} reverted: it does not work: no answer echo no answer; false")
+    assert ap.read(A) == "one\n"
+
+
 def test_reloads_run_for_what_changed_and_undo_for_what_is_gone(ap: LocalAp) -> None:
     log = ap.root / "log"
 

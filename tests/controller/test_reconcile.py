@@ -50,6 +50,12 @@ def test_what_is_done(plan: Plan, entry: Waiting | None, policy: str, expected: 
     assert verdict(plan, entry, "repair" if policy == "repair" else "report", NOW).step is expected
 
 
+def test_what_is_said_while_waiting_stays_the_same_from_pass_to_pass() -> None:
+    entry = replace(DRIFTED, next_at=NOW + 300, detail="reverted")
+    said = {verdict(CHANGED_THERE, entry, "repair", NOW + seconds).why for seconds in (0, 60, 299)}
+    assert said == {"changed there: /etc/x; next try after 2026-09-21 14:18:20 UTC (reverted)"}
+
+
 def test_an_apply_queues_what_was_away_and_nothing_else() -> None:
     assert {one for one in Outcome if queues(one)} == {Outcome.UNREACHABLE, Outcome.TIMEOUT, Outcome.BROKEN}
     entry = queued(Result("ap", Outcome.TIMEOUT, "slow"), 3, "run", NOW)

@@ -6,6 +6,7 @@ park may stand, and nobody shall keep it out cheaply. Voucher codes are long eno
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import structlog
@@ -43,6 +44,7 @@ class Caller:
         return {"device": self.device, "address": self.address, "gateway": self.gateway}[whose]
 
 
+@lru_cache(maxsize=4096)  # the same addresses and gateways come again and again
 def subject(keys: Keys, what: str, whose: str, value: str) -> bytes:
     """What stands for a caller's device, address or gateway. A device's guesses are counted wherever it guesses."""
     return attempts.subject(keys, whose if (what, whose) == ("guess", "device") else f"{what} {whose}", value)

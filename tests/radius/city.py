@@ -9,13 +9,11 @@ from hotspot.nas import RADIUS_DIALECTS
 from tests.node import Node
 
 KINDS = sorted(RADIUS_DIALECTS)
+_ROLES = 'roles = { umum = "tamu" }'
 OWN = {
     "aruba": 'login_role = "masuk"\nroles = { umum = "tamu" }',
     "cisco": 'login_role = "MASUK"\nroles = { umum = "TAMU" }',
     "coovachilli": 'uam_secret = "env:COOVACHILLI_UAM"\nroles = { umum = "tamu" }',
-    "generic": 'roles = { umum = "tamu" }',
-    "mikrotik": 'roles = { umum = "tamu" }',
-    "ruckus": 'roles = { umum = "tamu" }',
     "uspot": 'uam_secret = "env:USPOT_UAM"',
 }
 HEAD = """
@@ -42,7 +40,7 @@ def text(radius: str = "", plan: str = "") -> str:
     for number, kind in enumerate(KINDS, 1):
         sources = f'sources = ["{address(kind)}/32"], secret = "env:{kind.upper()}_RADIUS"{radius}'
         parts.append(
-            f'[[gateway]]\nid = "{kind}"\nnas = "{kind}"\nradius = {{ {sources} }}\n{OWN[kind]}\n'
+            f'[[gateway]]\nid = "{kind}"\nnas = "{kind}"\nradius = {{ {sources} }}\n{OWN.get(kind, _ROLES)}\n'
             f'[[site]]\nid = "at-{kind}"\nname = "Taman {kind}"\nkind = "park"\nregion = "36.74.01.1003"\n'
             'location = [-6.3, 106.66]\nsince = 2026-01-15\nplan = "umum"\nadmit = ["click-through", "member"]\n'
             'funding = "APBD"\n'

@@ -3,7 +3,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-find_python() {
+find_python() { # the distribution's own first: it is what a city runs, and is built with more care than most others
+    if /usr/bin/python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        echo /usr/bin/python3
+        return
+    fi
     for name in python3 python3.11 python3.12 python3.13 python3.14; do
         if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             command -v "$name"

@@ -57,6 +57,20 @@ class City:
         wait_until(lambda: "client_list_length" in self.bed.ap.run("ndsctl", "json").stdout, "openNDS is up")
         wait_until(lambda: self.bed.ap.run("systemctl", "is-active", "dnsmasq").returncode == 0, "dnsmasq is up")
 
+    def ndsctl(self, *arguments: str) -> str:
+        """What ndsctl prints: nothing while another one runs, the agent's for one."""
+        printed = [""]
+
+        def said() -> bool:
+            printed[0] = self.bed.ap.run("ndsctl", *arguments).stdout
+            return bool(printed[0])
+
+        wait_until(said, f"ndsctl {arguments[0]}")
+        return printed[0]
+
+    def put_out(self, client: Client) -> None:
+        assert "deauthenticated" in self.ndsctl("deauth", client.mac)
+
     def make_pass(self, client: Client) -> tuple[str, str]:
         """What the portal makes of a redirect: openNDS's `tok`, and a pass."""
         _, redirect, _ = client.get("http://internet.test/")
@@ -198,7 +212,7 @@ def test_a_valid_pass_admits_and_isolation_holds(city: City) -> None:
     assert city.log_in(client) == (307, "http://internet.test/")
     assert client.get("http://internet.test/")[2] == "the internet\n"
     assert client.get("http://internet.test:8080/")[0] == 200
-    found = json.loads(city.bed.ap.run("ndsctl", "json").stdout)["clients"][client.mac]
+    found = json.loads(city.ndsctl("json"))["clients"][client.mac]
     assert (found["download_rate_limit_threshold"], found["upload_rate_limit_threshold"]) == ("5000", "1000")
     assert int(found["session_end"]) - int(found["session_start"]) == 600
     assert_isolated(city.bed)
@@ -211,7 +225,7 @@ def test_loading_the_firewall_again_puts_nobody_out(city: City) -> None:
 
 def test_whom_opennds_puts_out_is_out(city: City) -> None:
     client = city.bed.clients[0]
-    assert "deauthenticated" in city.bed.ap.run("ndsctl", "deauth", client.mac).stdout
+    city.put_out(client)
     assert client.get("http://internet.test:8080/")[0] == 0
     assert "event ndsctl_deauth" in city.bed.ap.read("/run/nirkabel/spool") + city.bed.ap.read(
         "/run/nirkabel/agent/sending"
@@ -224,22 +238,19 @@ def test_whom_opennds_admits_without_a_pass_reaches_nothing(city: City) -> None:
     city.bed.ap.run("mv", script, f"{script}.away")
     status, _ = city.log_in(client, forged=True)
     city.bed.ap.run("mv", f"{script}.away", script)
-    found = json.loads(city.bed.ap.run("ndsctl", "json").stdout)["clients"][client.mac]
+    found = json.loads(city.ndsctl("json"))["clients"][client.mac]
     assert (status, found["state"]) == (307, "Authenticated"), "openNDS denies now: the gate can be simplified"
     assert client.get("http://internet.test:8080/")[0] == 0
-    city.bed.ap.run("ndsctl", "deauth", client.mac)
+    city.put_out(client)
 
 
 def test_an_admission_by_ndsctl_with_a_pass_opens_the_gate(city: City) -> None:
     """As authmon admits at level 3: BinAuth is not asked, only told."""
     client = city.bed.clients[1]
     _, custom = city.make_pass(client)
-    admit = ("ndsctl", "auth", client.mac, "10", "0", "0", "0", "0", custom)
-    # openNDS refuses while another ndsctl runs, the agent's for one
-    wait_until(lambda: "authenticated" in city.bed.ap.run(*admit).stdout, "ndsctl admits")
+    assert "authenticated" in city.ndsctl("auth", client.mac, "10", "0", "0", "0", "0", custom)
     assert client.get("http://internet.test:8080/")[0] == 200
-    put_out = ("ndsctl", "deauth", client.mac)
-    wait_until(lambda: "deauthenticated" in city.bed.ap.run(*put_out).stdout, "ndsctl puts out")
+    city.put_out(client)
     assert client.get("http://internet.test:8080/")[0] == 0
 
 

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from ..errors import RequestError
-from . import generic, posted
+from . import attributes, generic, posted
 from .arrival import Arrival
 from .posted import Login
 
@@ -53,7 +53,7 @@ def _at(server: str) -> str:
 
 accept = generic.accept
 redirect = generic.redirect
-client_counters = generic.client_counters
+client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
 change = generic.change
-disconnect = generic.disconnect
+disconnect = attributes.session_names

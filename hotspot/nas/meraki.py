@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..errors import RequestError
-from . import generic, posted
+from . import attributes, generic, posted
 from .arrival import Arrival
 from .posted import Login
 
@@ -55,7 +55,7 @@ def log_in(_login: str, arrival: Arrival, user_name: str, password: str, landing
 
 accept = generic.accept
 redirect = generic.redirect
-client_counters = generic.client_counters
+client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
 change = generic.change
-disconnect = generic.disconnect
+disconnect = attributes.session_names

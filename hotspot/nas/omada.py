@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import PeerError
-from . import generic, posted
+from . import attributes, generic, posted
 from .arrival import Arrival
 
 NAME: Final = "omada"
@@ -49,7 +49,7 @@ def answered(answer: object) -> None:
 
 accept = generic.accept
 redirect = generic.redirect
-client_counters = generic.client_counters
+client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
 change = generic.change
-disconnect = generic.disconnect
+disconnect = attributes.session_names

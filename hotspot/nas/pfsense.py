@@ -9,7 +9,7 @@ Source: pfSense documentation, captive portal (`$PORTAL_ACTION$` and the other v
 from collections.abc import Mapping
 from typing import Final
 
-from . import generic, posted
+from . import attributes, generic, posted
 from .arrival import Arrival
 from .posted import Login
 
@@ -62,7 +62,7 @@ def log_in(login: str, arrival: Arrival, user_name: str, password: str, landing:
 
 accept = generic.accept
 redirect = generic.redirect
-client_counters = generic.client_counters
+client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
 change = generic.change
-disconnect = generic.disconnect
+disconnect = attributes.session_names

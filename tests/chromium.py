@@ -32,6 +32,7 @@ def keep(page: Page, name: str) -> None:
 
 def findings(page: Page) -> list[Any]:
     """What axe-core finds wrong with a page, by WCAG 2.2 AA and its own best practices."""
+    page.wait_for_load_state()
     options = {"runOnly": {"type": "tag", "values": AXE_TAGS}, "resultTypes": ["violations"]}
     violations = Axe().run(page, options=options).response["violations"]
     return [(entry["id"], [node["html"] for node in entry["nodes"]]) for entry in violations]

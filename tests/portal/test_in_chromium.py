@@ -128,6 +128,8 @@ def test_axe_finds_nothing(node: Node, gateway: CoovaChilliDouble, open_page: Op
     assert findings(page) == [], "a forged link"
     page.goto(status)
     page.locator("form[action$=logout] button").click()
+    page.wait_for_url(lambda url: url != status)
+    expect(page.get_by_role("status")).to_be_visible()
     assert findings(page) == [], "logged out"
     page.goto(status)
     assert findings(page) == [], "ended"

@@ -18,7 +18,7 @@ failed=0
 echo "== lint"
 make --no-print-directory lint || failed=1
 echo "== tests"
-pytest $bed "$python" -m pytest -m "not system and not long" --numprocesses 4 --dist loadfile --no-loadscope-reorder "$@" || failed=1
+pytest $bed "$python" -m pytest -m "not system and not long" --numprocesses 4 --dist loadfile "$@" || failed=1
 echo "== tests with real peers"
 tools/bed.sh true
 case $? in

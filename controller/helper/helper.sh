@@ -64,7 +64,9 @@ lives() { # as alive, for a process that is just starting
 	alive "$1" || pause && alive "$1" || pause && alive "$1"
 }
 parents() { (umask 022 && mkdir -p "${1%/*}"); }
-note() { echo "$*" >"$state/last.new" && mv "$state/last.new" "$state/last"; }
+note() { # on a full disk, where the one before stood
+	echo "$*" >"$state/last.new" && mv "$state/last.new" "$state/last" || { rm -f "$state/last.new"; echo "$*" >"$state/last"; }
+}
 
 live_is() { # whether every file of a manifest stands as it says
 	entries "$1" file | while read -r hash _ mode path; do

@@ -208,7 +208,7 @@ def disk_full_in_switch(ap: Patient, _number: int, _folder: Path) -> str:
     ap.old = config("old\n", A, B, undo=(full,))
     ap.push(ap.old)
     ap.send()
-    eventually(lambda: not ap.state("pending").exists())
+    eventually(lambda: not ap.state("pending").exists() and not ap.state("rolling").exists(), 20)
     unfill(ap)
     return "-"
 

@@ -100,7 +100,7 @@ def _own_values(setup: Setup) -> dict[str, Any]:
         "zone": zone.key,
         "posix_zone": posix_zone(zone),
         "country": wifi.country,
-        "captive_api": f"http://{FQDN}" if setup.opennds else wifi.captive_api,
+        "captive_api": wifi.captive_api,
     }
 
 

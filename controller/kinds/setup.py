@@ -210,6 +210,7 @@ def portal_values(setup: Setup) -> dict[str, Any]:
         raise ConfigError([Fault(0, "portal.addresses", message)])
     return {
         "fqdn": FQDN,
+        "captive_api": setup.wifi.captive_api,
         "portal_addresses": addresses or [host],
         "portal_ports": [portal.port or (443 if portal.scheme == "https" else 80)],
         "resolvers": resolvers(setup),

@@ -73,7 +73,7 @@ add address=10.211.0.1/24 interface="nirkabel" comment="nirkabel"
 /ip/pool
 add name="nirkabel" ranges=10.211.0.2-10.211.0.254
 /ip/dhcp-server/option
-add name="nirkabel-114" code=114 value="'https://wifi.example.go.id/api\3Fx=1'"
+add name="nirkabel-114" code=114 value="'https://api.example.go.id/api\3Fx=1'"
 /ip/dhcp-server/network
 add address=10.211.0.0/24 gateway=10.211.0.1 dns-server=10.211.0.1 dhcp-option="nirkabel-114" comment="nirkabel"
 /ip/dhcp-server

@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import io
 import math
-import os
 import random
 import socket
 import time
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hotspot.errors import ConfigError, PeerError
+from hotspot.files import keep, private
 
 from .driven import Driven, Wire, usable
 
@@ -97,11 +97,7 @@ def create_key(path: Path) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    keep(private(path, new=True), data)
 
 
 def public_line(key: paramiko.PKey, comment: str) -> str:

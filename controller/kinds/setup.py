@@ -289,6 +289,11 @@ def pads(agent_key: bytes, label: str) -> dict[str, str]:
     return {name: "".join(f"\\0{byte ^ pad:03o}" for byte in key) for name, pad in (("inner", 0x36), ("outer", 0x5C))}
 
 
+def answers(address: str, port: int) -> str:
+    """A probe: whether the gateway's web server answers there as it answers guests, by redirect or page."""
+    return f"curl -s -o /dev/null -m 5 http://{address}:{port}/"
+
+
 def secret_references(setup: Setup) -> Iterator[str]:
     """The secrets that an access point's files hold."""
     if setup.opennds is not None:

@@ -189,6 +189,7 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address", spelled=True)
     yield from _references(raw, sites, gateways, aps)
     yield from _schools(sites)
+    yield from _remembering(sites)
     yield from _providers(raw, sites)
     yield from _regions(raw, sites)
     yield from _districts(sites)
@@ -283,6 +284,15 @@ def _providers(raw: dict[str, Any], sites: Placed) -> Iterator[tuple[Path, str]]
         admit = site.get("admit")
         if isinstance(admit, list) and "oidc" in admit and "oidc" not in raw:
             yield (*path, "admit"), '"oidc" needs the table [oidc], which says at whose page people log in'
+
+
+def _remembering(sites: Placed) -> Iterator[tuple[Path, str]]:
+    """What is remembered is that somebody proved who they are."""
+    proofs = {"voucher", "code", "member"}
+    for path, site in sites:
+        admit = site.get("admit")
+        if isinstance(admit, list) and "remembered" in admit and not proofs & {str(method) for method in admit}:
+            yield (*path, "admit"), '"remembered" needs "voucher", "code" or "member" beside it: what is remembered'
 
 
 def _schools(sites: Placed) -> Iterator[tuple[Path, str]]:

@@ -46,7 +46,7 @@ from .look import LANGUAGES, Language, Look
 from .oidc import OidcSection
 from .wifi import Wifi, WifiNetwork, joined
 
-AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc"]
+AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc", "remembered"]
 SiteKind = Literal["park", "school", "clinic"]
 
 INDONESIA = ((-11.0, 6.5), (94.5, 141.5))
@@ -98,6 +98,8 @@ class PortalSection(Entry):
     """Its IPv4 addresses as guests reach them; an access point that runs openNDS lets these through before a login."""
     languages: Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(_each_once)] = LANGUAGES
     """The pages' languages in the order in which they are offered; the first where a browser asks for none of them."""
+    remember: Annotated[Seconds, Field(ge=7 * 86400, le=14 * 86400)] = 7 * 86400
+    """For how long a device is remembered, at sites that admit by "remembered"."""
     look: Look = Look()
 
 

@@ -8,7 +8,7 @@ import structlog
 from hotspot.job import Job
 from hotspot.one_time import LIFETIME
 from hotspot.settings import Settings
-from hotspot.store import Store, attempts, codes, complaints, erasure, oidc, retention, revisions
+from hotspot.store import Store, attempts, codes, complaints, erasure, oidc, remembered, retention, revisions
 from hotspot.store.retention import Forgotten, Terms
 
 log = structlog.get_logger("portal")
@@ -25,6 +25,7 @@ def forget_old_attempts(store: Store, _settings: Settings, now: int) -> None:
     with store.core.write() as connection:
         attempts.forget_before(connection, now)
         oidc.forget_before(connection, now - 3600)
+        remembered.forget_before(connection, now)
 
 
 def watch_codes(store: Store, _settings: Settings, now: int) -> None:

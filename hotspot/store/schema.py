@@ -118,6 +118,17 @@ consent = Table(
     Column("withdrawn_at", _Time),
 )
 
+# Who has proven who they are on which device, and wants it remembered (`store.remembered`).
+remembered = Table(
+    "remembered_device",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("device_id", ForeignKey("device.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", _Time, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+)
+
 # A person whose data must be kept although its term is over or they want it erased.
 hold = Table(
     "legal_hold",

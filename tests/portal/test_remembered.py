@@ -39,14 +39,9 @@ class Place:
         with store.core.write() as connection:
             self.inventory = activate(connection, CITY, "test", self.now).inventory
             self.member = people.add_member(connection, keys, "sari", HASHER.hash("rahasia sekali"), self.now)
-            made: dict[str, Any] = {
-                "site": "park",
-                "plan": "luas",
-                "count": 1,
-                "expires_at": self.now + DAY,
-                "now": self.now,
-            }
-            self.batch, [self.code] = vouchers.create(connection, keys, valid=DAY, **made)
+            self.batch, [self.code] = vouchers.create(
+                connection, keys, site="park", plan="luas", count=1, valid=DAY, expires_at=self.now + DAY, now=self.now
+            )
         self.app = create(self.desk)
 
     def phone(self) -> FlaskClient:

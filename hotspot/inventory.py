@@ -407,6 +407,11 @@ def _warnings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
             and not any("member" in s.admit for s in sites)
         ):
             yield ("gateway", i, "radius", "members"), "no site of this gateway admits members"
+        if gateway.nas == "cisco" and gateway.login_role and gateway.radius.orders is None:
+            yield (
+                ("gateway", i, "login_role"),
+                "without radius.coa the controller is not told when a device has logged in, and none can",
+            )
         if gateway.nas == "opennds" and gateway.fas_level == 3 and inventory.portal.url.startswith("http:"):
             yield ("gateway", i, "fas_level"), "level 3 needs a portal URL with https"
     placed: list[tuple[Path, object]] = [

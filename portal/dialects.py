@@ -14,7 +14,7 @@ from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import Grant
 from hotspot.identity import parse_mac
-from hotspot.nas import POSTED_DIALECTS, coovachilli, mikrotik, omada, opennds, ruckus, unifi
+from hotspot.nas import POSTED_DIALECTS, cisco, coovachilli, mikrotik, omada, opennds, ruckus, unifi
 from hotspot.nas.arrival import Arrival
 from hotspot.nas.posted import PostedDialect
 from hotspot.sites import (
@@ -58,6 +58,8 @@ class HandBack:
     kept: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     """What it posts there; without any it just goes."""
+    stay: str | None = None
+    """What the gateway calls the device's stay, where an order is to have it ask RADIUS about the device again."""
     tell: Callable[[], None] | None = None
     """What the gateway's controller is told once the grant is kept. PeerError where it does not let the phone in."""
 
@@ -231,6 +233,25 @@ class _Posted:
 
 
 @dataclass(frozen=True)
+class _Cisco(_Posted):
+    """Also central web authentication: the controller asks RADIUS again when the grant is there."""
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        if not cisco.recognises_central(visit.query):
+            return super().arrive(visit)
+        key = self.desk.keys.derive(cisco.CENTRAL_LABEL)
+        return cisco.arrive_central(self.gateway.id, visit.query, key)
+
+    def hand_back(self, arrival: Arrival, grant: Grant, landing: str, now: int) -> HandBack:
+        stay = arrival.data.get("session")
+        if stay is None:
+            return super().hand_back(arrival, grant, landing, now)
+        if self.gateway.radius.orders is None:
+            raise RequestError("no-dialect", self.gateway.id)
+        return HandBack(landing, stay=stay)
+
+
+@dataclass(frozen=True)
 class _Told:
     """Gateways whose controller the portal tells who logs in, by a ticket that it then asks RADIUS about."""
 
@@ -307,6 +328,8 @@ def dialect(desk: Desk, inventory: Inventory, gateway_id: str) -> Dialect:
             found = _Told(desk, gateway)
         case RuckusGateway() if gateway.controller:
             found = _Told(desk, gateway)
+        case CiscoGateway():
+            found = _Cisco(desk, gateway, cisco)
         case None:
             raise RequestError("no-gateway", gateway_id)
         case _:

@@ -123,7 +123,7 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return [*kept, *attributes.named("Filter-Id", role), *attributes.wispr(limits), *own, *data]
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
     """In a Reject: an Accept with WISPr-Redirection-URL would let the device in after one redirect."""
     return attributes.wispr_redirect(url)
 

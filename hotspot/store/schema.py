@@ -351,7 +351,10 @@ order = Table(
     core,
     Column("id", _Id, primary_key=True),
     Column("kind", _Name, nullable=False),
-    Column("session_id", ForeignKey("session.id"), nullable=False, index=True),
+    Column("session_id", ForeignKey("session.id"), index=True),
+    # Of an order for a device that has no session yet: what its gateway calls its stay.
+    Column("device_id", _Id),
+    Column("stay", String(64)),
     Column("gateway", _Name, nullable=False),
     Column("channel", _Name, nullable=False),
     Column("reason", _Name, nullable=False),

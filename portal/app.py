@@ -132,7 +132,13 @@ class Portal:
             if grant is not None:
                 return self.see_other(f"/s/{status_token(self.desk.status_key, grant)}")
             return self.page("online.html", self.language(), self._site(arrival))
-        return self.sso.resume(arrival, now) or self.door(arrival, self.language(), now)
+        known = self.sso.resume(arrival, now)
+        if known is not None:
+            return known
+        site = self._site(arrival)
+        if site is not None and arrival.stage is not Stage.LEFT:
+            self.counting.visit(site.id, "shown")
+        return self.door(arrival, self.language(), now)
 
     def unifi_entry(self, controller_site: str) -> AnyResponse:
         """A phone that a UniFi access point has sent here: its path is not ours to choose."""
@@ -315,6 +321,7 @@ class Portal:
         if done.back.tell is not None:
             self._tell(done.back.tell, arrival)
         self.counting.add(arrival.gateway, f"admitted:{done.grant.method}")
+        self.counting.visit(done.grant.site, "admitted")
         log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
         answer = self._sent_back(done.back, self._site(arrival), lang)
         if _CARD in request.cookies:

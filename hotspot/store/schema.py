@@ -517,6 +517,20 @@ def _counts(name: str) -> Table:
 radius_count = _counts("radius_count")
 portal_count = _counts("portal_count")
 
+# Login pages and admissions of a site in an hour, and since when too few get in there (`hotspot.conversion`).
+portal_hour = Table(
+    "portal_hour",
+    telemetry,
+    Column("site", _Name, primary_key=True),
+    Column("at", _Time, primary_key=True),
+    Column("shown", BigInteger, nullable=False),
+    Column("admitted", BigInteger, nullable=False),
+)
+
+portal_alarm = Table(
+    "portal_alarm", telemetry, Column("site", _Name, primary_key=True), Column("since", _Time, nullable=False)
+)
+
 export = Table(
     "export",
     telemetry,

@@ -21,7 +21,7 @@ Placed = list[tuple[Path, dict[str, Any]]]
 
 _DIALECTS = (
     "coovachilli", "uspot", "opennds", "mikrotik", "aruba", "cisco", "ruckus", "cambium", "meraki",
-    "omada", "pfsense", "generic", "unifi",
+    "meraki-click",    "omada", "pfsense", "generic", "unifi",
 )  # fmt: skip
 
 _SPELLING = str.maketrans("", "", ":-.")
@@ -87,7 +87,7 @@ def check(text: str) -> Checked:
         found += [_described(detail) for detail in error.errors(include_url=False)]
     found += _cross_checks(raw)
     if inventory is not None:
-        found += _settings(inventory)
+        found += [*_settings(inventory), *_clicked(inventory)]
     faults = tuple(sorted({Fault(lines.of(path), dotted(path), message) for path, message in found}))
     if faults or inventory is None:
         return Checked(None, faults, ())
@@ -370,6 +370,17 @@ def _settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
                     (*path, "wifi", "walled_garden"),
                     f"{name} would open the management of {', '.join(inside)} to guests",
                 )
+
+
+def _clicked(inventory: Inventory) -> Iterator[tuple[Path, str]]:
+    """Meraki's click-through page lets in whoever knows Meraki: a code or a password would protect nothing."""
+    for i, site in enumerate(inventory.site):
+        kinds = {gateway.nas for ap in site.ap if (gateway := inventory.find_gateway(ap.gateway)) is not None}
+        if "meraki-click" in kinds and set(site.admit) != {"click-through"}:
+            yield (
+                ("site", i, "admit"),
+                'behind a gateway with nas = "meraki-click" only "click-through"; nas = "meraki" asks RADIUS',
+            )
 
 
 def _doubtful_settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:

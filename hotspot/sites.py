@@ -268,6 +268,12 @@ class MerakiGateway(RadiusGateway):
     nas: Literal["meraki"]
 
 
+class MerakiClickGateway(_Gateway):
+    """A click-through splash page: its cloud lets in whoever asks, for a time, and tells nobody."""
+
+    nas: Literal["meraki-click"]
+
+
 class PfsenseGateway(_PostedGateway):
     nas: Literal["pfsense"]
 
@@ -340,6 +346,7 @@ Gateway = Annotated[
     | RuckusGateway
     | CambiumGateway
     | MerakiGateway
+    | MerakiClickGateway
     | OmadaGateway
     | PfsenseGateway
     | GenericGateway

@@ -14,7 +14,7 @@ from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import Grant
 from hotspot.identity import parse_mac
-from hotspot.nas import POSTED_DIALECTS, cisco, coovachilli, mikrotik, omada, opennds, ruckus, unifi
+from hotspot.nas import POSTED_DIALECTS, cisco, coovachilli, meraki, mikrotik, omada, opennds, ruckus, unifi
 from hotspot.nas.arrival import Arrival
 from hotspot.nas.posted import PostedDialect
 from hotspot.sites import (
@@ -24,6 +24,7 @@ from hotspot.sites import (
     CoovaChilliGateway,
     GenericGateway,
     Inventory,
+    MerakiClickGateway,
     MerakiGateway,
     MikrotikGateway,
     OmadaGateway,
@@ -252,6 +253,23 @@ class _Cisco(_Posted):
 
 
 @dataclass(frozen=True)
+class _MerakiClick:
+    gateway: MerakiClickGateway
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        return meraki.arrive_click(self.gateway.id, visit.query) if meraki.recognises_click(visit.query) else None
+
+    def hand_back(self, arrival: Arrival, grant: Grant, landing: str, _now: int) -> HandBack:
+        return HandBack(meraki.grant_url(arrival, landing, grant.limits.session))
+
+    def hop(self, arrival: Arrival) -> str | None:
+        return origin(arrival.data["base_grant_url"])
+
+    def anew(self, _arrival: Arrival) -> str:
+        return OPEN_WEB
+
+
+@dataclass(frozen=True)
 class _Told:
     """Gateways whose controller the portal tells who logs in, by a ticket that it then asks RADIUS about."""
 
@@ -328,6 +346,8 @@ def dialect(desk: Desk, inventory: Inventory, gateway_id: str) -> Dialect:
             found = _Told(desk, gateway)
         case RuckusGateway() if gateway.controller:
             found = _Told(desk, gateway)
+        case MerakiClickGateway():
+            found = _MerakiClick(gateway)
         case CiscoGateway():
             found = _Cisco(desk, gateway, cisco)
         case None:

@@ -34,6 +34,7 @@ from .fields import (
     Seconds,
     Secret,
     SshAddress,
+    SshKey,
     Tags,
     Timezone,
     VillageRegion,
@@ -130,6 +131,10 @@ class ControllerSection(Entry):
     user: UserName = "root"
     key: Secret | None = None
     """The SSH private key; without it the one in the state folder."""
+    certificate: Secret | None = None
+    """The key's certificate, of an authority that access points with OpenSSH trust (TrustedUserCAKeys)."""
+    host_ca: SshKey | None = None
+    """The authority that signs access points' host keys; one that is adopted must show the pinned key nevertheless."""
     confirm: Seconds = 180
     """How long an access point waits for the confirmation before it reverts."""
 

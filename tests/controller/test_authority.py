@@ -27,7 +27,7 @@ def made(folder: Path, name: str) -> str:
 
 def signed(folder: Path, authority: str, name: str, *options: str) -> str:
     """The certificate of a key."""
-    command = ["ssh-keygen", "-q", "-s", folder / authority, "-I", "test", *options, folder / f"{name}.pub"]
+    command = ["ssh-keygen", "-q", "-s", str(folder / authority), "-I", "test", *options, str(folder / f"{name}.pub")]
     subprocess.run(command, check=True)
     return " ".join((folder / f"{name}-cert.pub").read_text().split()[:2])
 

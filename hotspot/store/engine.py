@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuch
 
 from ..errors import ConfigError, HotspotError, PeerError, StoreError
 from ..settings import Settings
+from .portable import cursor
 from .together import Together
 
 T = TypeVar("T")
@@ -111,7 +112,7 @@ class Database:
 
     @contextmanager
     def _write_again(self) -> Iterator[Connection]:
-        """As `write`, over a connection that stays open, whose pages SQLite need not read again. One thread at a time."""
+        """As `write`, over a connection that stays open, whose pages SQLite knows. One thread at a time."""
         with _peer_errors(self.name), self._turn or nullcontext():
             if self._writer is None:
                 self._writer = self._engine.connect().execution_options(writes=True)
@@ -297,7 +298,7 @@ def _engine(name: str, url: str, *, durable: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        cursor(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 

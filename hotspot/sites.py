@@ -34,6 +34,7 @@ from .fields import (
     Seconds,
     Secret,
     SshAddress,
+    SshKey,
     Tags,
     Timezone,
     VillageRegion,
@@ -48,6 +49,8 @@ from .wifi import Wifi, WifiNetwork, joined
 
 AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc", "remembered"]
 SiteKind = Literal["park", "school", "clinic"]
+
+UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
 
 INDONESIA = ((-11.0, 6.5), (94.5, 141.5))
 """Latitudes and longitudes between which every Indonesian site lies, degrees WGS 84."""
@@ -127,9 +130,13 @@ class ProbeSection(Entry):
 
 
 class ControllerSection(Entry):
-    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "root"
+    user: UserName = "root"
     key: Secret | None = None
     """The SSH private key; without it the one in the state folder."""
+    certificate: Secret | None = None
+    """The key's certificate, of an authority that access points with OpenSSH trust (TrustedUserCAKeys)."""
+    host_ca: SshKey | None = None
+    """The authority that signs access points' host keys; one that is adopted must show the pinned key nevertheless."""
     confirm: Seconds = 180
     """How long an access point waits for the confirmation before it reverts."""
 
@@ -360,6 +367,8 @@ class AccessPoint(Span):
     mac: Mac
     address: SshAddress
     kind: Literal["debian", "openwrt", "routeros"]
+    user: UserName | None = None
+    """Who logs in there; without it `controller.user`."""
     gateway: Id
     tags: Tags = ()
     """Words by which admins choose access points, beside those of its site."""

@@ -35,6 +35,7 @@ from .desk import Desk
 from .dialects import OPEN_WEB, HandBack, Visit, arrive, dialect, origin, unifi_gateway
 from .doors import Doors
 from .forms import seal, status_token, unseal
+from .light import LightFlask
 from .pages import CommonHeaders, Pages, SeeOther, language, later, sender
 from .texts import PHONE, SERVICE, load_texts
 
@@ -405,18 +406,11 @@ class Portal:
         return self.see_other(url or f"/s/{token}")
 
 
-class Plain(Flask):
-    """A Flask whose views are no coroutines, so that it need not look whether they are with every request."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
-
-
 def create(desk: Desk) -> Flask:
     """The WSGI application over one node's desk."""
     portal = Portal(desk)
     portal.counting.start()
-    app = Plain("portal", static_folder=None, template_folder=None)
+    app = LightFlask("portal", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
 

@@ -93,6 +93,9 @@ def _captive_api(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
     uri = captive.api_uri(inventory, gateway.id)
     if uri is None:
         return
+    if "%" not in uri:
+        yield Check("captive API", None, f"{uri} answers the phones' own addresses alone")
+        return
     asked = uri.replace("%{m}", "00-00-00-00-00-00").replace("%{s}", "0")
     try:
         answer = send(Request("GET", asked, {"Accept": captive.MEDIA_TYPE}))

@@ -121,11 +121,11 @@ def command(script: bytes, verb: str, tx: str = "", *arguments: int | str, root:
         raise ValueError(f"{tx!r} is no transaction id")
     if not all(_ARGUMENT.fullmatch(str(argument)) for argument in arguments):
         raise ValueError(f"{arguments!r} are no arguments of the helper")
-    stage = f"$r/stage.{tx}" if verb == "apply" else "$(mktemp -d $r/call.XXXXXX)"
+    stage = f"s=$r/stage.{tx}; mkdir -p $s" if verb == "apply" else "mkdir -p $r; s=$(mktemp -d $r/call.XXXXXX)"
     words = " ".join([verb, tx, *map(str, arguments)]).strip()
     return (
         f"umask 077; r={root}/run/nirkabel; [ ! -f {root}/etc/openwrt_release ] || r={root}/tmp/run/nirkabel; "  # noqa: S108
-        f"mkdir -p $r; s={stage}; mkdir -p $s && tar xzf - -C $s 2>/dev/null && "
+        f"{stage} && tar xzf - -C $s 2>/dev/null && "
         f'[ "$(sha256sum <$s/helper.sh)" = "{hashlib.sha256(script).hexdigest()}  -" ] && '
         f"{{ NIRKABEL_ROOT={root} sh $s/helper.sh {words}; exit; }}; rm -rf $s; echo result damaged"
     )

@@ -74,8 +74,13 @@ alive() {
 	{ read -r pid <"$run/$1"; } 2>/dev/null
 	[ -n "$pid" ] && kill -0 "$pid" 2>/dev/null && grep -q "helper" "/proc/$pid/cmdline"
 }
-lives() { # as alive, for a process that is just starting
-	alive "$1" || pause && alive "$1" || pause && alive "$1"
+lives() { # as alive; a process that is just starting has no command line for a moment
+	for _ in 1 2 3; do
+		alive "$1" && return
+		[ -n "$pid" ] && kill -0 "$pid" 2>/dev/null || return 1
+		pause
+	done
+	return 1
 }
 parents() { [ -d "${1%/*}" ] || (umask 022 && mkdir -p "${1%/*}"); }
 note() { # on a full disk, where the one before stood
@@ -468,7 +473,7 @@ settle() { # whatever an earlier push left behind is brought to an end before an
 	boot_id
 	if [ "$value" != "$boot" ]; then
 		rollback "the access point restarted before the confirmation"
-	elif ! alive watchdog; then
+	elif ! lives watchdog; then
 		rollback "its watchdog was dead"
 	fi
 }
@@ -534,7 +539,7 @@ rollback() { # REASON; under the lock. Can be repeated at any point: `rolling` g
 }
 
 stop_worker() {
-	alive worker && kill_tree "$pid"
+	lives worker && kill_tree "$pid"
 	rm -f "$run/worker"
 }
 

@@ -222,6 +222,8 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
     ]
     if inventory.controller.key:
         found.append((("controller", "key"), inventory.controller.key))
+    if inventory.controller.certificate:
+        found.append((("controller", "certificate"), inventory.controller.certificate))
     return found
 
 

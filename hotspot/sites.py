@@ -34,6 +34,7 @@ from .fields import (
     Seconds,
     Secret,
     SshAddress,
+    SshKey,
     Tags,
     Timezone,
     VillageRegion,
@@ -46,7 +47,7 @@ from .look import LANGUAGES, Language, Look
 from .oidc import OidcSection
 from .wifi import Wifi, WifiNetwork, joined
 
-AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc"]
+AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc", "remembered"]
 SiteKind = Literal["park", "school", "clinic"]
 
 UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
@@ -100,6 +101,8 @@ class PortalSection(Entry):
     """Its IPv4 addresses as guests reach them; an access point that runs openNDS lets these through before a login."""
     languages: Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(_each_once)] = LANGUAGES
     """The pages' languages in the order in which they are offered; the first where a browser asks for none of them."""
+    remember: Annotated[Seconds, Field(ge=7 * 86400, le=14 * 86400)] = 7 * 86400
+    """For how long a device is remembered, at sites that admit by "remembered"."""
     look: Look = Look()
 
 
@@ -130,6 +133,10 @@ class ControllerSection(Entry):
     user: UserName = "root"
     key: Secret | None = None
     """The SSH private key; without it the one in the state folder."""
+    certificate: Secret | None = None
+    """The key's certificate, of an authority that access points with OpenSSH trust (TrustedUserCAKeys)."""
+    host_ca: SshKey | None = None
+    """The authority that signs access points' host keys; one that is adopted must show the pinned key nevertheless."""
     confirm: Seconds = 180
     """How long an access point waits for the confirmation before it reverts."""
 
@@ -268,6 +275,12 @@ class MerakiGateway(RadiusGateway):
     nas: Literal["meraki"]
 
 
+class MerakiClickGateway(_Gateway):
+    """A click-through splash page: its cloud lets in whoever asks, for a time, and tells nobody."""
+
+    nas: Literal["meraki-click"]
+
+
 class PfsenseGateway(_PostedGateway):
     nas: Literal["pfsense"]
 
@@ -340,6 +353,7 @@ Gateway = Annotated[
     | RuckusGateway
     | CambiumGateway
     | MerakiGateway
+    | MerakiClickGateway
     | OmadaGateway
     | PfsenseGateway
     | GenericGateway

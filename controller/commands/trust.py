@@ -14,7 +14,7 @@ from ..push import Contact, Job, Ran
 from ..remote import Facts
 from ..selectors import select
 from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
-from .jobs import SELECTOR, ap_argument, contact_of, dry_run_option, jobs_of, key_path, one_of, private_key
+from .jobs import SELECTOR, ap_argument, contact_of, dry_run_option, jobs_of, key_path, one_of, private_key, trusted
 from .life import on_each, record_begin, record_ends, show_ends, would
 from .status import differences, lines_of
 
@@ -133,7 +133,7 @@ def rotate(node: Node, without: tuple[str, ...], yes: bool, dry_run: bool) -> No
     with node.store.core.read() as connection:
         adopted = pushes.pinned(connection)
     left_out = set(select(inventory, without, node.now)) if without else set()
-    wanted = set(adopted) - left_out
+    wanted = trusted(inventory, adopted) & {*adopted, *select(inventory, (), node.now)} - left_out
     names = tuple(ap.id for _, ap in inventory.access_points() if ap.id in wanted)
     jobs = jobs_of(node, node.revision(), names, files=False) if names else []
     if dry_run:

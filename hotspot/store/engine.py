@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 from ..errors import ConfigError, PeerError, StoreError
 from ..settings import Settings
 from .driver import SQLITE, Driver, postgresql
+from .portable import cursor
 from .together import Together
 
 T = TypeVar("T")
@@ -62,8 +63,8 @@ class Database:
         self._kept = threading.local()
         """The connection of each thread that glances at SQLite."""
         self._turn = Turn(Path(f"{self._engine.url.database}-turn")) if self._engine.dialect.name == "sqlite" else None
-
-        self._together = Together(self.write)
+        self._writer: Connection | None = None
+        self._together = Together(self._write_again)
 
     @property
     def engine(self) -> Engine:
@@ -104,6 +105,20 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def _write_again(self) -> Iterator[Connection]:
+        """As `write`, over a connection that stays open, whose pages SQLite knows. One thread at a time."""
+        with _peer_errors(self.name, self._driver), self._turn or nullcontext():
+            if self._writer is None:
+                self._writer = self._engine.connect().execution_options(writes=True)
+            try:
+                with self._writer.begin():
+                    yield self._writer
+            except self._driver.failures:
+                self._writer.close()
+                self._writer = None
+                raise
+
     def together(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once it is durable: like `write`, in a transaction that others may share. What it raises
         undoes it alone."""
@@ -118,6 +133,9 @@ class Database:
         if kept is not None:
             kept.close()
             del self._kept.connection
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self._engine.dispose()
         if self._turn is not None:
             self._turn.close()
@@ -269,7 +287,7 @@ def _engine(name: str, url: str, *, durable: bool) -> tuple[Engine, Driver]:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        cursor(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine, SQLITE
 

@@ -47,7 +47,7 @@ from .look import LANGUAGES, Language, Look
 from .oidc import OidcSection
 from .wifi import Wifi, WifiNetwork, joined
 
-AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc"]
+AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc", "remembered"]
 SiteKind = Literal["park", "school", "clinic"]
 
 UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
@@ -101,6 +101,8 @@ class PortalSection(Entry):
     """Its IPv4 addresses as guests reach them; an access point that runs openNDS lets these through before a login."""
     languages: Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(_each_once)] = LANGUAGES
     """The pages' languages in the order in which they are offered; the first where a browser asks for none of them."""
+    remember: Annotated[Seconds, Field(ge=7 * 86400, le=14 * 86400)] = 7 * 86400
+    """For how long a device is remembered, at sites that admit by "remembered"."""
     look: Look = Look()
 
 
@@ -286,6 +288,12 @@ class MerakiGateway(RadiusGateway):
     nas: Literal["meraki"]
 
 
+class MerakiClickGateway(_Gateway):
+    """A click-through splash page: its cloud lets in whoever asks, for a time, and tells nobody."""
+
+    nas: Literal["meraki-click"]
+
+
 class PfsenseGateway(_PostedGateway):
     nas: Literal["pfsense"]
 
@@ -358,6 +366,7 @@ Gateway = Annotated[
     | RuckusGateway
     | CambiumGateway
     | MerakiGateway
+    | MerakiClickGateway
     | OmadaGateway
     | PfsenseGateway
     | GenericGateway

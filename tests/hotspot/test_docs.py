@@ -47,6 +47,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
         sites.RuckusGateway,
         sites.CambiumGateway,
         sites.MerakiGateway,
+        sites.MerakiClickGateway,
         sites.OmadaGateway,
         sites.PfsenseGateway,
         sites.GenericGateway,

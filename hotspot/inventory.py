@@ -187,6 +187,7 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     routers = [((*path, "ap"), entry.get("ap")) for path, entry in gateways]
     yield from _repeated(routers, "a gateway on the access point")
     yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address", spelled=True)
+    yield from _repeated([((*path, "tunnel"), str(ap["tunnel"])) for path, ap in aps if "tunnel" in ap], "the port")
     yield from _references(raw, sites, gateways, aps)
     yield from _schools(sites)
     yield from _remembering(sites)
@@ -346,6 +347,10 @@ def _settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
     gardens: set[str] = set()
     for path, site, ap in _placed_aps(inventory):
         wifi = inventory.wifi_of(site, ap)
+        if ap.tunnel and inventory.controller.tunnel is None:
+            yield (*path, "tunnel"), "needs the relay: [controller] tunnel = { host = …, host_key = … }"
+        if ap.tunnel and ap.kind == "routeros":
+            yield (*path, "tunnel"), "a RouterOS access point keeps no tunnel"
         yield from (((*path, "wifi", key), message) for key, message in wifi.faults())
         if (wifi.captive_api or "").startswith(f"{inventory.portal.url}/"):
             gateway = inventory.find_gateway(ap.gateway)

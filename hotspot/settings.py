@@ -159,6 +159,8 @@ class Settings:
                     f"the secret {reference} is not set: `hotspot secrets create` chooses one, if it is ours to choose"
                 )
             return value.encode()
+        if kind == "derived":  # never written in sites.toml: what rendering needs of the master key
+            return self.keys().derive(name)
         try:
             found = Path(name).read_bytes().rstrip(b"\r\n")
         except OSError as error:

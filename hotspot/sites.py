@@ -129,6 +129,18 @@ class ProbeSection(Entry):
     """A TCP endpoint that tells whether the monitor itself is connected; without it the monitor trusts its network."""
 
 
+class TunnelSection(Entry):
+    """The relay to which access points behind somebody else's NAT keep a connection."""
+
+    host: SshAddress
+    user: UserName = "nirkabel-tunnel"
+    host_key: SshKey
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        return split_endpoint(self.host, 22)
+
+
 class ControllerSection(Entry):
     user: UserName = "root"
     key: Secret | None = None
@@ -137,6 +149,7 @@ class ControllerSection(Entry):
     """The key's certificate, of an authority that access points with OpenSSH trust (TrustedUserCAKeys)."""
     host_ca: SshKey | None = None
     """The authority that signs access points' host keys; one that is adopted must show the pinned key nevertheless."""
+    tunnel: TunnelSection | None = None
     confirm: Seconds = 180
     """How long an access point waits for the confirmation before it reverts."""
 
@@ -375,6 +388,8 @@ class AccessPoint(Span):
     kind: Literal["debian", "openwrt", "routeros"]
     user: UserName | None = None
     """Who logs in there; without it `controller.user`."""
+    tunnel: Annotated[int, Field(strict=True, ge=1024, le=65535)] | None = None
+    """The port on which the relay (`controller.tunnel`) listens for it, where somebody else's NAT stands before it."""
     gateway: Id
     tags: Tags = ()
     """Words by which admins choose access points, beside those of its site."""
@@ -488,7 +503,8 @@ class Inventory(Entry):
     def management(self) -> tuple[str, ...]:
         """The IPv4 addresses at which the controller reaches access points, in order, each once."""
         hosts = {ip_address(ap.endpoint[0]) for _, ap in self.access_points()}
-        return tuple(str(host) for host in sorted(host for host in hosts if isinstance(host, IPv4Address)))
+        reached = [host for host in hosts if isinstance(host, IPv4Address) and not host.is_loopback]
+        return tuple(str(host) for host in sorted(reached))
 
     def sites_of_gateway(self, gateway_id: str) -> list[Site]:
         """The sites whose access points hang on a gateway, in the order of the text."""
@@ -508,7 +524,11 @@ class Inventory(Entry):
 
     def networks_of(self, site: Site, ap: AccessPoint) -> tuple[WifiNetwork, ...]:
         """The networks that an access point announces, in the order in which they are told."""
-        ids = self.wifi_of(site, ap).ssids
+        return self.announced(self.wifi_of(site, ap))
+
+    def announced(self, wifi: Wifi) -> tuple[WifiNetwork, ...]:
+        """The same, where it is known how the access point is set up."""
+        ids = wifi.ssids
         return self.ssid if ids is None else tuple(one for name in ids for one in self.ssid if one.id == name)
 
     def resolvers(self, site: Site, ap: AccessPoint) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from hotspot.store.pushes import HostKey
 from hotspot.terminal import Command, Group, Node, pass_node
 
 from .. import remote
+from ..kinds.setup import tunnel_secret
+from ..kinds.tunnel import authorized_line
 from ..push import Contact, Job, Ran
 from ..remote import Facts
 from ..selectors import select
@@ -101,6 +103,20 @@ def show(node: Node) -> None:
     line = public_line(key, "nirkabel")
     node.answer({"public_key": line})
     node.say(line)
+
+
+@keys.command()
+@pass_node
+def tunnels(node: Node) -> None:
+    """Print the lines for the relay's authorized_keys: what lets each access point with a tunnel listen on its port."""
+    inventory = node.revision().inventory
+    aps = [ap for _, ap in inventory.access_points() if ap.tunnel]
+    lines = [authorized_line(node.settings.secret(tunnel_secret(ap)), ap) for ap in aps]
+    node.answer({"lines": lines})
+    for one in lines:
+        node.say(one)
+    if not lines:
+        node.complain("no access point has a tunnel")
 
 
 def _named_key(node: Node) -> str | None:

@@ -54,6 +54,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
         sites.UnifiGateway,
     ),
     "radius": (sites.RadiusClient,),
+    "tunnel": (sites.TunnelSection,),
     "site": (sites.Site,),
     "site.ap": (sites.AccessPoint,),
     "regions": (),

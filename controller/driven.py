@@ -93,8 +93,9 @@ class Driven(paramiko.Transport):  # type: ignore[misc] # paramiko has no types
     )  # fmt: skip
 
     def __init__(self, wire: Wire):
-        # Paramiko's own compares byte by byte in Python, for every packet that comes.
+        # Paramiko's own compares byte by byte in Python, and makes an object for each checksum: for every packet.
         paramiko.util.constant_time_bytes_eq = hmac.compare_digest
+        paramiko.packet.compute_hmac = hmac.digest
         super().__init__(wire)
         self.logged_in = False
         self._handler_table |= {

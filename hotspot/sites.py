@@ -518,7 +518,11 @@ class Inventory(Entry):
 
     def networks_of(self, site: Site, ap: AccessPoint) -> tuple[WifiNetwork, ...]:
         """The networks that an access point announces, in the order in which they are told."""
-        ids = self.wifi_of(site, ap).ssids
+        return self.announced(self.wifi_of(site, ap))
+
+    def announced(self, wifi: Wifi) -> tuple[WifiNetwork, ...]:
+        """The same, where it is known how the access point is set up."""
+        ids = wifi.ssids
         return self.ssid if ids is None else tuple(one for name in ids for one in self.ssid if one.id == name)
 
     def resolvers(self, site: Site, ap: AccessPoint) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ class Setup:
 
     @cached_property
     def networks(self) -> tuple[WifiNetwork, ...]:
-        return self.inventory.networks_of(self.site, self.ap)
+        return self.inventory.announced(self.wifi)
 
     @cached_property
     def gateway(self) -> Runs | None:

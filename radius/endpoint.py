@@ -17,9 +17,8 @@ from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
 from hotspot.settings import MINIMUM_SECRET
 from hotspot.sites import DEFAULT_RATE, Inventory, RadiusGateway
 
-from .datagrams import Source
+from .mmsg import Source
 from .packet import (
-    HEADER,
     PROXY_STATE,
     Code,
     Malformed,
@@ -29,6 +28,7 @@ from .packet import (
     parse,
     request_authenticator,
 )
+from .plain import HEADER
 
 TLS: Final = "tls:"
 """What a source over TLS begins with, instead of an address; a gateway's id follows."""

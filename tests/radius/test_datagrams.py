@@ -30,7 +30,7 @@ def server(family: int) -> Iterator[socket.socket]:
 
 @pytest.fixture(params=["Python", "C"])
 def room(request: pytest.FixtureRequest) -> Room:
-    return Slots if request.param == "Python" else wire().Slots  
+    return Slots if request.param == "Python" else wire().Slots
 
 
 def gathered(door: Datagrams, count: int) -> list[Datagram]:

@@ -88,9 +88,14 @@ def _desired(content: Any) -> Desired:
 
 
 def carried(observed: Observed, contents: dict[str, bytes]) -> Desired:
-    """What an access point carries, from what it reports and the contents that were fetched with its manifest."""
-    manifest = next((contents[path] for path in MANIFESTS if path in contents), b"").decode("utf-8", "replace")
-    lines = [line.partition(" ")[::2] for line in manifest.splitlines()]
+    """What an access point carries, from what it reports and the contents that were fetched with its manifest.
+
+    ConfigError where the manifest is not among them: without it nobody knows what to check and to reload.
+    """
+    manifest = next((contents[path] for path in MANIFESTS if path in contents), None)
+    if manifest is None:
+        raise ConfigError("it did not give its manifest; push its configuration anew and back it up then")
+    lines = [line.partition(" ")[::2] for line in manifest.decode("utf-8", "replace").splitlines()]
 
     def values(kind: str) -> tuple[str, ...]:
         return tuple(value for word, value in lines if word == kind)

@@ -23,6 +23,7 @@ from .desired import Desired
 from .diff import kept
 from .payload import unpacked
 from .plan import Observed, Plan, parse_observed, parse_told, plan
+from .router import RouterContact
 from .ssh import Patience, Problem, SshError, Target, execute
 
 CONTACT_SECONDS: Final = 60.0
@@ -110,6 +111,9 @@ class Ran:
     code: int | None = None
 
 
+_NOT_THERE: Final = (Outcome.FAILED, "RouterOS: that is not done there; it is planned, applied and rolled back")
+
+
 class Contact:
     """Talks to access points with one key. `root` puts the helper's files below another folder (tests)."""
 
@@ -147,7 +151,7 @@ class Contact:
 
         def work(target: Target, desired: Desired) -> Result:
             nonlocal observed
-            observed = parse_observed(self._question(target, "observe", paths=desired.paths).decode("utf-8", "replace"))
+            observed = self._observed(target, desired)
             return Result(job.ap, Outcome.PLANNED)
 
         return self._guarded(job, work), observed
@@ -157,6 +161,8 @@ class Contact:
         found: dict[str, bytes] = {}
 
         def work(target: Target, _desired: Desired) -> Result:
+            if target.routeros:
+                return Result(job.ap, *_NOT_THERE)
             found.update(unpacked(self._question(target, "fetch", paths=paths)))
             return Result(job.ap, Outcome.DONE)
 
@@ -171,6 +177,9 @@ class Contact:
         tx = observed.pending.tx
 
         def work(target: Target, _desired: Desired) -> Result:
+            if target.routeros:
+                self._router(target).withdraw(tx)
+                return Result(job.ap, Outcome.WITHDRAWN, "it loads what it had, and restarts")
             word, rest = _result(self._question(target, "rollback", tx=tx))
             return Result(job.ap, Outcome.WITHDRAWN if word == "reverted" else Outcome.FAILED, rest)
 
@@ -181,6 +190,8 @@ class Contact:
         if job.target is None:
             outcome, detail = job.problem or (Outcome.FAILED, "nothing to do")
             return Ran(job.ap, outcome, detail)
+        if job.target.routeros:
+            return Ran(job.ap, *_NOT_THERE)
         try:
             answer = execute(job.target, self._key, command, stdin, seconds or self._seconds)
             word, rest = _result(answer)
@@ -227,13 +238,21 @@ class Contact:
         return self._call(target, verb, tx, payload.pack_call(self._script, paths), *arguments)
 
     def _plan(self, ap: str, target: Target, desired: Desired, *, contents: bool) -> Result:
-        answer = self._question(target, "observe", paths=desired.paths)
-        found = plan(desired, parse_observed(answer.decode("utf-8", "replace")))
+        found = plan(desired, self._observed(target, desired))
         before: dict[str, bytes] = {}
         changed = tuple(change.path for change in found.changes)
-        if contents and changed:
+        if contents and changed and not target.routeros:
             before = unpacked(self._question(target, "fetch", paths=changed))
         return Result(ap, Outcome.PLANNED, found.summary, plan=found, before=before)
+
+    def _observed(self, target: Target, desired: Desired) -> Observed:
+        if target.routeros:
+            return self._router(target).look().observed()
+        answer = self._question(target, "observe", paths=desired.paths)
+        return parse_observed(answer.decode("utf-8", "replace"))
+
+    def _router(self, target: Target) -> RouterContact:
+        return RouterContact(target, self._key, self._seconds, self._confirm)
 
     def _armed(self, job: Job, target: Target, desired: Desired, *, stay: int = _SWITCHING_SECONDS) -> bytes:
         """Sends a push; the answer, with a proof at its end where that came within `stay` seconds."""
@@ -244,6 +263,9 @@ class Contact:
 
     def _apply(self, job: Job, target: Target, desired: Desired) -> Result:
         job = replace(job, tx=job.tx or secrets.token_hex(16))
+        if target.routeros:
+            word, rest = self._router(target).apply(desired, job.tx, job.earlier)
+            return Result(job.ap, _ANSWERS.get(word, Outcome.FAILED), rest)
         deadline = time.monotonic() + self._confirm
         answer = self._armed(job, target, desired)
         word, rest = _result(answer)
@@ -308,6 +330,9 @@ _ANSWERS: Final = {
     "invalid": Outcome.INVALID,
     "damaged": Outcome.DAMAGED,
     "bad-payload": Outcome.DAMAGED,
+    "confirmed": Outcome.APPLIED,
+    "reverted": Outcome.REVERTED,
+    "unconfirmed": Outcome.UNCONFIRMED,
 }
 
 

@@ -9,13 +9,12 @@ import hashlib
 import hmac
 import io
 import math
-import os
 import random
 import socket
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hotspot.errors import ConfigError, PeerError
+from hotspot.files import keep, private
 
 from .driven import Driven, Wire, usable
 
@@ -66,6 +66,8 @@ class Target:
     port: int
     user: str
     host_key: str
+    routeros: bool = False
+    """Whether what answers there is RouterOS, and not a shell."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -97,11 +99,7 @@ def create_key(path: Path) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    keep(private(path, new=True), data)
 
 
 def public_line(key: paramiko.PKey, comment: str) -> str:
@@ -164,6 +162,24 @@ def execute(
         return contact.over(_driven, stepwise=True)
 
 
+def send_files(target: Target, key: paramiko.PKey, files: Mapping[str, bytes], seconds: float) -> None:
+    """Writes files by SFTP, in folders that are made where they are missing. SshError as for `execute`."""
+    deadline = _Deadline(seconds)
+    contact = _Contact(target, key, "", b"", deadline, lambda _output: None)
+    with contact.session() as channel:
+        channel.settimeout(deadline.left())
+        channel.invoke_subsystem("sftp")
+        sftp = paramiko.SFTPClient(channel)
+        for folder in sorted({path.rpartition("/")[0] for path in files} - {""}):
+            with suppress(OSError):  # it is there, or the file that goes into it says what is wrong
+                sftp.mkdir(folder)
+        for path, data in files.items():
+            try:
+                sftp.putfo(io.BytesIO(data), path)
+            except OSError as error:
+                raise SshError(Problem.BROKEN, f"{path} could not be written there: {error}") from error
+
+
 class _UnheardError(Exception):
     """The connection ended before the answer to the login."""
 
@@ -178,6 +194,18 @@ class _Contact:
     patience: Patience
 
     def over(self, kind: "_Kind", *, stepwise: bool) -> bytes:
+        with self._to_the_right_one(kind) as transport:
+            return self._exchange(transport, self._session(transport, stepwise=stepwise))
+
+    @contextmanager
+    def session(self) -> Iterator[paramiko.Channel]:
+        """A session in paramiko's own way, for more than one command."""
+        with self._to_the_right_one(_stock) as transport:
+            yield self._session(transport, stepwise=True)
+
+    @contextmanager
+    def _to_the_right_one(self, kind: "_Kind") -> Iterator[paramiko.Transport]:
+        """A connection to who shows the pinned host key; nobody is logged in yet."""
         target = self.target
         key_type = target.host_key.split()[0]
         key_types = _KEY_TYPES.get(key_type, (key_type,))
@@ -188,7 +216,7 @@ class _Contact:
                     Problem.WRONG_KEY,
                     f"it shows the host key {fingerprint(shown)}, pinned is {fingerprint(target.host_key)}",
                 )
-            return self._exchange(transport, self._session(transport, stepwise=stepwise))
+            yield transport
 
     def _session(self, transport: paramiko.Transport, *, stepwise: bool) -> paramiko.Channel:
         """A session of the user who is logged in then. Unless `stepwise`, all of it is asked for at once."""

@@ -337,6 +337,11 @@ def _settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
     for path, site, ap in _placed_aps(inventory):
         wifi = inventory.wifi_of(site, ap)
         yield from (((*path, "wifi", key), message) for key, message in wifi.faults())
+        if (wifi.captive_api or "").startswith(f"{inventory.portal.url}/"):
+            yield (
+                (*path, "wifi", "captive_api"),
+                "the portal cannot tell the phones of an access point apart, and would answer none; leave it out",
+            )
         announced = inventory.networks_of(site, ap)
         if len(announced) > MOST_NETWORKS:
             yield (

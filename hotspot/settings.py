@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
+from . import files
 from .errors import ConfigError, Fault
 from .fields import split_endpoint
 from .identity import Keys
@@ -264,16 +265,5 @@ def create_secrets(state: Path, environ: Mapping[str, str], names: list[str]) ->
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     before = path.read_text() if path.exists() else "# Secrets of this node. Keep it private; back up the master key.\n"
     text = before + "".join(f"{name}={value}\n" for name, value in added.items())
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    folder = os.open(state, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    files.replace(path, text.encode())
     return sorted(added)

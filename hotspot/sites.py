@@ -49,6 +49,8 @@ from .wifi import Wifi, WifiNetwork, joined
 AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc"]
 SiteKind = Literal["park", "school", "clinic"]
 
+UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+
 INDONESIA = ((-11.0, 6.5), (94.5, 141.5))
 """Latitudes and longitudes between which every Indonesian site lies, degrees WGS 84."""
 
@@ -125,7 +127,7 @@ class ProbeSection(Entry):
 
 
 class ControllerSection(Entry):
-    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "root"
+    user: UserName = "root"
     key: Secret | None = None
     """The SSH private key; without it the one in the state folder."""
     confirm: Seconds = 180
@@ -351,6 +353,8 @@ class AccessPoint(Span):
     mac: Mac
     address: SshAddress
     kind: Literal["debian", "openwrt", "routeros"]
+    user: UserName | None = None
+    """Who logs in there; without it `controller.user`."""
     gateway: Id
     tags: Tags = ()
     """Words by which admins choose access points, beside those of its site."""

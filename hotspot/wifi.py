@@ -4,10 +4,12 @@ One table, `wifi`, may stand in the city, in a site and in an access point. One 
 it stands nearest to the access point, whole; lists and tables are not joined. What stands nowhere has its default.
 """
 
+import re
 from ipaddress import IPv4Interface, ip_address
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .fields import (
     Address,
@@ -125,6 +127,16 @@ class Radio(Entry):
         return self
 
 
+def _captive_api(uri: str) -> str:
+    """RFC 8908 section 4, RFC 8910 section 2: over TLS, and no literal address, for which no certificate is checked."""
+    parts = urlsplit(uri)
+    if parts.scheme != "https":
+        raise ValueError("phones ask it over TLS alone; write https://, or leave it out")
+    if re.search(r"[a-z]", parts.hostname or "") is None or ":" in (parts.hostname or ""):
+        raise ValueError("it must name a host: phones check its certificate by the name")
+    return uri
+
+
 class Wifi(Entry):
     """What the table `wifi` may say; the defaults are those of an access point of which nothing is said."""
 
@@ -157,7 +169,7 @@ class Wifi(Entry):
     up: BitsPerSecond | None = None
     radius_servers: tuple[Address, ...] = ()
     """Our RADIUS nodes as access points reach them, for gateways that run on these."""
-    captive_api: Url | None = None
+    captive_api: Annotated[Url, AfterValidator(_captive_api)] | None = None
     """What phones are told by DHCP (RFC 8910), where the gateway has no captive portal API of its own."""
 
     @property

@@ -27,7 +27,7 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import codes, faults, gateways, hooks, limits, passwords, privacy, sso, status, unifi
+from . import captive, codes, faults, gateways, hooks, limits, passwords, privacy, sso, status, unifi
 from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
@@ -411,7 +411,7 @@ def create(desk: Desk) -> Flask:
     app.add_url_rule("/s/<token>/password", view_func=portal.password, methods=["GET"])
     app.add_url_rule("/s/<token>/password", view_func=portal.change_password, methods=["POST"])
 
-    for part in (faults, privacy, hooks, sso):
+    for part in (faults, privacy, hooks, sso, captive):
         app.register_blueprint(part.routes(portal))
 
     @app.get("/")

@@ -229,7 +229,8 @@ def admission(section: OidcSection, claims: Mapping[str, Any]) -> Admission:
     if not section.groups:
         return Admission(subject, None)
     said = claims.get(section.groups_claim, [])
-    theirs = {said} if isinstance(said, str) else {one for one in said if isinstance(one, str)}
+    several = said if isinstance(said, list) else [said]
+    theirs = {one for one in several if isinstance(one, str)}
     plan = next((plan for group, plan in section.groups.items() if group in theirs), None)
     if plan is None:
         raise RequestError("oidc-not-allowed", "groups")

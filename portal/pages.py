@@ -161,6 +161,13 @@ def sender() -> str:
     return "" if _is_here(said) else _normal(said)
 
 
+def over_tls() -> bool:
+    """Whether this request came over TLS, here or at a proxy on this machine that says so in X-Forwarded-Proto."""
+    if request.is_secure:
+        return True
+    return _is_here(request.remote_addr or "") and request.headers.get("X-Forwarded-Proto", "") == "https"
+
+
 @lru_cache(maxsize=1024)
 def _normal(address: str) -> str:
     """An address in its one form; empty where it is none."""

@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 
 from hotspot.errors import PeerError
+from hotspot.files import sync_folder
 
 from .journal import Cipher, Damage, Frame, Torn
 
@@ -124,15 +125,6 @@ def _write(descriptor: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes durable which files a folder has."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _files(folder: Path, *suffixes: str) -> list[Path]:

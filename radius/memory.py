@@ -6,18 +6,17 @@ node's master key. It has its name only when it is whole and on the disk.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from hotspot.errors import PeerError
+from hotspot.files import keep, private, sync_folder
 from hotspot.identity import new_id
 from hotspot.store.revisions import Revision
 
 from .alone import Redemption
-from .backlog import sync_folder
 from .journal import Cipher, Frame
 
 _INVENTORY: Final = "inventory"
@@ -78,11 +77,7 @@ def _write(path: Path, key: bytes, payload: bytes, publish: Callable[[Path, Path
     cipher = Cipher.new(key)
     new = path.with_name(f"{new_id()}.new")
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(cipher.header + cipher.frame(0, 0, payload))
-            file.flush()
-            os.fsync(descriptor)
+        keep(private(new, new=True), cipher.header + cipher.frame(0, 0, payload))
         publish(new, path)
     finally:
         new.unlink(missing_ok=True)

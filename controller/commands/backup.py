@@ -1,7 +1,6 @@
 """`hotspot backup` and `restore`: the managed files of access points, sealed in a folder, and given back."""
 
 import hashlib
-import os
 import secrets
 import time
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 import click
 
 from hotspot.errors import ConfigError
+from hotspot.files import keep, private
 from hotspot.identity import Keys
 from hotspot.store import audit, pushes
 from hotspot.store.pushes import Run
@@ -79,7 +79,7 @@ def _kept(node: Node, contact: Contact, job: Job, folder: Path, keys: Keys) -> t
     try:
         data = form.sealed(_head(node, job.ap, observed), form.carried(observed, contents), keys)
         path = folder / f"{job.ap}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(node.now))}.nirkabel"
-        _write(path, data)
+        keep(private(path, new=True), data)
     except (ConfigError, OSError) as error:
         return Ran(job.ap, Outcome.FAILED, str(error)), {}
     return Ran(job.ap, Outcome.DONE, path.name), {"sha256": hashlib.sha256(data).hexdigest(), "file": path.name}
@@ -91,15 +91,6 @@ def _head(node: Node, ap: str, observed: Observed) -> form.Head:
     with node.store.core.read() as connection:
         push = pushes.carrying(connection, ap, digest)
     return form.Head(ap, found.kind, node.now, digest, push.revision if push else None)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A new file that its owner alone reads, durable before this returns."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @click.command(cls=Command)

@@ -17,7 +17,7 @@ from hotspot.terminal import Node
 from hotspot.units import parse_duration
 
 from ..desired import Desired
-from ..kinds import PUSHED, render, secrets_of
+from ..kinds import SHELLS, render, secrets_of
 from ..push import Contact, Job, Outcome, unusable
 from ..readers import Readers
 from ..selectors import METAVAR, candidates, select
@@ -93,9 +93,9 @@ def one_of(inventory: Inventory, word: str, now: int) -> str:
     return found[0]
 
 
-def is_pushed(inventory: Inventory, ap_id: str) -> bool:
-    """Whether the controller pushes to access points of its kind."""
-    return inventory.ap_by_id[ap_id][1].kind in PUSHED
+def has_shell(inventory: Inventory, ap_id: str) -> bool:
+    """Whether more can be done there than to configure it."""
+    return inventory.ap_by_id[ap_id][1].kind in SHELLS
 
 
 def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey], *, files: bool = True) -> Job:
@@ -103,16 +103,12 @@ def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey
     found = inventory.find_ap(ap_id)
     if found is None:
         raise ConfigError(f"no such access point: {ap_id}")
-    kind = found[1].kind
-    if kind not in PUSHED:
-        return Job(
-            ap_id, problem=(Outcome.CONFIG, f"{kind}: `hotspot render {ap_id} --out FOLDER` writes what it needs")
-        )
     pinned = keys.get(ap_id)
     if pinned is None:
         return Job(ap_id, problem=(Outcome.NOT_ADOPTED, f"its host key is not known: run `hotspot adopt {ap_id}`"))
     host, port = found[1].endpoint
-    target = Target(host, port, inventory.controller.user, pinned.key)
+    user = found[1].user or inventory.controller.user
+    target = Target(host, port, user, pinned.key, routeros=found[1].kind == "routeros")
     if not files:
         return Job(ap_id, target, Desired(()))
     try:
@@ -123,16 +119,16 @@ def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey
 
 
 def jobs_of(node: Node, revision: Revision, names: tuple[str, ...], *, files: bool = True) -> list[Job]:
-    """The access points that selectors mean; of kinds that are not pushed those alone that are named plainly."""
+    """The access points that selectors mean; without `files` of kinds that have no shell those alone that are named."""
     with node.store.core.read() as connection:
         keys = pushes.pinned(connection)
     inventory = revision.inventory
     meant = select(inventory, names, node.now)
     plain = set(names)
-    wanted = [name for name in meant if name in plain or is_pushed(inventory, name)]
-    by_hand = sorted(set(meant) - set(wanted))
-    if by_hand:
-        node.complain(f"left out, as `hotspot render --out` writes what they need: {', '.join(by_hand)}")
+    wanted = [name for name in meant if files or name in plain or has_shell(inventory, name)]
+    left_out = sorted(set(meant) - set(wanted))
+    if left_out:
+        node.complain(f"left out, since RouterOS is only configured: {', '.join(left_out)}")
     return [job_of(node, inventory, name, keys, files=files) for name in wanted]
 
 

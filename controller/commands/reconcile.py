@@ -24,7 +24,7 @@ from ..push import Contact, Job, Outcome, Result, unusable
 from ..reconcile import Reason, Step, after, due, verdict
 from ..selectors import select
 from ..waves import WORKERS, Pace, Waves
-from .jobs import is_pushed, job_of, prechecked, private_key, selectors_argument
+from .jobs import job_of, prechecked, private_key, selectors_argument
 from .plan import progress, stops
 from .runs import carry_out
 
@@ -167,7 +167,7 @@ def _pass(node: Node, aps: tuple[str, ...], lease: Lease | None) -> Pass:
         now = Pass(inventory, pushes.pinned(connection), catch_up.waiting(connection), node.now)
     if lease:
         _drop_ended(node, now)
-    names = [ap for ap in select(inventory, aps, now.now) if ap in now.keys and is_pushed(inventory, ap)]
+    names = [ap for ap in select(inventory, aps, now.now) if ap in now.keys]
     contact = Contact(private_key(node, inventory), inventory.controller.confirm)
     for ap in names:
         entry = now.queue.get(ap)

@@ -14,7 +14,7 @@ from ..push import Contact, Job, Ran
 from ..remote import Facts
 from ..selectors import select
 from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
-from .jobs import SELECTOR, ap_argument, contact_of, dry_run_option, is_pushed, jobs_of, key_path, one_of, private_key
+from .jobs import SELECTOR, ap_argument, contact_of, dry_run_option, jobs_of, key_path, one_of, private_key
 from .life import on_each, record_begin, record_ends, show_ends, would
 from .status import differences, lines_of
 
@@ -134,7 +134,7 @@ def rotate(node: Node, without: tuple[str, ...], yes: bool, dry_run: bool) -> No
         adopted = pushes.pinned(connection)
     left_out = set(select(inventory, without, node.now)) if without else set()
     wanted = set(adopted) - left_out
-    names = tuple(ap.id for _, ap in inventory.access_points() if ap.id in wanted and is_pushed(inventory, ap.id))
+    names = tuple(ap.id for _, ap in inventory.access_points() if ap.id in wanted)
     jobs = jobs_of(node, node.revision(), names, files=False) if names else []
     if dry_run:
         would(node, "would get a new key", jobs)

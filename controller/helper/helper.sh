@@ -76,8 +76,10 @@ live_is() { # whether every file of a manifest stands as it says
 
 kill_tree() { # PID and everything it started; stopped first, so that it starts no more
 	kill -STOP "$1" 2>/dev/null
-	for process in /proc/[0-9]*; do
-		[ "$(sed 's/.*) . \([0-9]*\) .*/\1/' "$process/stat" 2>/dev/null)" = "$1" ] && (kill_tree "${process#/proc/}")
+	for process in /proc/[0-9]*; do # without a program for each: there may be hundreds, on a slow processor
+		{ read -r stat <"$process/stat"; } 2>/dev/null || continue
+		parent=${stat##*) ? }
+		[ "$parent" = "$stat" ] || [ "${parent%% *}" != "$1" ] || (kill_tree "${process#/proc/}")
 	done
 	kill -9 "$1" 2>/dev/null
 }

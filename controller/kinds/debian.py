@@ -14,7 +14,7 @@ from hotspot.nas.opennds import AGENT_LABEL, BINAUTH_LABEL
 from hotspot.wifi import Radio, block
 
 from ..desired import Desired, File, Reload
-from .setup import Bss, Setup, gateway_values, is_ipv4, lease_range, network_values, pads
+from .setup import Bss, Setup, answers, gateway_values, is_ipv4, lease_range, network_values, pads
 from .template import file
 
 _LIB: Final = "/usr/local/lib/nirkabel"
@@ -173,5 +173,5 @@ def _gateway(values: Mapping[str, Any]) -> Desired:
         ),
         undo=tuple(f"systemctl disable --now {name}" for name in ("nirkabel-agent", "opennds", "dnsmasq")),
         # openNDS runs, and answers guests with its redirect or page.
-        probes=("ndsctl status >/dev/null", f"curl -s -o /dev/null -m 5 http://{own}:{values['nds_port']}/"),
+        probes=("ndsctl status >/dev/null", answers(str(own), values["nds_port"])),
     )

@@ -23,6 +23,7 @@ from .setup import (
     USPOT_PORTS,
     Bss,
     Setup,
+    answers,
     gateway_values,
     is_ipv4,
     lease_range,
@@ -37,6 +38,14 @@ _LIB: Final = "/usr/lib/nirkabel"
 _RUN: Final = "/tmp/run/nirkabel"  # noqa: S108 - in memory; /run need not be there
 _NFTABLES: Final = "/etc/nirkabel/nftables.nft"
 _AGENT_SERVICE: Final = "/etc/init.d/nirkabel-agent"
+_CURL: Final = "command -v curl >/dev/null || { echo 'install curl'; false; }"
+_QUESTION: Final = "/etc/nirkabel/radius-probe.json"
+"""An Accounting-Request of the type Failed (RFC 2867 section 3.1), which our RADIUS acknowledges and counts nowhere."""
+_RADIUS_ANSWERS: Final = (
+    f"""radius-client {_QUESTION} | grep -q '"access-accept": *1' || {{ echo 'RADIUS does not answer'; false; }}"""
+)
+"""uspot's own client, which asks for each of its logins; of a login it would not tell silence from a refusal."""
+_ASKED: Final = (r'^(.*"acct_server": *").*$',)
 _PADS: Final = (r"^(.*(?:inner|outer)=).*$",)
 _SECRETS: Final = (r"^(\s*(?:option|list)\s+\S*(?:key|secret|passw|psk|token)\S*\s+).*$",)
 """Of these files, and of what an admin had there before."""
@@ -100,7 +109,7 @@ def _own_values(setup: Setup) -> dict[str, Any]:
         "zone": zone.key,
         "posix_zone": posix_zone(zone),
         "country": wifi.country,
-        "captive_api": f"http://{FQDN}" if setup.opennds else wifi.captive_api,
+        "captive_api": wifi.captive_api,
     }
 
 
@@ -142,6 +151,7 @@ def _uspot_values(setup: Setup, gateway: CoovaChilliGateway) -> dict[str, Any]:
         "interim": radius.interim,
         "radius_servers": servers[:2],
         "radius_secret": radius_secret,
+        "radius_asked": ",".join(f"{server}:1813:{radius_secret}" for server in servers[:2]),
         "das_port": listens[1] if listens else 0,
         "nasmac": setup.ap.mac.upper().replace(":", "-"),
         "uam_port": USPOT_PORTS[1],
@@ -242,6 +252,7 @@ def _opennds(values: Mapping[str, Any]) -> Desired:
         checks=(
             _reads("opennds"),
             "command -v opennds || { echo 'install opennds'; false; }",
+            _CURL,
             *(f"sh -n {path[1:]}" for path in (binauth, agent, _AGENT_SERVICE)),
         ),
         reloads=(
@@ -251,21 +262,28 @@ def _opennds(values: Mapping[str, Any]) -> Desired:
         undo=tuple(
             f"/etc/init.d/{name} {verb}" for name in ("nirkabel-agent", "opennds") for verb in ("stop", "disable")
         ),
+        # openNDS runs, and answers guests with its redirect or page.
+        probes=("ndsctl status >/dev/null", answers(values["ip"], values["nds_port"])),
     )
 
 
 def _uspot(values: Mapping[str, Any]) -> Desired:
     config, web = _config("uspot", values, 0o600), _config("uhttpd", values)
+    question = file(_QUESTION, "openwrt/radius-probe.json.j2", values, 0o600, _ASKED)
     return Desired(
-        files=(config, web),
+        files=(config, web, question),
         checks=(
             _reads("uspot"),
             _reads("uhttpd"),
             "[ -x /etc/init.d/uspot ] || { echo 'install uspot and uhttpd-mod-ucode'; false; }",
+            _CURL,
         ),
         reloads=(*_service("uhttpd", web.path), *_service("uspot", config.path)),
         undo=("/etc/init.d/uspot stop", "/etc/init.d/uspot disable"),
         restored=("/etc/init.d/uhttpd restart",),
+        # Guests are caught and may log on, and one of our RADIUS servers knows this access point: it answers what comes
+        # from here, with a signature by the secret that both have.
+        probes=(*(answers(values["ip"], port) for port in USPOT_PORTS), _RADIUS_ANSWERS),
     )
 
 
@@ -288,6 +306,7 @@ def _joined(parts: list[Desired]) -> Desired:
         ),
         undo=tuple(line for part in reversed(parts) for line in part.undo),
         restored=tuple(line for part in parts for line in part.restored),
+        probes=tuple(probe for part in parts for probe in part.probes),
     )
 
 

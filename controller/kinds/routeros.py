@@ -1,15 +1,12 @@
 """A MikroTik access point (RouterOS 7.13 or later, wifi-qcom): an idempotent script and the Hotspot's pages. Pure.
 
-An admin brings the files there. `nirkabel-try.rsc` imports the script behind a backup that the router's own scheduler
-loads again, at the deadline or at the next start, unless `nirkabel-keep.rsc` comes first. (RouterOS's safe mode goes
-back only when the session dies, after minutes, and forgets silently what exceeds 100 actions.)
-
 The script makes anew whatever carries the comment or the name `nirkabel` and touches nothing else but the router's
 name, clock, resolvers and the radios that are named. Where the router runs the gateway, its Hotspot asks our RADIUS.
 
 Source: RouterOS documentation (WiFi, Bridge, Hotspot, RADIUS, Firewall); never tried on a RouterOS.
 """
 
+import hashlib
 from ipaddress import IPv4Interface
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,19 +18,11 @@ from hotspot.wifi import Radio
 
 from .. import routeros
 from ..desired import Desired, File
+from ..trial import SCRIPT
 from .setup import Bss, Setup, is_ipv4, lease_range, portal_values
 from .template import file
 
-SCRIPT: Final = "/nirkabel.rsc"
-TRY: Final = "/nirkabel-try.rsc"
-KEEP: Final = "/nirkabel-keep.rsc"
-PAGES: Final = "/nirkabel"
-"""The Hotspot's html-directory."""
 _BRIDGE: Final = "nirkabel"
-_BACK: Final = '/system/backup load name="nirkabel-before" password=""'
-"""A password must be given where nobody can be asked for one, an empty one for a backup that has none."""
-_DONE: Final = '/system/scheduler remove [find name="nirkabel-trying"]'
-"""Once the backup is back, in which the mark of the try stands, too."""
 _SECRETS: Final = (r'((?:secret|passphrase)=)"(?:[^"\\]|\\.)*"',)
 _PRIVATE: Final = (
     "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
@@ -68,15 +57,10 @@ def render(setup: Setup) -> Desired:
     if gateway is not None:
         values |= _gateway_values(setup, gateway)
         pages = _pages(setup, gateway)
-    values |= {"confirm": setup.inventory.controller.confirm, "back": _BACK, "done": _DONE}
-    scripts = (
-        file(SCRIPT, "routeros/nirkabel.rsc.j2", values, 0o600, _SECRETS),
-        file(TRY, "routeros/try.rsc.j2", values),
-        file(KEEP, "routeros/keep.rsc.j2", values),
-    )
-    for one in scripts:
-        _read_back(one)
-    return Desired(files=(*scripts, *pages))
+        values["pages"] = pages[0].path.split("/")[1]
+    script = file(SCRIPT, "routeros/nirkabel.rsc.j2", values, 0o600, _SECRETS)
+    _read_back(script)
+    return Desired(files=(script, *pages))
 
 
 def _naming(radio: Radio) -> Any:
@@ -188,7 +172,10 @@ def _gateway_values(setup: Setup, gateway: MikrotikGateway) -> dict[str, Any]:
 def _pages(setup: Setup, gateway: MikrotikGateway) -> tuple[File, ...]:
     portal = setup.inventory.portal.url
     made = mikrotik.pages(setup.inventory.uam_url(gateway.id), f"{portal}/start", f"{portal}/")
-    return tuple(File(f"{PAGES}/{name}", text.encode()) for name, text in made.items())
+    # Other pages, another folder: no backup has files in it, and a try that is taken back finds its pages again.
+    sums = "".join(hashlib.sha256(f"{name} {text}".encode()).hexdigest() for name, text in sorted(made.items()))
+    folder = f"/nirkabel-{hashlib.sha256(sums.encode()).hexdigest()[:8]}"
+    return tuple(File(f"{folder}/{name}", text.encode()) for name, text in made.items())
 
 
 def _read_back(script: File) -> None:

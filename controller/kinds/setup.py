@@ -210,6 +210,7 @@ def portal_values(setup: Setup) -> dict[str, Any]:
         raise ConfigError([Fault(0, "portal.addresses", message)])
     return {
         "fqdn": FQDN,
+        "captive_api": setup.wifi.captive_api,
         "portal_addresses": addresses or [host],
         "portal_ports": [portal.port or (443 if portal.scheme == "https" else 80)],
         "resolvers": resolvers(setup),
@@ -286,6 +287,11 @@ def pads(agent_key: bytes, label: str) -> dict[str, str]:
     """The inner and outer pad of a derived key (RFC 2104) as octal escapes of `printf %b`."""
     key = derive(agent_key, label).ljust(64, b"\0")
     return {name: "".join(f"\\0{byte ^ pad:03o}" for byte in key) for name, pad in (("inner", 0x36), ("outer", 0x5C))}
+
+
+def answers(address: str, port: int) -> str:
+    """A probe: whether the gateway's web server answers there as it answers guests, by redirect or page."""
+    return f"curl -s -o /dev/null -m 5 http://{address}:{port}/"
 
 
 def secret_references(setup: Setup) -> Iterator[str]:

@@ -18,6 +18,9 @@ from .arrival import Arrival, Stage
 
 NAME: Final = "coovachilli"
 
+CLIENT_KEY: Final = "%{m}/%{s}"
+"""What its option `captiveportalapi_uri` replaces by a phone's MAC address and its session's Acct-Session-Id."""
+
 _STAGES: Final = {
     "notyet": Stage.WANTS_IN,
     "splash": Stage.WANTS_IN,

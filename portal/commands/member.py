@@ -1,15 +1,14 @@
 """`hotspot member`: people with a name and a password."""
 
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 from sqlalchemy import Connection
 
 from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
+from hotspot.files import keep, private
 from hotspot.grant import Reason
 from hotspot.password import HASHER, hash_all, long_enough, made_up
 from hotspot.store import holds, members, people, watch
@@ -71,7 +70,7 @@ def import_(node: Node, file: Path, passwords: Path | None) -> None:
     if unnamed and passwords is None:
         raise ConfigError([Fault(0, "--passwords", f"{unnamed} members have no password: say where to write theirs")])
     chosen = {entry.name: entry.password or made_up() for entry in entries}
-    out = None if passwords is None else _opened(passwords)  # first: passwords nobody can read must not be stored
+    out = None if passwords is None else private(passwords)  # first: passwords nobody can read must not be stored
     hashes = hash_all(list(chosen.values()))
     keys = node.keys
     with node.store.core.write() as connection:
@@ -83,8 +82,7 @@ def import_(node: Node, file: Path, passwords: Path | None) -> None:
             record(connection, node.who, "member.add", person, node.now)
     if out is not None:
         made = [[entry.name, chosen[entry.name]] for entry in entries if entry.password is None]
-        with out:
-            out.write(table(["name", "password"], iter(made)).encode())
+        keep(out, table(["name", "password"], iter(made)).encode())
     node.answer({"added": len(entries), "passwords_made_up": unnamed})
     node.say(f"{len(entries)} members added, {unnamed} with a password that was made up")
 
@@ -109,12 +107,6 @@ def _known(connection: Connection, node: Node, entries: list[Entry]) -> list[Fau
         for entry in entries
         if people.find_member(connection, node.keys, entry.name) is not None
     ]
-
-
-def _opened(path: Path) -> BinaryIO:
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-    os.fchmod(file.fileno(), 0o600)
-    return file
 
 
 @member.command("list")

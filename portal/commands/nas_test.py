@@ -10,6 +10,7 @@ from hotspot.sites import Gateway, Inventory, MerakiGateway, RadiusGateway
 from hotspot.store import Store, agents, counts
 from hotspot.store.schema import portal_count
 
+from .. import captive
 from ..web import Request, send
 
 
@@ -36,6 +37,7 @@ def checks(settings: Settings, store: Store, inventory: Inventory, gateway: Gate
     yield _phones(inventory, gateway)
     yield from _secrets(settings, gateway)
     yield from _portal(inventory, gateway)
+    yield from _captive_api(inventory, gateway)
     yield from _controller(gateway)
     yield from _heard(store, gateway)
 
@@ -83,6 +85,23 @@ def _portal(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
         return  # its path is the controller's
     known = status == 400
     yield Check("door", known, f"{door} {'knows it' if known else f'answers {status}: is this revision active there?'}")
+
+
+def _captive_api(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
+    """What phones are to ask (RFC 8908), and that it answers a phone that nobody knows."""
+    uri = captive.api_uri(inventory, gateway.id)
+    if uri is None:
+        return
+    asked = uri.replace("%{m}", "00-00-00-00-00-00").replace("%{s}", "0")
+    try:
+        answer = send(Request("GET", asked, {"Accept": captive.MEDIA_TYPE}))
+    except PeerError as error:
+        yield Check("captive API", False, f"{uri}: {error}")
+        return
+    good = answer.good and answer.headers.get("content-type") == captive.MEDIA_TYPE
+    remedy = f"captiveportalapi_uri is {uri}"
+    wrong = f"{uri} answers {answer.status}; a proxy on the portal's machine must say X-Forwarded-Proto: https"
+    yield Check("captive API", good, remedy if good else wrong)
 
 
 def _controller(gateway: Gateway) -> Iterator[Check]:

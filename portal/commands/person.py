@@ -1,7 +1,6 @@
 """`hotspot person`: what is known of somebody, shown to them, erased at their wish, or held for a court."""
 
 import json
-import os
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 from sqlalchemy import Connection
 
 from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
+from hotspot.files import keep, private
 from hotspot.store import erasure, holds, people, subject
 from hotspot.store.audit import record
 from hotspot.store.subject import Subject
@@ -94,18 +94,16 @@ def export(node: Node, who: str, out: Path) -> None:
     hotspot person export 0812-3456-7890 --out data.json
     """
     try:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        file = private(out, new=True)
     except FileExistsError as error:
         raise ConfigError([Fault(0, "--out", f"{out} is there already; name another file")]) from error
     try:
         _, value = _known(node, who, "person.export")
     except HotspotError:
-        os.close(descriptor)
+        file.close()
         out.unlink()
         raise
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(value, file, indent=2, ensure_ascii=False)
-        file.write("\n")
+    keep(file, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
     node.answer({"person": value["person"], "file": str(out)})
     node.say(f"{out}: {len(value['sessions'])} sessions, {len(value['consents'])} consents")
 

@@ -1,11 +1,10 @@
 """`hotspot voucher`: printed codes."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -13,6 +12,7 @@ from sqlalchemy import Row
 
 from hotspot.catalogue import load
 from hotspot.errors import ConfigError, Fault
+from hotspot.files import keep, private
 from hotspot.grant import Reason
 from hotspot.look import LANGUAGES
 from hotspot.sites import Inventory, Site
@@ -72,8 +72,8 @@ def create(
     last_day, expires_at = _last_day(inventory.zone(place), expires, node.now)
     keys = node.keys
     # Opened first: codes that cannot be written down must not be made.
-    cards = None if pdf is None else _opened(pdf)
-    rows = None if csv_file is None else _opened(csv_file)
+    cards = None if pdf is None else private(pdf)  # codes are money
+    rows = None if csv_file is None else private(csv_file)
     with node.store.core.write() as connection:
         batch, codes = vouchers.create(
             connection,
@@ -88,9 +88,9 @@ def create(
         record(connection, node.who, "voucher.create", batch, node.now, site=site, plan=plan, count=count)
     sheet = _sheet(inventory, place, batch, valid, last_day.strftime("%d-%m-%Y"))
     if cards is not None:
-        _write(cards, pdf_of(sheet, codes))
+        keep(cards, pdf_of(sheet, codes))
     if rows is not None:
-        _write(rows, csv_of(sheet, codes).encode())
+        keep(rows, csv_of(sheet, codes).encode())
     shown = [format_code(code) for code in codes]
     node.answer({"batch": batch, "site": site, "plan": plan, "valid": valid, "expires_at": expires_at, "codes": shown})
     node.say("\n".join(shown))
@@ -138,18 +138,6 @@ def _sheet(inventory: Inventory, place: Site, batch: str, valid: int, until: str
         until=catalogue.text(language, "voucher.until", day=until),
         batch=batch[:_SHORT],
     )
-
-
-def _opened(path: Path) -> BinaryIO:
-    """An empty file. Codes are money: it is readable by its owner alone."""
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-    os.fchmod(file.fileno(), 0o600)
-    return file
-
-
-def _write(file: BinaryIO, data: bytes) -> None:
-    with file:
-        file.write(data)
 
 
 def _batch(node: Node, prefix: str) -> str:
@@ -240,5 +228,5 @@ def export(node: Node, batch: str, csv_file: Path | None) -> None:
     elif csv_file is None:
         click.echo(table(head, lines()), nl=False)
     else:
-        _write(_opened(csv_file), table(head, lines()).encode())
+        keep(private(csv_file), table(head, lines()).encode())
         node.say(f"{len(rows)} vouchers written to {csv_file}")

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from hotspot.catalogue import Catalogue
 from hotspot.errors import ConfigError, PeerError
+from hotspot.files import sync_folder
 from hotspot.identity import Keys
 
 from ..coverage import Coverage, Inputs, cover
@@ -110,6 +111,7 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
             (folder / SIGNATURE).unlink(missing_ok=True)  # what lies here is no pack until its signature is back
             for name in files:
                 (Path(temporary) / name).rename(folder / name)
+            sync_folder(folder)
     except OSError as error:
         raise PeerError(f"the pack cannot be written to {folder}: {error.strerror}") from error
 

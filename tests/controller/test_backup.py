@@ -67,6 +67,9 @@ def test_what_an_access_point_carries_is_read_from_its_own_manifest_and_its_live
     assert content(found) == [("/etc/a", b"by hand\n", 0o600), ("/usr/b", bytes(range(256)), 0o755)]
     by_hand = replace(DESIRED, files=(File("/etc/a", b"by hand\n", 0o600), DESIRED.files[1]))
     assert manifest(found) == manifest(by_hand)
+    del contents["/var/lib/nirkabel/current"]
+    with pytest.raises(ConfigError, match="did not give its manifest"):
+        carried(Observed("00", stamps, stamps), contents)
 
 
 def test_modes_are_read_and_secrets_stay_masked() -> None:

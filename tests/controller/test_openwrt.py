@@ -3,6 +3,7 @@ files are read by the independent reader and by a shell's quoting; nft, dnsmasq 
 """
 
 import hashlib
+import json
 import shlex
 import subprocess
 from pathlib import Path
@@ -111,7 +112,7 @@ def test_a_gateway_is_what_the_city_says() -> None:
     assert tamu.options["network"] == "guests"
     leases = section(config(desired, "dhcp"), "guests").options
     assert (leases["start"], leases["limit"]) == ("2", "1021")
-    assert leases["dhcp_option_force"] == ("114,http://status.client",)
+    assert "dhcp_option_force" not in leases, "openNDS's own API has no TLS: phones are not told of it (RFC 8908)"
     assert (leases["ra"], leases["dhcpv6"]) == ("disabled", "disabled")
     opennds = section(config(desired, "opennds"), "setup").options
     assert (opennds["faskey"], opennds["binauth"]) == ("env-gate1_fas-0123456789abcdef", "/usr/lib/nirkabel/binauth")
@@ -128,6 +129,9 @@ def test_a_uspot_that_is_not_here_is_told_of_our_radius_and_portal() -> None:
     assert uspot["auth_secret"] == uspot["acct_secret2"] == uspot["das_secret"] == "env-uspot_radius-0123456789abcdef"
     assert (uspot["acct_interval"], uspot["das_port"], uspot["nasmac"]) == ("120", "3799", "02-00-5E-AA-BB-09")
     assert (uspot["session_timeout"], uspot["idle_timeout"]) == ("7200", "900")
+    question = json.loads(file_of(desired, "/radius-probe.json"))
+    assert question["acct_server"].split(",")[1] == f"10.1.0.6:1813:{uspot['acct_secret2']}"
+    assert (question["Acct-Status-Type"], question["NAS-Identifier"]) == (15, uspot["nasid"])
     assert "swapio" not in uspot
     firewall = config(desired, "firewall")
     rules = {str(one.options["name"]): one.options for one in firewall if "name" in one.options}
@@ -138,7 +142,7 @@ def test_a_uspot_that_is_not_here_is_told_of_our_radius_and_portal() -> None:
     [garden] = [one for one in config(desired, "dhcp") if one.type == "ipset"]
     assert garden.options == {"name": ("open",), "family": "4", "domain": ("layanan.example.go.id",)}
     leases = section(config(desired, "dhcp"), "guests").options
-    assert leases["dhcp_option_force"] == ("114,https://wifi.example.go.id/api",)
+    assert leases["dhcp_option_force"] == ("114,https://api.example.go.id/api",)
     assert section(config(desired, "uhttpd"), "uam").options["listen_http"] == ("10.210.0.1:3990",)
 
 

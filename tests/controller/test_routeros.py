@@ -13,6 +13,8 @@ from hotspot.errors import ConfigError
 from hotspot.inventory import load
 from tests.controller.rendering import aps_of, changed, compare, file_of, no_secret_is_open, rendered, text_of
 from tests.controller.test_commands import hotspot, written
+from tests.doubles.routeros import RouterosDouble
+from tests.node import free_port
 
 KIND = "routeros"
 CITY = load(text_of(KIND))
@@ -104,27 +106,6 @@ def test_any_ssid_and_the_security_of_each_network_survive() -> None:
     assert added("bare", "/interface/wifi") == []
 
 
-def test_a_try_keeps_the_way_back_before_it_changes_anything() -> None:
-    steps = parse(file_of(rendered(CITY, "gate-1"), "/nirkabel-try.rsc"))
-    assert [(one.menu, one.verb) for one in steps] == [
-        ("/system/scheduler", "add"),
-        ("/system/backup", "save"),
-        ("/system/scheduler", "add"),
-        ("/system/scheduler", "add"),
-        ("/import", "import"),
-    ]
-    mark, backup, revert, boot = (dict(one.values) for one in steps[:4])
-    assert (revert["interval"], boot["start-time"], mark["start-time"]) == ("180s", "startup", "startup")
-    [load] = parse(revert["on-event"])
-    assert boot["on-event"] == revert["on-event"]
-    assert (load.menu, load.verb, load.values) == ("/system/backup", "load", {"name": backup["name"], "password": ""})
-    [forget] = parse(mark["on-event"])
-    assert (forget.verb, forget.find) == ("remove", {"name": mark["name"]}), "the backup has the mark in it"
-    keep = parse(file_of(rendered(CITY, "gate-1"), "/nirkabel-keep.rsc"))
-    gone = {dict(one.find or {})["name"] for one in keep if one.menu == "/system/scheduler"}
-    assert gone == {mark["name"], revert["name"], boot["name"]}
-
-
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
@@ -195,24 +176,25 @@ def test_no_value_has_a_control_character() -> None:
 # -- the commands ------------------------------------------------------------------------------------------------
 
 
-def test_its_files_are_written_and_nothing_is_pushed_to_it(tmp_path: Path) -> None:
-    sites = written(tmp_path, text_of(KIND))
-    hotspot(tmp_path, "secrets", "create", "--sites", sites)
-    assert hotspot(tmp_path, "activate", sites).returncode == 0
-    hotspot(tmp_path, "keys", "show")
-    shown = hotspot(tmp_path, "render", "gate-1", "/nirkabel.rsc").stdout
-    assert "secret=[secret]" in shown
-    assert re.search(r'secret="', shown) is None
-    out = tmp_path / "out"
-    done = hotspot(tmp_path, "render", "gate-1", "--out", str(out), "--json")
-    assert done.returncode == 0
-    names = sorted(str(Path(name).relative_to(out)) for name in json.loads(done.stdout)["written"])
-    assert names[:4] == ["nirkabel-keep.rsc", "nirkabel-try.rsc", "nirkabel.rsc", "nirkabel/alogin.html"]
-    assert "nirkabel/login.html" in names
-    assert 'secret="' in (out / "nirkabel.rsc").read_text()
-    assert (out / "nirkabel.rsc").stat().st_mode & 0o777 == 0o600
-    assert "render.out" in hotspot(tmp_path, "audit", "list", "gate-1").stdout
-    done = hotspot(tmp_path, "plan", "gate-1")
-    assert (done.returncode, "gate-1: configuration: routeros: `hotspot render gate-1" in done.stdout) == (1, True)
-    done = hotspot(tmp_path, "plan")
-    assert (done.returncode, "left out" in done.stderr, "bare" in done.stderr) == (0, True, True)
+def test_a_double_is_adopted_planned_and_configured_by_the_commands(tmp_path: Path) -> None:
+    line = hotspot(tmp_path, "keys", "show").stdout
+    router = RouterosDouble(line, free_port())
+    try:
+        text = text_of(KIND).replace('"10.20.6.2"', f'"127.0.0.1:{router.port}"\n  user = "nirkabel"')
+        sites = written(tmp_path, text)
+        hotspot(tmp_path, "secrets", "create", "--sites", sites)
+        assert hotspot(tmp_path, "activate", sites).returncode == 0
+        shown = hotspot(tmp_path, "render", "gate-1", "/nirkabel.rsc").stdout
+        assert "secret=[secret]" in shown
+        assert re.search(r'secret="', shown) is None
+        assert "is pinned" in hotspot(tmp_path, "adopt", "gate-1", "--yes").stdout
+        done = hotspot(tmp_path, "apply", "gate-1", "--yes", "--json")
+        [one] = json.loads(done.stdout)["access_points"]
+        assert (one["outcome"], router.named("/ip/hotspot")) == ("applied", ["nirkabel"])
+        assert router.users == {"nirkabel"}
+        assert "in-sync" in hotspot(tmp_path, "plan", "gate-1").stdout
+        assert "apply" in hotspot(tmp_path, "audit", "list", "gate-1").stdout
+        done = hotspot(tmp_path, "status")
+        assert (done.returncode, "left out" in done.stderr, "gate-1" in done.stderr) == (0, True, True)
+    finally:
+        router.close()

@@ -205,5 +205,6 @@ def test_the_portal_has_no_door_for_admins(house: House) -> None:
     words = ("admin", "manage", "config", "debug", "metrics", "console")
     assert not [rule for _, rule in house.routes if any(word in rule for word in words)]
     assert {part for _, rule in house.routes for part in [rule.split("/")[1]]} <= {
-        "", "V", "agent", "g", "guest", "healthz", "hooks", "login", "oidc", "privacy", "report", "s", "start", "v",
+        "", "V", "agent", "captive", "g", "guest", "healthz", "hooks", "login", "oidc", "privacy", "report", "s",
+        "start", "v",
     }  # fmt: skip

@@ -318,3 +318,18 @@ def test_who_may_send_orders_needs_an_address_to_send_them_to() -> None:
     assert any("over UDP; give coa, the address where it listens" in fault for fault in faults(text))
     text = changed(('coa = "10.20.1.2:3799"', 'coa = "10.20.1.2:3799", coa_from = ["park"]'))
     assert any("gateway[0].radius.coa_from" in fault and "no IP address" in fault for fault in faults(text))
+
+
+@pytest.mark.parametrize(
+    ("uri", "fault"),
+    [
+        ("http://api.example.go.id/x", "over TLS alone"),
+        ("https://10.1.0.1/x", "must name a host"),
+        ("https://wifi.example.go.id/captive/x", "cannot tell the phones"),
+        ("https://api.example.go.id/x", ""),
+    ],
+)
+def test_a_captive_portal_api_is_one_that_phones_ask(uri: str, fault: str) -> None:
+    found = faults(changed(("[wifi]\n", f'[wifi]\ncaptive_api = "{uri}"\n')))
+    assert bool(found) == bool(fault)
+    assert all(fault in one for one in found)

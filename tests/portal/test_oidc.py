@@ -146,7 +146,9 @@ def test_a_provider_that_says_no(gateway: CoovaChilliDouble, provider: OidcProvi
     assert provider.exchanged == []
 
 
-@pytest.mark.parametrize("claims", [{"groups": ["tamu"]}, {"groups": None}, {"groups": "pegawa"}, {"sub": "x" * 256}])
+@pytest.mark.parametrize(
+    "claims", [{"groups": ["tamu"]}, {"groups": None}, {"groups": 7}, {"groups": "pegawa"}, {"sub": "x" * 256}]
+)
 def test_who_may_not(gateway: CoovaChilliDouble, provider: OidcProviderDouble, claims: dict[str, Any]) -> None:
     provider.lie = _lie(**claims)
     page = log_in(gateway)

@@ -202,6 +202,13 @@ def test_a_signed_accounting_request_gets_an_answer_that_radclient_accepts(node:
 
 
 @pytest.mark.usefixtures("server")
+def test_what_an_access_point_asks_after_a_push_is_answered_and_counted_nowhere(node: Node) -> None:
+    probe = "Acct-Status-Type = Failed\nAcct-Session-Id = probe\nNAS-IP-Address = 127.0.0.1\n"
+    assert "Received Accounting-Response" in radclient(node, probe, "acct")
+    assert "probe" not in [row["acct_session_id"] for row in node.json("session", "list", "--all")]
+
+
+@pytest.mark.usefixtures("server")
 def test_a_restarted_gateway_has_no_sessions(node: Node, gateway: CoovaChilliDouble) -> None:
     base = {"User_Name": '"x"', "Acct_Session_Id": '"before-reboot"'}
     radclient(node, accounting("Start", **base), "acct")

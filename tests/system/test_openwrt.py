@@ -88,7 +88,7 @@ def test_a_blank_access_point_is_configured_in_one_push(city: City) -> None:
     assert city.bed.ap.run("test", "-L", "/etc/rc.d/S96nirkabel-agent").returncode == 0
     for client in city.bed.clients:
         lease = client.dhcp()
-        assert (lease.router, lease.dns, lease.captive) == (AP_LAN, AP_LAN, "http://status.client")
+        assert (lease.router, lease.dns, lease.captive) == (AP_LAN, AP_LAN, "")
 
 
 def test_guests_are_isolated(city: City) -> None:

@@ -73,7 +73,7 @@ add address=10.211.0.1/24 interface="nirkabel" comment="nirkabel"
 /ip/pool
 add name="nirkabel" ranges=10.211.0.2-10.211.0.254
 /ip/dhcp-server/option
-add name="nirkabel-114" code=114 value="'https://wifi.example.go.id/api\3Fx=1'"
+add name="nirkabel-114" code=114 value="'https://api.example.go.id/api\3Fx=1'"
 /ip/dhcp-server/network
 add address=10.211.0.0/24 gateway=10.211.0.1 dns-server=10.211.0.1 dhcp-option="nirkabel-114" comment="nirkabel"
 /ip/dhcp-server
@@ -117,7 +117,7 @@ add service=hotspot address=203.0.113.12 authentication-port=1812 accounting-por
 /radius/incoming
 set accept=yes port=3799
 /ip/hotspot/profile
-add name="nirkabel" hotspot-address=10.211.0.1 dns-name="login.wifi.test" html-directory="nirkabel" login-by=http-chap use-radius=yes radius-accounting=yes radius-interim-update=300s nas-port-type=wireless-802.11
+add name="nirkabel" hotspot-address=10.211.0.1 dns-name="login.wifi.test" html-directory="nirkabel-7e78b935" login-by=http-chap use-radius=yes radius-accounting=yes radius-interim-update=300s nas-port-type=wireless-802.11
 /ip/hotspot
 add name="nirkabel" interface="nirkabel" address-pool="nirkabel" profile="nirkabel" addresses-per-mac=1 idle-timeout=600s disabled=no
 /ip/hotspot/walled-garden/ip

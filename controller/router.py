@@ -1,0 +1,117 @@
+"""Pushes to a RouterOS router: scripts by SFTP, one command an exec, each over a connection of its own.
+
+The words of its answers are those of the helper of other access points (`controller.push`). Secrets travel in files
+alone, never in a command, which routers log.
+"""
+
+import time
+from typing import Final
+
+import paramiko
+
+from hotspot.errors import PeerError
+
+from . import trial
+from .desired import Desired
+from .payload import digest, manifest
+from .plan import stamp
+from .ssh import Problem, SshError, Target, execute, send_files
+from .trial import Router, parse_router
+
+_PAUSE: Final = 1.0
+_LONGEST_TEXT: Final = 300
+
+
+class RouterContact:
+    """One router. `seconds` bound each connection, `confirm` the try."""
+
+    def __init__(self, target: Target, key: paramiko.PKey, seconds: float, confirm: int):
+        self._target = target
+        self._key = key
+        self._seconds = seconds
+        self._confirm = confirm
+
+    def look(self) -> Router:
+        """What it carries and tries."""
+        return parse_router(self._run(trial.OBSERVE))
+
+    def apply(self, desired: Desired, tx: str, earlier: tuple[str, ...]) -> tuple[str, str]:
+        """Tries and keeps; the outcome as a word and what there is to say. `earlier` are pushes of the same content
+        that may wait there.
+        """
+        deadline = time.monotonic() + self._confirm
+        found = self.look()
+        if found.trying:
+            return self._kept(desired, found.trying, deadline) if found.trying in earlier else ("busy", found.trying)
+        observed = found.observed()
+        wanted = {one.path: stamp(one) for one in desired.files}
+        if found.current == digest(manifest(desired)) and observed.live == wanted:
+            return "insync", ""
+        attempt = f"nirkabel-{tx}-try.rsc"
+        files = {one.path: one.data for one in desired.files if one.path != trial.SCRIPT}
+        [script] = [one.data for one in desired.files if one.path == trial.SCRIPT]
+        files |= {f"/{trial.staged(tx)}": script, f"/{attempt}": trial.try_script(tx, self._confirm).encode()}
+        send_files(self._target, self._key, files, self._seconds)
+        try:
+            said = self._run(f'/import file-name="{attempt}"')
+            found = self.look()
+        except SshError:  # it may have cut its own line: whether it was done is asked over new ones
+            return self._kept(desired, tx, deadline)
+        if found.trying != tx:
+            return ("busy", found.trying) if found.trying else ("invalid", _short(said))
+        if not found.applied:
+            self.withdraw(tx)
+            return "reverted", f"it refused a line: {_short(said)}"
+        return self._kept(desired, tx, deadline)
+
+    def withdraw(self, tx: str) -> None:
+        """Has it load what it had before the try; it restarts, which cuts the connection."""
+        try:
+            self._run(f'/file remove [find name="{trial.staged(tx)}"]')  # no backup has files
+            self._run(trial.BACK)
+        except SshError as error:
+            if error.problem not in (Problem.BROKEN, Problem.TIMEOUT):
+                raise
+
+    def _kept(self, desired: Desired, tx: str, deadline: float) -> tuple[str, str]:
+        """Keeps what it tries, over new connections, until that is done or its time is over."""
+        wanted = digest(manifest(desired))
+        last = "it did not finish the import"
+        while time.monotonic() < deadline:
+            try:
+                found = self.look()
+                if not found.trying:
+                    return ("confirmed", "") if found.current == wanted else ("reverted", "not confirmed in time")
+                if found.trying != tx:
+                    return "reverted", f"it tries {found.trying} now"
+                if found.applied:
+                    said = self._keep(desired, tx, found)
+                    if self.look().current == wanted:
+                        return "confirmed", ""
+                    last = f"it does not keep it: {_short(said)}"
+            except SshError as error:
+                if error.problem in (Problem.WRONG_KEY, Problem.REFUSED):
+                    return "unconfirmed", f"{error}; it reverts by itself"
+                last = str(error)
+            except PeerError as error:
+                last = str(error)
+            time.sleep(_PAUSE)
+        return "unconfirmed", f"{last}; it reverts by itself after {self._confirm} s"
+
+    def _keep(self, desired: Desired, tx: str, found: Router) -> str:
+        pages = {one.path[1:] for one in desired.files}
+        name = f"nirkabel-{tx}-keep.rsc"
+        stale = sorted({*found.files} - pages - {"nirkabel-before.backup"})
+        kept = {one.partition("/")[0] for one in pages}
+        folders = sorted({one.partition("/")[0] for one in stale if "/" in one} - kept)
+        text = trial.keep_script(tx, desired, found.export, [*stale, *folders])
+        send_files(self._target, self._key, {f"/{name}": text.encode()}, self._seconds)
+        return self._run(f'/import file-name="{name}"')
+
+    def _run(self, command: str) -> str:
+        # The way that paramiko itself goes: what saves round trips elsewhere was never tried on a router.
+        return execute(self._target, self._key, command, b"", self._seconds, driven=False).decode("utf-8", "replace")
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST_TEXT] or "it said nothing"

@@ -1,0 +1,281 @@
+"""Not a RouterOS: a double that speaks SSH and SFTP and does what the documentation says of the few commands we use.
+
+None can be had here, so nothing that is tried against this shows that a real one does the same. Scripts are read by our
+own strict reader, and what is not understood is an error, as it would be there.
+"""
+
+import copy
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import paramiko
+
+from controller.routeros import Command, parse
+from controller.trial import OBSERVE
+from hotspot.errors import ConfigError
+
+Items = dict[str, list[dict[str, str]]]
+
+_SINGLETONS: Final = ("/system/identity", "/system/clock", "/ip/dns", "/radius/incoming")
+_TICK: Final = 0.05
+
+
+class RefusedError(Exception):
+    """A command that failed; the rest of its script is not run."""
+
+
+class RestartError(Exception):
+    """The router restarts: every connection is cut."""
+
+
+class RouterosDouble:
+    """One router, listening on a port of 127.0.0.1 for one key. `refuses` is a menu where nothing can be added,
+    `cut_off_by` says of its state whether it can be reached then.
+    """
+
+    def __init__(self, key_line: str, port: int):
+        self.items: Items = {"/interface/wifi": [{"default-name": "wifi1"}, {"default-name": "wifi2"}]}
+        self.files: dict[str, bytes] = {}
+        self.refuses = ""
+        self.cut_off_by: Callable[[Items], bool] = lambda _items: False
+        self.commands: list[str] = []
+        self.users: set[str] = set()
+        self.restarts = 0
+        self.host_key = paramiko.ECDSAKey.generate()
+        self._authorized = key_line.split()[1]
+        self._backups: dict[str, Items] = {}
+        self._due: dict[str, float] = {}
+        self._lock = threading.RLock()
+        self._connections: list[paramiko.Transport] = []
+        self._stopped = threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", port))
+        self.port = port
+        self._listening.settimeout(_TICK)
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    @property
+    def host_key_line(self) -> str:
+        return f"{self.host_key.get_name()} {self.host_key.get_base64()}"
+
+    def named(self, menu: str) -> list[str]:
+        """The names of what is in a menu."""
+        with self._lock:
+            return [one["name"] for one in self.items.get(menu, ()) if "name" in one]
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+        self._listening.close()
+        self._cut()
+
+    # -- SSH ---------------------------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while not self._stopped.is_set():
+            self._tick()
+            try:
+                connection, _ = self._listening.accept()
+            except TimeoutError:
+                continue
+            if self.cut_off_by(self.items):
+                connection.close()
+                continue
+            transport = paramiko.Transport(connection)
+            transport.add_server_key(self.host_key)
+            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files)
+            self._connections.append(transport)
+            transport.start_server(event=threading.Event(), server=_Server(self))
+
+    def _cut(self) -> None:
+        for transport in self._connections:
+            transport.close()
+        self._connections.clear()
+
+    def answers_to(self, key: paramiko.PKey) -> bool:
+        return bool(key.get_base64() == self._authorized)
+
+    def execute(self, channel: paramiko.Channel, command: str) -> None:
+        """Runs a command in a thread of its own, as a real one would."""
+        threading.Thread(target=self._execute, args=(channel, command)).start()
+
+    def _execute(self, channel: paramiko.Channel, command: str) -> None:
+        self.commands.append(command)
+        try:
+            with self._lock:
+                said = self._observed() if command == OBSERVE else self._run(command)
+            if self.cut_off_by(self.items):
+                self._cut()
+                return
+            channel.sendall(said.replace("\n", "\r\n").encode())
+            channel.shutdown_write()  # who asked closes: its request may not be answered yet
+        except RestartError:
+            self._cut()
+        except OSError:
+            pass  # who asked has gone
+
+    # -- what it does ------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        with self._lock:
+            for one in list(self.items.get("/system/scheduler", ())):
+                due = self._due.get(one["name"])
+                if due is not None and time.monotonic() >= due:
+                    self._due.pop(one["name"])
+                    try:
+                        self._run(one["on-event"])
+                    except RestartError:
+                        self._cut()
+
+    def _observed(self) -> str:
+        current = [one["source"] for one in self.items.get("/system/script", ()) if one["name"] == "nirkabel-current"]
+        trying = [one.get("comment") for one in self._find("/system/scheduler", {"name": "nirkabel-trying"})]
+        lines = [*(current or ["nirkabel 0"]), *(f"trying {one}" for one in trying)]
+        lines += [f"file {len(data)} {name}" for name, data in self.files.items() if name.startswith("nirkabel")]
+        lines += ["export", "# 2026-01-01 by RouterOS 7", *self._export(), "nirkabel end", ""]
+        return "\n".join(lines)
+
+    def _export(self) -> list[str]:
+        return [
+            f"{menu.replace('/', ' ').strip().join(('/', ''))} add " + " ".join(f"{k}={v}" for k, v in one.items())
+            for menu, items in sorted(self.items.items())
+            for one in items
+        ]
+
+    def _run(self, text: str) -> str:
+        try:
+            for command in parse(text):
+                self._do(command)
+        except ConfigError as error:
+            return f"syntax error: {error}\n"
+        except RefusedError as error:
+            return f"failure: {error}\n"
+        return ""
+
+    def _do(self, one: Command) -> None:
+        if one.verb == ":do":
+            try:
+                for inner in one.inner:
+                    self._do(inner)
+            except RefusedError:
+                for other in one.otherwise:
+                    self._do(other)
+        elif one.menu == "/import":
+            self._import(one.values["file-name"])
+        elif one.menu == "/system/backup":
+            self._backup(one.verb, one.values["name"])
+        elif one.menu == "/file":
+            for name in [name for name in self.files if name == (one.find or {})["name"]]:
+                del self.files[name]
+        else:
+            self._change(one)
+
+    def _import(self, name: str) -> None:
+        if name not in self.files:
+            raise RefusedError(f"no such file {name}")
+        for number, command in enumerate(parse(self.files[name].decode()), 1):
+            try:
+                self._do(command)
+            except RefusedError as error:
+                raise RefusedError(f"{name} command {number}: {error}") from error
+
+    def _backup(self, verb: str, name: str) -> None:
+        if verb == "save":
+            self._backups[name] = copy.deepcopy(self.items)
+            self.files[f"{name}.backup"] = b"everything"
+            return
+        if f"{name}.backup" not in self.files:
+            raise RefusedError("no such backup")
+        self.items = copy.deepcopy(self._backups[name])
+        self._due.clear()
+        self.restarts += 1
+        for one in list(self.items.get("/system/scheduler", ())):
+            if one.get("start-time") == "startup":
+                self._run(one["on-event"])
+        raise RestartError
+
+    def _find(self, menu: str, wanted: Mapping[str, str]) -> list[dict[str, str]]:
+        return [one for one in self.items.get(menu, ()) if wanted.items() <= one.items()]
+
+    def _change(self, one: Command) -> None:
+        there = self.items.setdefault(one.menu, [])
+        if one.verb == "add":
+            if one.menu == self.refuses:
+                raise RefusedError("not possible here")
+            if "name" in one.values and self._find(one.menu, {"name": one.values["name"]}):
+                raise RefusedError("already have such name")
+            there.append(dict(one.values))
+            if one.values.get("interval", "").endswith("s"):
+                self._due[one.values["name"]] = time.monotonic() + int(one.values["interval"][:-1])
+            return
+        found = there[:1] if one.menu in _SINGLETONS else self._find(one.menu, one.find or {})
+        if one.verb == "remove":
+            self.items[one.menu] = [item for item in there if item not in found]
+        elif one.verb == "get" and not found:
+            raise RefusedError("no such item")
+        elif one.verb == "set":
+            if one.menu in _SINGLETONS and not there:
+                there.append({})
+                found = there
+            for item in found:
+                item.update(one.values)
+
+
+class _Server(paramiko.ServerInterface):  # type: ignore[misc] # paramiko has no types
+    def __init__(self, router: RouterosDouble):
+        self.router = router
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self.router.users.add(username)
+        right = self.router.answers_to(key)
+        return int(paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED)
+
+    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - paramiko's
+        return "publickey"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - paramiko's
+        return int(paramiko.OPEN_SUCCEEDED)
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self.router.execute(channel, command.decode())
+        return True
+
+
+class _Handle(paramiko.SFTPHandle):  # type: ignore[misc] # paramiko has no types
+    def __init__(self, router: RouterosDouble, name: str):
+        super().__init__()
+        self._router = router
+        self._name = name
+        self.writefile = io.BytesIO()
+
+    def stat(self) -> Any:
+        found = paramiko.SFTPAttributes()
+        found.st_size = len(self.writefile.getvalue())
+        return found
+
+    def close(self) -> None:
+        self._router.files[self._name] = self.writefile.getvalue()
+
+
+class _Files(paramiko.SFTPServerInterface):  # type: ignore[misc] # paramiko has no types
+    def __init__(self, server: _Server, *_: object):
+        super().__init__(server)
+        self._router = server.router
+
+    def open(self, path: str, flags: int, attr: object) -> _Handle:  # noqa: ARG002 - paramiko's
+        return _Handle(self._router, path.lstrip("/"))
+
+    def stat(self, path: str) -> Any:
+        found = paramiko.SFTPAttributes()
+        data = self._router.files.get(path.lstrip("/"))
+        if data is None:
+            return paramiko.SFTP_NO_SUCH_FILE
+        found.st_size = len(data)
+        return found
+
+    def mkdir(self, path: str, attr: object) -> int:  # noqa: ARG002 - paramiko's
+        return int(paramiko.SFTP_OK)

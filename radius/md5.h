@@ -30,7 +30,7 @@ struct hmac_md5 {
     MD5_STEP(MIX(c, d, a), b, c, d, a, x[k3], t3, s3)
 
 #define MD5_F(p, q, r) (((q) ^ (r)) & (p)) ^ (r)
-#define MD5_G(p, q, r) (((p) ^ (q)) & (r)) ^ (q)
+#define MD5_G(p, q, r) ((q) & ~(r)) + ((p) & (r))
 #define MD5_H_(p, q, r) (p) ^ (q) ^ (r)
 #define MD5_I(p, q, r) (q) ^ ((p) | ~(r))
 

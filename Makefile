@@ -20,6 +20,7 @@ test: venv
 
 test-long: venv
 	@tools/peers.sh test
+	@tools/peers.sh long
 	@tools/bed.sh build/venv/bin/python -m pytest -m long
 
 bench-radius: venv

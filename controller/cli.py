@@ -1,6 +1,7 @@
 """The `hotspot` command. Services declare their commands as entry points; only the one that was typed is imported."""
 
-from importlib.metadata import EntryPoint, entry_points, version
+import gc
+from importlib.metadata import EntryPoint, entry_points
 
 import click
 
@@ -23,6 +24,9 @@ class Commands(Group):
             loaded = entry.load()
         except (ImportError, AttributeError) as error:
             return _broken(cmd_name, error)
+        finally:
+            gc.freeze()
+            gc.enable()
         return loaded if isinstance(loaded, click.Command) else _broken(cmd_name, TypeError("it is no command"))
 
     def _found(self) -> dict[str, EntryPoint]:
@@ -42,6 +46,6 @@ def _broken(name: str, error: Exception) -> click.Command:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("nirkabel"), prog_name="hotspot")
+@click.version_option(package_name="nirkabel", prog_name="hotspot")
 def main() -> None:
     """Runs a city's free public WiFi: inventory, access points, vouchers, sessions, reports."""

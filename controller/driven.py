@@ -37,6 +37,7 @@ TRIED: Final = ("5.1.",)
 """Beginnings of the versions whose inner names are as this module has them."""
 _RSA: Final = "rsa-sha2-256"
 """How an RSA key signs (RFC 8332): OpenSSH since 7.2 and dropbear since 2020.79 know it."""
+_CERTIFIED: Final = "-cert-v01@openssh.com"
 _AT_ONCE: Final = 65536
 
 
@@ -92,8 +93,9 @@ class Driven(paramiko.Transport):  # type: ignore[misc] # paramiko has no types
     )  # fmt: skip
 
     def __init__(self, wire: Wire):
-        # Paramiko's own compares byte by byte in Python, for every packet that comes.
+        # Paramiko's own compares byte by byte in Python, and makes an object for each checksum: for every packet.
         paramiko.util.constant_time_bytes_eq = hmac.compare_digest
+        paramiko.packet.compute_hmac = hmac.digest
         super().__init__(wire)
         self.logged_in = False
         self._handler_table |= {
@@ -126,13 +128,15 @@ class Driven(paramiko.Transport):  # type: ignore[misc] # paramiko has no types
         service.add_string("ssh-userauth")
         self._send_message(service)
         algorithm = _RSA if key.get_name() == "ssh-rsa" else key.get_name()
+        blob = key.public_blob  # its certificate
+        named, shown = (algorithm + _CERTIFIED, blob.key_blob) if blob else (algorithm, key.asbytes())
         request = paramiko.Message()
         request.add_byte(cMSG_USERAUTH_REQUEST)
         for text in (user, "ssh-connection", "publickey"):
             request.add_string(text)
         request.add_boolean(True)
-        request.add_string(algorithm)
-        request.add_string(key.asbytes())
+        request.add_string(named)
+        request.add_string(shown)
         signed = paramiko.Message()
         signed.add_string(self.session_id)
         signed.add_bytes(request.asbytes())

@@ -18,12 +18,13 @@ import hashlib
 import io
 import re
 import stat
+import struct
 import tarfile
 import zlib
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Final
 
 from hotspot.errors import PeerError
 
@@ -61,28 +62,40 @@ def digest(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _header(name: str, size: int, mode: int) -> bytes:
-    """Of a file in the archive; most access points have the same files, and many of the same size."""
+    """Of a file in the archive; many have the same size."""
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = size, mode
     return entry.tobuf(tarfile.USTAR_FORMAT)
 
 
-def _entry(name: str, data: bytes, mode: int) -> bytes:
-    return _header(name, len(data), mode) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
+def _deflated(raw: bytes) -> tuple[bytes, bytes]:
+    """Bytes, and the same in blocks that refer to nothing before them: they may follow any others (RFC 1951)."""
+    compressor = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return raw, compressor.compress(raw) + compressor.flush(zlib.Z_FULL_FLUSH)
 
 
-@lru_cache(maxsize=2)
-def _begun(script: bytes) -> tuple[bytes, Any]:
-    """A stream that has the helper already, and the compressor to copy and go on with: it is the larger part."""
-    compressor = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)  # gzip, its time 0
-    return compressor.compress(_entry("helper.sh", script, 0o700)), compressor
+@lru_cache(maxsize=256)
+def _member(name: str, data: bytes, mode: int) -> tuple[bytes, bytes]:
+    """A file as it stands in the archive, and deflated. Most access points have the same files, and to compress them is
+    what costs most of packing.
+    """
+    return _deflated(_header(name, len(data), mode) + data + bytes(-len(data) % tarfile.BLOCKSIZE))
+
+
+_GZIP: Final = b"\x1f\x8b\x08" + bytes(6) + b"\x03"
+"""A header without time and name (RFC 1952)."""
+_LAST: Final = zlib.compress(b"", wbits=-zlib.MAX_WBITS)
+"""The block that ends a deflated stream."""
+_PADDING: Final = _deflated(bytes(2 * tarfile.BLOCKSIZE))
+"""The zeros that end an archive."""
 
 
 def _stream(script: bytes, members: Iterable[tuple[str, bytes, int]]) -> bytes:
-    begun, compressor = _begun(script)
-    rest = compressor.copy()
-    raw = b"".join(_entry(*member) for member in members) + bytes(2 * tarfile.BLOCKSIZE)
-    return begun + bytes(rest.compress(raw)) + bytes(rest.flush())
+    packed = [_member("helper.sh", script, 0o700), *(_member(*member) for member in members), _PADDING]
+    checksum = size = 0
+    for raw, _ in packed:
+        checksum, size = zlib.crc32(raw, checksum), size + len(raw)
+    return b"".join([_GZIP, *(deflated for _, deflated in packed), _LAST, struct.pack("<II", checksum, size)])
 
 
 def pack(desired: Desired, script: bytes) -> bytes:
@@ -121,11 +134,11 @@ def command(script: bytes, verb: str, tx: str = "", *arguments: int | str, root:
         raise ValueError(f"{tx!r} is no transaction id")
     if not all(_ARGUMENT.fullmatch(str(argument)) for argument in arguments):
         raise ValueError(f"{arguments!r} are no arguments of the helper")
-    stage = f"$r/stage.{tx}" if verb == "apply" else "$(mktemp -d $r/call.XXXXXX)"
+    stage = f"s=$r/stage.{tx}; mkdir -p $s" if verb == "apply" else "mkdir -p $r; s=$(mktemp -d $r/call.XXXXXX)"
     words = " ".join([verb, tx, *map(str, arguments)]).strip()
     return (
         f"umask 077; r={root}/run/nirkabel; [ ! -f {root}/etc/openwrt_release ] || r={root}/tmp/run/nirkabel; "  # noqa: S108
-        f"mkdir -p $r; s={stage}; mkdir -p $s && tar xzf - -C $s 2>/dev/null && "
+        f"{stage} && tar xzf - -C $s 2>/dev/null && "
         f'[ "$(sha256sum <$s/helper.sh)" = "{hashlib.sha256(script).hexdigest()}  -" ] && '
         f"{{ NIRKABEL_ROOT={root} sh $s/helper.sh {words}; exit; }}; rm -rf $s; echo result damaged"
     )

@@ -5,6 +5,7 @@ exchanges are offered (curve25519 2.3 ms, P-256 2.2 ms of CPU; the finite-field 
 of the user's home, no SFTP, no terminal. One deadline bounds everything from the first packet to the exit status.
 """
 
+import copy
 import hashlib
 import hmac
 import io
@@ -27,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hotspot.errors import ConfigError, PeerError
 from hotspot.files import keep, private
 
+from . import authority
 from .driven import Driven, Wire, usable
 
 _KEX: Final = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
@@ -60,7 +62,11 @@ class SshError(PeerError):
 
 @dataclass(frozen=True)
 class Target:
-    """Where an access point is reached, as whom, and the host key it must show (OpenSSH text)."""
+    """Where an access point is reached, as whom, and the host key it must show (OpenSSH text).
+
+    With `authority.MARK` before it, the host key is that of an authority, which must have signed what is shown for one
+    of `names`.
+    """
 
     host: str
     port: int
@@ -68,6 +74,9 @@ class Target:
     host_key: str
     routeros: bool = False
     """Whether what answers there is RouterOS, and not a shell."""
+    names: tuple[str, ...] = ()
+    plain: bool = False
+    """Whether its server knows no certificates, so that the key is shown alone."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -100,6 +109,22 @@ def create_key(path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     keep(private(path, new=True), data)
+
+
+def certified(key: paramiko.PKey, certificate: bytes) -> paramiko.PKey:
+    """The key with its certificate (`…-cert.pub`). ConfigError when they do not belong together."""
+    text = " ".join(certificate.decode("ascii", "replace").split()[:2])
+    if not authority.belongs(text, f"{key.get_name()} {key.get_base64()}"):
+        raise ConfigError("controller.certificate is no certificate of the controller's key")
+    key.load_certificate(text)
+    return key
+
+
+def _alone(key: paramiko.PKey) -> paramiko.PKey:
+    """The same key without its certificate."""
+    bare = copy.copy(key)
+    bare.public_blob = None
+    return bare
 
 
 def public_line(key: paramiko.PKey, comment: str) -> str:
@@ -207,11 +232,17 @@ class _Contact:
     def _to_the_right_one(self, kind: "_Kind") -> Iterator[paramiko.Transport]:
         """A connection to who shows the pinned host key; nobody is logged in yet."""
         target = self.target
+        signed = target.host_key.startswith(authority.MARK)
         key_type = target.host_key.split()[0]
-        key_types = _KEY_TYPES.get(key_type, (key_type,))
+        key_types = authority.OFFERED if signed else _KEY_TYPES.get(key_type, (key_type,))
         with _connected(target.host, target.port, key_types, self.deadline, kind) as transport:
             shown = _shown_key(transport)
-            if not hmac.compare_digest(shown.encode(), target.host_key.encode()):
+            if signed:
+                trusted = target.host_key.removeprefix(authority.MARK)
+                why = authority.refusal(shown, trusted, target.names, time.time())
+                if why:
+                    raise SshError(Problem.WRONG_KEY, why)
+            elif not hmac.compare_digest(shown.encode(), target.host_key.encode()):
                 raise SshError(
                     Problem.WRONG_KEY,
                     f"it shows the host key {fingerprint(shown)}, pinned is {fingerprint(target.host_key)}",
@@ -221,11 +252,12 @@ class _Contact:
     def _session(self, transport: paramiko.Transport, *, stepwise: bool) -> paramiko.Channel:
         """A session of the user who is logged in then. Unless `stepwise`, all of it is asked for at once."""
         transport.auth_timeout = self.deadline.left()
+        key = _alone(self.key) if self.target.plain else self.key
         try:
             if not isinstance(transport, Driven):
-                transport.auth_publickey(self.target.user, self.key)
+                transport.auth_publickey(self.target.user, key)
             else:
-                transport.log_in(self.target.user, self.key)
+                transport.log_in(self.target.user, key)
                 if stepwise:
                     transport.until(lambda: transport.logged_in)
             return transport.open_session(timeout=self.deadline.left())
@@ -282,6 +314,8 @@ class _Contact:
 
 def _shown_key(transport: paramiko.Transport) -> str:
     shown = transport.get_remote_server_key()
+    if shown.public_blob is not None:  # a certificate
+        return f"{shown.public_blob.key_type} {b64encode(shown.public_blob.key_blob).decode()}"
     return f"{shown.get_name()} {shown.get_base64()}"
 
 

@@ -4,6 +4,8 @@ Sizes, rates and times are exact integers inside: bytes, bit/s, seconds. Every f
 """
 
 import re
+from base64 import b64decode
+from binascii import Error as Base64Error
 from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address, ip_network
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import available_timezones
@@ -13,6 +15,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from .errors import RequestError
 from .identity import parse_mac
 from .units import parse_duration, parse_hours, parse_rate, parse_size
+
+_SSH_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
 
 
 def text_as(parse: Any) -> BeforeValidator:
@@ -123,6 +127,19 @@ def _ssh_address(text: str) -> str:
     return text
 
 
+def _ssh_key(text: str) -> str:
+    kind, _, rest = text.partition(" ")
+    base64 = rest.partition(" ")[0]
+    try:
+        inner = b64decode(base64, validate=True)
+    except Base64Error:
+        inner = b""
+    name = kind.encode()
+    if kind not in _SSH_KEYS or not inner.startswith(len(name).to_bytes(4, "big") + name):
+        raise ValueError(f'must be an SSH public key, "TYPE BASE64", of the type {", ".join(_SSH_KEYS)}')
+    return f"{kind} {base64}"
+
+
 def _secret(text: str) -> str:
     if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", text) is None:
         raise ValueError('a secret is never written here; name where it is kept: "env:NAME" or "file:/PATH"')
@@ -199,6 +216,8 @@ Orders = Annotated[str, text_as(_orders)]
 CertificateName = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[!-~]([ -~]*[!-~])?$"), AfterValidator(certificate_name)
 ]
+SshKey = Annotated[str, text_as(_ssh_key)]
+"""An SSH public key, `TYPE BASE64`."""
 SshAddress = Annotated[str, text_as(_ssh_address)]
 Interface = Annotated[str, text_as(_interface)]
 """An access point's own IPv4 address with its prefix."""

@@ -21,7 +21,7 @@ Placed = list[tuple[Path, dict[str, Any]]]
 
 _DIALECTS = (
     "coovachilli", "uspot", "opennds", "mikrotik", "aruba", "cisco", "ruckus", "cambium", "meraki",
-    "omada", "pfsense", "generic", "unifi",
+    "meraki-click",    "omada", "pfsense", "generic", "unifi",
 )  # fmt: skip
 
 _SPELLING = str.maketrans("", "", ":-.")
@@ -87,7 +87,7 @@ def check(text: str) -> Checked:
         found += [_described(detail) for detail in error.errors(include_url=False)]
     found += _cross_checks(raw)
     if inventory is not None:
-        found += _settings(inventory)
+        found += [*_settings(inventory), *_clicked(inventory)]
     faults = tuple(sorted({Fault(lines.of(path), dotted(path), message) for path, message in found}))
     if faults or inventory is None:
         return Checked(None, faults, ())
@@ -187,8 +187,10 @@ def _cross_checks(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     routers = [((*path, "ap"), entry.get("ap")) for path, entry in gateways]
     yield from _repeated(routers, "a gateway on the access point")
     yield from _repeated([((*path, "mac"), ap.get("mac")) for path, ap in aps], "the MAC address", spelled=True)
+    yield from _repeated([((*path, "tunnel"), str(ap["tunnel"])) for path, ap in aps if "tunnel" in ap], "the port")
     yield from _references(raw, sites, gateways, aps)
     yield from _schools(sites)
+    yield from _remembering(sites)
     yield from _providers(raw, sites)
     yield from _regions(raw, sites)
     yield from _districts(sites)
@@ -285,6 +287,15 @@ def _providers(raw: dict[str, Any], sites: Placed) -> Iterator[tuple[Path, str]]
             yield (*path, "admit"), '"oidc" needs the table [oidc], which says at whose page people log in'
 
 
+def _remembering(sites: Placed) -> Iterator[tuple[Path, str]]:
+    """What is remembered is that somebody proved who they are."""
+    proofs = {"voucher", "code", "member"}
+    for path, site in sites:
+        admit = site.get("admit")
+        if isinstance(admit, list) and "remembered" in admit and not proofs & {str(method) for method in admit}:
+            yield (*path, "admit"), '"remembered" needs "voucher", "code" or "member" beside it: what is remembered'
+
+
 def _schools(sites: Placed) -> Iterator[tuple[Path, str]]:
     """Nothing that children would tell about themselves is asked for at a school."""
     for path, site in sites:
@@ -336,6 +347,10 @@ def _settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
     gardens: set[str] = set()
     for path, site, ap in _placed_aps(inventory):
         wifi = inventory.wifi_of(site, ap)
+        if ap.tunnel and inventory.controller.tunnel is None:
+            yield (*path, "tunnel"), "needs the relay: [controller] tunnel = { host = …, host_key = … }"
+        if ap.tunnel and ap.kind == "routeros":
+            yield (*path, "tunnel"), "a RouterOS access point keeps no tunnel"
         yield from (((*path, "wifi", key), message) for key, message in wifi.faults())
         if (wifi.captive_api or "").startswith(f"{inventory.portal.url}/"):
             yield (
@@ -360,6 +375,17 @@ def _settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
                     (*path, "wifi", "walled_garden"),
                     f"{name} would open the management of {', '.join(inside)} to guests",
                 )
+
+
+def _clicked(inventory: Inventory) -> Iterator[tuple[Path, str]]:
+    """Meraki's click-through page lets in whoever knows Meraki: a code or a password would protect nothing."""
+    for i, site in enumerate(inventory.site):
+        kinds = {gateway.nas for ap in site.ap if (gateway := inventory.find_gateway(ap.gateway)) is not None}
+        if "meraki-click" in kinds and set(site.admit) != {"click-through"}:
+            yield (
+                ("site", i, "admit"),
+                'behind a gateway with nas = "meraki-click" only "click-through"; nas = "meraki" asks RADIUS',
+            )
 
 
 def _doubtful_settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
@@ -397,6 +423,11 @@ def _warnings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
             and not any("member" in s.admit for s in sites)
         ):
             yield ("gateway", i, "radius", "members"), "no site of this gateway admits members"
+        if gateway.nas == "cisco" and gateway.login_role and gateway.radius.orders is None:
+            yield (
+                ("gateway", i, "login_role"),
+                "without radius.coa the controller is not told when a device has logged in, and none can",
+            )
         if gateway.nas == "opennds" and gateway.fas_level == 3 and inventory.portal.url.startswith("http:"):
             yield ("gateway", i, "fas_level"), "level 3 needs a portal URL with https"
     placed: list[tuple[Path, object]] = [

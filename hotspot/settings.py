@@ -159,6 +159,8 @@ class Settings:
                     f"the secret {reference} is not set: `hotspot secrets create` chooses one, if it is ours to choose"
                 )
             return value.encode()
+        if kind == "derived":  # never written in sites.toml: what rendering needs of the master key
+            return self.keys().derive(name)
         try:
             found = Path(name).read_bytes().rstrip(b"\r\n")
         except OSError as error:
@@ -222,6 +224,8 @@ def secret_references(inventory: Inventory) -> list[tuple[TomlPath, str]]:
     ]
     if inventory.controller.key:
         found.append((("controller", "key"), inventory.controller.key))
+    if inventory.controller.certificate:
+        found.append((("controller", "certificate"), inventory.controller.certificate))
     return found
 
 

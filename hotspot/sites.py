@@ -34,6 +34,7 @@ from .fields import (
     Seconds,
     Secret,
     SshAddress,
+    SshKey,
     Tags,
     Timezone,
     VillageRegion,
@@ -46,7 +47,7 @@ from .look import LANGUAGES, Language, Look
 from .oidc import OidcSection
 from .wifi import Wifi, WifiNetwork, joined
 
-AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc"]
+AdmitMethod = Literal["click-through", "voucher", "code", "member", "oidc", "remembered"]
 SiteKind = Literal["park", "school", "clinic"]
 
 UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
@@ -100,6 +101,8 @@ class PortalSection(Entry):
     """Its IPv4 addresses as guests reach them; an access point that runs openNDS lets these through before a login."""
     languages: Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(_each_once)] = LANGUAGES
     """The pages' languages in the order in which they are offered; the first where a browser asks for none of them."""
+    remember: Annotated[Seconds, Field(ge=7 * 86400, le=14 * 86400)] = 7 * 86400
+    """For how long a device is remembered, at sites that admit by "remembered"."""
     look: Look = Look()
 
 
@@ -126,10 +129,27 @@ class ProbeSection(Entry):
     """A TCP endpoint that tells whether the monitor itself is connected; without it the monitor trusts its network."""
 
 
+class TunnelSection(Entry):
+    """The relay to which access points behind somebody else's NAT keep a connection."""
+
+    host: SshAddress
+    user: UserName = "nirkabel-tunnel"
+    host_key: SshKey
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        return split_endpoint(self.host, 22)
+
+
 class ControllerSection(Entry):
     user: UserName = "root"
     key: Secret | None = None
     """The SSH private key; without it the one in the state folder."""
+    certificate: Secret | None = None
+    """The key's certificate, of an authority that access points with OpenSSH trust (TrustedUserCAKeys)."""
+    host_ca: SshKey | None = None
+    """The authority that signs access points' host keys; one that is adopted must show the pinned key nevertheless."""
+    tunnel: TunnelSection | None = None
     confirm: Seconds = 180
     """How long an access point waits for the confirmation before it reverts."""
 
@@ -268,6 +288,12 @@ class MerakiGateway(RadiusGateway):
     nas: Literal["meraki"]
 
 
+class MerakiClickGateway(_Gateway):
+    """A click-through splash page: its cloud lets in whoever asks, for a time, and tells nobody."""
+
+    nas: Literal["meraki-click"]
+
+
 class PfsenseGateway(_PostedGateway):
     nas: Literal["pfsense"]
 
@@ -340,6 +366,7 @@ Gateway = Annotated[
     | RuckusGateway
     | CambiumGateway
     | MerakiGateway
+    | MerakiClickGateway
     | OmadaGateway
     | PfsenseGateway
     | GenericGateway
@@ -355,6 +382,8 @@ class AccessPoint(Span):
     kind: Literal["debian", "openwrt", "routeros"]
     user: UserName | None = None
     """Who logs in there; without it `controller.user`."""
+    tunnel: Annotated[int, Field(strict=True, ge=1024, le=65535)] | None = None
+    """The port on which the relay (`controller.tunnel`) listens for it, where somebody else's NAT stands before it."""
     gateway: Id
     tags: Tags = ()
     """Words by which admins choose access points, beside those of its site."""
@@ -468,7 +497,8 @@ class Inventory(Entry):
     def management(self) -> tuple[str, ...]:
         """The IPv4 addresses at which the controller reaches access points, in order, each once."""
         hosts = {ip_address(ap.endpoint[0]) for _, ap in self.access_points()}
-        return tuple(str(host) for host in sorted(host for host in hosts if isinstance(host, IPv4Address)))
+        reached = [host for host in hosts if isinstance(host, IPv4Address) and not host.is_loopback]
+        return tuple(str(host) for host in sorted(reached))
 
     def sites_of_gateway(self, gateway_id: str) -> list[Site]:
         """The sites whose access points hang on a gateway, in the order of the text."""
@@ -488,7 +518,11 @@ class Inventory(Entry):
 
     def networks_of(self, site: Site, ap: AccessPoint) -> tuple[WifiNetwork, ...]:
         """The networks that an access point announces, in the order in which they are told."""
-        ids = self.wifi_of(site, ap).ssids
+        return self.announced(self.wifi_of(site, ap))
+
+    def announced(self, wifi: Wifi) -> tuple[WifiNetwork, ...]:
+        """The same, where it is known how the access point is set up."""
+        ids = wifi.ssids
         return self.ssid if ids is None else tuple(one for name in ids for one in self.ssid if one.id == name)
 
     def resolvers(self, site: Site, ap: AccessPoint) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
 from hotspot.nas.arrival import Arrival
 from hotspot.sites import Site
-from hotspot.store import admission, consents, people
+from hotspot.store import admission, consents, orders, people
 from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
 from hotspot.store.together import part
@@ -127,6 +127,8 @@ def _decided(
     landing = f"{inventory.portal.url}/s/{status_token(desk.status_key, decision.id)}"
     back = dialect(desk, inventory, arrival.gateway).hand_back(arrival, decision, landing, now)
     admission.add_grant(connection, decision, revision.number, back.kept)
+    if back.stay is not None:
+        orders.reauthenticate(connection, arrival.gateway, device, back.stay, now)
     if back.ticket is not None:
         admission.add_ticket(connection, back.ticket)
     return Admitted(decision, back)

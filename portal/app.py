@@ -27,7 +27,7 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import captive, codes, faults, gateways, hooks, limits, passwords, privacy, sso, status, unifi
+from . import captive, codes, faults, gateways, hooks, limits, passwords, privacy, remembering, sso, status, unifi
 from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
@@ -35,6 +35,7 @@ from .desk import Desk
 from .dialects import OPEN_WEB, HandBack, Visit, arrive, dialect, origin, unifi_gateway
 from .doors import Doors
 from .forms import seal, status_token, unseal
+from .light import LightFlask
 from .pages import CommonHeaders, Pages, SeeOther, language, later, sender
 from .texts import PHONE, SERVICE, load_texts
 
@@ -132,7 +133,13 @@ class Portal:
             if grant is not None:
                 return self.see_other(f"/s/{status_token(self.desk.status_key, grant)}")
             return self.page("online.html", self.language(), self._site(arrival))
-        return self.sso.resume(arrival, now) or self.door(arrival, self.language(), now)
+        known = self.sso.resume(arrival, now)
+        if known is not None:
+            return known
+        site = self._site(arrival)
+        if site is not None and arrival.stage is not Stage.LEFT:
+            self.counting.visit(site.id, "shown")
+        return self.door(arrival, self.language(), now)
 
     def unifi_entry(self, controller_site: str) -> AnyResponse:
         """A phone that a UniFi access point has sent here: its path is not ours to choose."""
@@ -168,15 +175,18 @@ class Portal:
         asked = "code" in site.admit and not another_number
         awaited = codes.pending(self.desk, arrival, now) if asked else None
         carded = self._carded(site)
+        known = remembering.here(self.desk, arrival, site, now)
         first = "code" if awaited else "voucher" if carded else ""
         form = seal(self.desk.form_key, arrival, now)
         hops = self.hops(arrival, site)
         left = arrival.stage is Stage.LEFT
-        if not (problem or left or awaited or carded or typed):
+        if not (problem or left or awaited or carded or known or typed):
             return self._plain_door(lang, site, form, hops)
+        values = self._door_values(lang, site, form)
+        methods = sorted(values["methods"], key=lambda name: name != first)
         shown = {
-            **self._door_values(lang, site, form),
-            "methods": sorted(site.admit, key=lambda name: name != first) if first else site.admit,
+            **values,
+            "methods": [remembering.METHOD, *methods] if known else methods,
             "awaited": masked(awaited.number) if awaited else "",
             "problem": problem,
             "left": left,
@@ -190,7 +200,8 @@ class Portal:
         return {
             "form": form,
             "site": site.id,
-            "methods": site.admit,
+            "methods": [method for method in site.admit if method != remembering.METHOD],
+            "remember": self.inventory.portal.remember if remembering.METHOD in site.admit else 0,
             "awaited": "",
             "channel": self.inventory.codes.channel,
             "plan": self.inventory.plans[site.plan],
@@ -263,6 +274,8 @@ class Portal:
         if not fresh:
             return self.again(arrival, lang)
         method = request.form.get("method", "")
+        if method == "forget":
+            return remembering.forgotten(self.desk, lambda: self.door(arrival, lang, now))
         if "switch" in request.form or method == "code-other":
             return self.door(arrival, lang, now, another_number=method == "code-other")
         try:
@@ -291,8 +304,13 @@ class Portal:
         if method == "oidc":
             return self.sso.start(arrival, lang, now)
         form = request.form.to_dict()
+        if method == remembering.METHOD:
+            form[remembering.COOKIE] = request.cookies.get(remembering.COOKIE, "")
         done = admit(self.desk, self.following.revision(), arrival, self.texts[lang], form, now, sender())
-        return self.decided(done, arrival, lang, now)
+        answer = self.decided(done, arrival, lang, now)
+        if isinstance(done, Admitted) and remembering.asked(form, self._site(arrival), done.grant):
+            remembering.remember(self.desk, self.inventory, done.grant, answer, now)
+        return answer
 
     def decided(self, done: Admitted | Denial, arrival: Arrival, lang: str, now: int) -> AnyResponse:
         """Where a login leads: on to the gateway, or back to the login page."""
@@ -304,6 +322,7 @@ class Portal:
         if done.back.tell is not None:
             self._tell(done.back.tell, arrival)
         self.counting.add(arrival.gateway, f"admitted:{done.grant.method}")
+        self.counting.visit(done.grant.site, "admitted")
         log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
         answer = self._sent_back(done.back, self._site(arrival), lang)
         if _CARD in request.cookies:
@@ -387,18 +406,11 @@ class Portal:
         return self.see_other(url or f"/s/{token}")
 
 
-class Plain(Flask):
-    """A Flask whose views are no coroutines, so that it need not look whether they are with every request."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
-
-
 def create(desk: Desk) -> Flask:
     """The WSGI application over one node's desk."""
     portal = Portal(desk)
     portal.counting.start()
-    app = Plain("portal", static_folder=None, template_folder=None)
+    app = LightFlask("portal", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
 

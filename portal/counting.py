@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from hotspot.errors import HotspotError
-from hotspot.store import Store, counts
+from hotspot.store import Store, counts, visits
 from hotspot.store.schema import portal_count
 
 log = structlog.get_logger("portal")
@@ -24,23 +24,33 @@ class Counting:
     def __init__(self, store: Store):
         self._store = store
         self._grown: Counter[tuple[str, str]] = Counter()
+        self._visits: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
     def add(self, gateway: str, outcome: str) -> None:
         with self._lock:
             self._grown[gateway, outcome[:64]] += 1
 
+    def visit(self, site: str, what: str) -> None:
+        """A login page that was `shown` at a site, or somebody who was `admitted`."""
+        with self._lock:
+            self._visits[site, what] += 1
+
     def bring(self, now: int) -> None:
         """Adds what has grown to the store's counts; what it does not take comes with the next time."""
         with self._lock:
             grown, self._grown = self._grown, Counter()
+            seen, self._visits = self._visits, Counter()
         try:
             with self._store.telemetry.write() as connection:
                 counts.add(connection, socket.gethostname()[:64], grown, now, portal_count)
+                sites = {site for site, _ in seen}
+                visits.add(connection, {site: (seen[site, "shown"], seen[site, "admitted"]) for site in sites}, now)
         except HotspotError as error:
             log.error("counts wait", error=str(error))
             with self._lock:
                 self._grown += grown
+                self._visits += seen
 
     def start(self) -> None:
         """In a thread that ends with the process."""
@@ -49,5 +59,5 @@ class Counting:
     def _run(self) -> None:
         while True:
             time.sleep(EVERY)
-            if self._grown:
+            if self._grown or self._visits:
                 self.bring(int(time.time()))

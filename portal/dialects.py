@@ -14,7 +14,7 @@ from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import Grant
 from hotspot.identity import parse_mac
-from hotspot.nas import POSTED_DIALECTS, coovachilli, mikrotik, omada, opennds, ruckus, unifi
+from hotspot.nas import POSTED_DIALECTS, cisco, coovachilli, meraki, mikrotik, omada, opennds, ruckus, unifi
 from hotspot.nas.arrival import Arrival
 from hotspot.nas.posted import PostedDialect
 from hotspot.sites import (
@@ -24,6 +24,7 @@ from hotspot.sites import (
     CoovaChilliGateway,
     GenericGateway,
     Inventory,
+    MerakiClickGateway,
     MerakiGateway,
     MikrotikGateway,
     OmadaGateway,
@@ -58,6 +59,8 @@ class HandBack:
     kept: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     """What it posts there; without any it just goes."""
+    stay: str | None = None
+    """What the gateway calls the device's stay, where an order is to have it ask RADIUS about the device again."""
     tell: Callable[[], None] | None = None
     """What the gateway's controller is told once the grant is kept. PeerError where it does not let the phone in."""
 
@@ -231,6 +234,42 @@ class _Posted:
 
 
 @dataclass(frozen=True)
+class _Cisco(_Posted):
+    """Also central web authentication: the controller asks RADIUS again when the grant is there."""
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        if not cisco.recognises_central(visit.query):
+            return super().arrive(visit)
+        key = self.desk.keys.derive(cisco.CENTRAL_LABEL)
+        return cisco.arrive_central(self.gateway.id, visit.query, key)
+
+    def hand_back(self, arrival: Arrival, grant: Grant, landing: str, now: int) -> HandBack:
+        stay = arrival.data.get("session")
+        if stay is None:
+            return super().hand_back(arrival, grant, landing, now)
+        if self.gateway.radius.orders is None:
+            raise RequestError("no-dialect", self.gateway.id)
+        return HandBack(landing, stay=stay)
+
+
+@dataclass(frozen=True)
+class _MerakiClick:
+    gateway: MerakiClickGateway
+
+    def arrive(self, visit: Visit) -> Arrival | None:
+        return meraki.arrive_click(self.gateway.id, visit.query) if meraki.recognises_click(visit.query) else None
+
+    def hand_back(self, arrival: Arrival, grant: Grant, landing: str, _now: int) -> HandBack:
+        return HandBack(meraki.grant_url(arrival, landing, grant.limits.session))
+
+    def hop(self, arrival: Arrival) -> str | None:
+        return origin(arrival.data["base_grant_url"])
+
+    def anew(self, _arrival: Arrival) -> str:
+        return OPEN_WEB
+
+
+@dataclass(frozen=True)
 class _Told:
     """Gateways whose controller the portal tells who logs in, by a ticket that it then asks RADIUS about."""
 
@@ -307,6 +346,10 @@ def dialect(desk: Desk, inventory: Inventory, gateway_id: str) -> Dialect:
             found = _Told(desk, gateway)
         case RuckusGateway() if gateway.controller:
             found = _Told(desk, gateway)
+        case MerakiClickGateway():
+            found = _MerakiClick(gateway)
+        case CiscoGateway():
+            found = _Cisco(desk, gateway, cisco)
         case None:
             raise RequestError("no-gateway", gateway_id)
         case _:

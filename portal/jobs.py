@@ -5,10 +5,11 @@ from typing import Final
 
 import structlog
 
+from hotspot.conversion import LOW, WELL, conversions
 from hotspot.job import Job
 from hotspot.one_time import LIFETIME
 from hotspot.settings import Settings
-from hotspot.store import Store, attempts, codes, complaints, erasure, oidc, retention, revisions
+from hotspot.store import Store, attempts, codes, complaints, erasure, oidc, remembered, retention, revisions, visits
 from hotspot.store.retention import Forgotten, Terms
 
 log = structlog.get_logger("portal")
@@ -25,6 +26,7 @@ def forget_old_attempts(store: Store, _settings: Settings, now: int) -> None:
     with store.core.write() as connection:
         attempts.forget_before(connection, now)
         oidc.forget_before(connection, now - 3600)
+        remembered.forget_before(connection, now)
 
 
 def watch_codes(store: Store, _settings: Settings, now: int) -> None:
@@ -34,6 +36,25 @@ def watch_codes(store: Store, _settings: Settings, now: int) -> None:
         asked, entered = codes.challenges_asked(connection, now - codes.HOUR - LIFETIME, now - LIFETIME)
     if asked >= _ENOUGH and entered < asked * _USUAL:
         log.warning("codes not entered", asked=asked, entered=entered)
+
+
+def watch_logins(store: Store, _settings: Settings, now: int) -> None:
+    """Warns once when far fewer than usual get past the login page of a site, and tells when they do again."""
+    with store.telemetry.write() as connection:
+        visits.forget_before(connection, now)
+        known = visits.alarms(connection)
+        found = conversions(visits.hours(connection, now), now)
+        low = [one for one in found.values() if one.site not in known and one.falls_below(LOW)]
+        well = [one for one in found.values() if one.site in known and one.falls_below(WELL) is False]
+        for one in low:
+            visits.alarm(connection, one.site, now)
+        for one in well:
+            visits.all_clear(connection, one.site)
+    for one in low:
+        told = {"shown": one.shown, "admitted": one.admitted, "usual": round(one.usual or 0, 2)}
+        log.warning("few get past the login page", site=one.site, **told)
+    for one in well:
+        log.info("people get past the login page again", site=one.site, shown=one.shown, admitted=one.admitted)
 
 
 def forget_people(store: Store, _settings: Settings, now: int) -> None:
@@ -77,3 +98,4 @@ OLD_ATTEMPTS: Final = Job("old-attempts", 3600, forget_old_attempts)
 RETENTION: Final = Job("retention", 3600, forget_people)
 ERASURES: Final = Job("erasures", 60, erase_people)
 CODES: Final = Job("codes", 600, watch_codes)
+LOGINS: Final = Job("logins", 600, watch_logins)

@@ -17,7 +17,7 @@ from hotspot.store import Store, attempts, codes, members, people, vouchers
 from hotspot.store.attempts import AtMember
 from hotspot.voucher import parse_code
 
-from . import limits
+from . import limits, remembering
 from .codes import code_key
 from .limits import Caller
 from .texts import PHONE, SERVICE
@@ -110,6 +110,17 @@ def one_time_code(store: Store, keys: Keys, door: Door, form: Mapping[str, str])
     return prove
 
 
+def remembered(_store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
+    """Whoever proved it within days on this device, and had it remembered. `form` has the signed entry's id."""
+
+    def prove(connection: Connection) -> Proof:
+        found = remembering.known(connection, keys, form.get(remembering.COOKIE, ""), door.site, door.mac, door.now)
+        agreed = (SERVICE, PHONE) if found.method == "code" else (SERVICE,)
+        return Proof(found.person, found.plan or door.site.plan, found.until, agreed)
+
+    return prove
+
+
 def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
     """Whoever knows a member's name and password."""
     person, attempt = known_member(store, keys, form, door.mac, door.caller, door.now)
@@ -146,5 +157,6 @@ METHODS: Final[Mapping[AdmitMethod, Callable[[Store, Keys, Door, Mapping[str, st
     "voucher": voucher,
     "code": one_time_code,
     "member": member,
+    "remembered": remembered,
 }
 """Those that are proven on our own pages; `portal.sso` has the other."""

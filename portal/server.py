@@ -27,7 +27,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=settings.portal_workers,
-        blocking_threads=min(16, 2 * (os.cpu_count() or 1) + 1),
+        blocking_threads=12,
         log_dictconfig=LIBRARIES,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hotspot.nas import RadiusDialect
+from hotspot.nas import RadiusDialect, cisco
 from hotspot.store.orders import Kind, Order, OrderState
 
 from .dictionary import encode, value_name
@@ -18,7 +18,11 @@ from .packet import Code, Malformed, Packet, build_request, is_signed, parse, re
 GONE: Final = "Session-Context-Not-Found"
 _LATER: Final = frozenset({"Resources-Unavailable", "Proxy-Processing-Error", "Proxy-Request-Not-Routable"})
 """Error-Causes that pass (RFC 5176 section 3.5)."""
-_REQUESTS: Final = {Kind.DISCONNECT: Code.DISCONNECT_REQUEST, Kind.CHANGE: Code.COA_REQUEST}
+_REQUESTS: Final = {
+    Kind.DISCONNECT: Code.DISCONNECT_REQUEST,
+    Kind.CHANGE: Code.COA_REQUEST,
+    Kind.REAUTHENTICATE: Code.COA_REQUEST,
+}
 _ANSWERS: Final = {
     Code.DISCONNECT_REQUEST: (Code.DISCONNECT_ACK, Code.DISCONNECT_NAK),
     Code.COA_REQUEST: (Code.COA_ACK, Code.COA_NAK),
@@ -42,7 +46,10 @@ def request(
     A kind that knows neither gets neither. A change carries every limit that holds, and the plan's `role`, because
     some kinds reset what is left out. ValueError where a value does not fit into its attribute.
     """
-    named = dialect.disconnect(order.user_name, order.acct_session_id, order.mac)
+    if order.kind is Kind.REAUTHENTICATE:
+        named = cisco.reauthenticate(order.acct_session_id, order.mac)
+    else:
+        named = dialect.disconnect(order.user_name, order.acct_session_id, order.mac)
     attributes: list[tuple[str, int | str]] = [(name, value) for name, value in named if value]
     if order.limits is not None:
         attributes += dialect.change(order.limits, role)

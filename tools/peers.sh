@@ -1,11 +1,11 @@
 #!/bin/sh
-# peers.sh demo|test|bench: makes the Debian packages of tools/peers.txt available.
+# peers.sh demo|test|long|bench: makes the Debian packages of tools/peers.txt available.
 #
 # As root they are installed, and their services kept from starting. As a plain user they are downloaded and unpacked into
 # build/peers, which tools/bed.sh lays over /usr and /etc. PEERS_FORCE=1 unpacks as though nothing were installed.
 set -eu
 cd "$(dirname "$0")/.."
-purpose=${1:?demo, test or bench}
+purpose=${1:?demo, test, long or bench}
 unpacked=build/peers/packages
 export DEBIAN_FRONTEND=noninteractive
 

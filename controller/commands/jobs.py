@@ -16,12 +16,13 @@ from hotspot.store.revisions import Revision
 from hotspot.terminal import Node
 from hotspot.units import parse_duration
 
+from ..authority import MARK
 from ..desired import Desired
 from ..kinds import SHELLS, render, secrets_of
 from ..push import Contact, Job, Outcome, unusable
 from ..readers import Readers
 from ..selectors import METAVAR, candidates, select
-from ..ssh import Target, load_key
+from ..ssh import Target, certified, load_key
 
 KEY_FILE: Final = "ssh_ed25519"
 _SHORTEST_CONFIRM: Final = 3
@@ -37,14 +38,19 @@ def key_path(node: Node) -> Path:
 def private_key(node: Node, inventory: Inventory) -> paramiko.PKey:
     """The controller's key: the one that the inventory names, else the one in the state folder."""
     if inventory.controller.key is not None:
-        return load_key(node.settings.secret(inventory.controller.key))
+        return _certified(node, inventory, load_key(node.settings.secret(inventory.controller.key)))
     path = key_path(node)
     try:
-        return load_key(path.read_bytes())
+        return _certified(node, inventory, load_key(path.read_bytes()))
     except FileNotFoundError as error:
         raise ConfigError(f"there is no SSH key in {path}: `hotspot keys show` makes one") from error
     except OSError as error:
         raise ConfigError(f"the SSH key {path} cannot be read: {error.strerror}") from error
+
+
+def _certified(node: Node, inventory: Inventory, key: paramiko.PKey) -> paramiko.PKey:
+    named = inventory.controller.certificate
+    return certified(key, node.settings.secret(named)) if named else key
 
 
 class _Selector(click.ParamType[str]):
@@ -93,6 +99,11 @@ def one_of(inventory: Inventory, word: str, now: int) -> str:
     return found[0]
 
 
+def trusted(inventory: Inventory, keys: dict[str, HostKey]) -> set[str]:
+    """The access points whose host key is known: those that were adopted, and all where an authority signs them."""
+    return set(inventory.ap_by_id) if inventory.controller.host_ca else set(keys)
+
+
 def has_shell(inventory: Inventory, ap_id: str) -> bool:
     """Whether more can be done there than to configure it."""
     return inventory.ap_by_id[ap_id][1].kind in SHELLS
@@ -103,12 +114,15 @@ def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey
     found = inventory.find_ap(ap_id)
     if found is None:
         raise ConfigError(f"no such access point: {ap_id}")
+    kind = found[1].kind
     pinned = keys.get(ap_id)
-    if pinned is None:
+    trusted = pinned.key if pinned else inventory.controller.host_ca and MARK + inventory.controller.host_ca
+    if not trusted:
         return Job(ap_id, problem=(Outcome.NOT_ADOPTED, f"its host key is not known: run `hotspot adopt {ap_id}`"))
     host, port = found[1].endpoint
     user = found[1].user or inventory.controller.user
-    target = Target(host, port, user, pinned.key, routeros=found[1].kind == "routeros")
+    plain = kind != "debian"  # neither dropbear nor RouterOS knows certificates
+    target = Target(host, port, user, trusted, kind == "routeros", (ap_id, host), plain=plain)
     if not files:
         return Job(ap_id, target, Desired(()))
     try:

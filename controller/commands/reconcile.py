@@ -24,7 +24,7 @@ from ..push import Contact, Job, Outcome, Result, unusable
 from ..reconcile import Reason, Step, after, due, verdict
 from ..selectors import select
 from ..waves import WORKERS, Pace, Waves
-from .jobs import job_of, prechecked, private_key, selectors_argument
+from .jobs import job_of, prechecked, private_key, selectors_argument, trusted
 from .plan import progress, stops
 from .runs import carry_out
 
@@ -167,7 +167,8 @@ def _pass(node: Node, aps: tuple[str, ...], lease: Lease | None) -> Pass:
         now = Pass(inventory, pushes.pinned(connection), catch_up.waiting(connection), node.now)
     if lease:
         _drop_ended(node, now)
-    names = [ap for ap in select(inventory, aps, now.now) if ap in now.keys]
+    known = trusted(inventory, now.keys)
+    names = [ap for ap in select(inventory, aps, now.now) if ap in known]
     contact = Contact(private_key(node, inventory), inventory.controller.confirm)
     for ap in names:
         entry = now.queue.get(ap)
@@ -197,7 +198,7 @@ def _advice(entry: Waiting) -> str:
 
 def _drop_ended(node: Node, now: Pass) -> None:
     """Entries of access points that are no more."""
-    alive = set(select(now.inventory, (), now.now)) & set(now.keys)
+    alive = set(select(now.inventory, (), now.now)) & trusted(now.inventory, now.keys)
     ended = [ap for ap in now.queue if ap not in alive]
     if ended:
         with node.store.core.write() as connection:

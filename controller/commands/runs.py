@@ -28,8 +28,8 @@ from ..reconcile import queued, queues
 from ..waves import Pace, Waves
 from .plan import as_json, progress, stops
 
-_TOGETHER: Final = 16
-_AT_LEAST_EVERY: Final = 0.5
+_TOGETHER: Final = 64
+_AT_LEAST_EVERY: Final = 1.0
 """Results, and seconds, that share a transaction. What a crash loses is found on the access points by `--resume`."""
 
 

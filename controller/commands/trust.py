@@ -10,11 +10,13 @@ from hotspot.store.pushes import HostKey
 from hotspot.terminal import Command, Group, Node, pass_node
 
 from .. import remote
+from ..kinds.setup import tunnel_secret
+from ..kinds.tunnel import authorized_line
 from ..push import Contact, Job, Ran
 from ..remote import Facts
 from ..selectors import select
 from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
-from .jobs import SELECTOR, ap_argument, contact_of, dry_run_option, jobs_of, key_path, one_of, private_key
+from .jobs import SELECTOR, ap_argument, contact_of, dry_run_option, jobs_of, key_path, one_of, private_key, trusted
 from .life import on_each, record_begin, record_ends, show_ends, would
 from .status import differences, lines_of
 
@@ -103,6 +105,20 @@ def show(node: Node) -> None:
     node.say(line)
 
 
+@keys.command()
+@pass_node
+def tunnels(node: Node) -> None:
+    """Print the lines for the relay's authorized_keys: what lets each access point with a tunnel listen on its port."""
+    inventory = node.revision().inventory
+    aps = [ap for _, ap in inventory.access_points() if ap.tunnel]
+    lines = [authorized_line(node.settings.secret(tunnel_secret(ap)), ap) for ap in aps]
+    node.answer({"lines": lines})
+    for one in lines:
+        node.say(one)
+    if not lines:
+        node.complain("no access point has a tunnel")
+
+
 def _named_key(node: Node) -> str | None:
     """The reference in the active inventory; a key can be made before there is one."""
     try:
@@ -133,7 +149,7 @@ def rotate(node: Node, without: tuple[str, ...], yes: bool, dry_run: bool) -> No
     with node.store.core.read() as connection:
         adopted = pushes.pinned(connection)
     left_out = set(select(inventory, without, node.now)) if without else set()
-    wanted = set(adopted) - left_out
+    wanted = trusted(inventory, adopted) & {*adopted, *select(inventory, (), node.now)} - left_out
     names = tuple(ap.id for _, ap in inventory.access_points() if ap.id in wanted)
     jobs = jobs_of(node, node.revision(), names, files=False) if names else []
     if dry_run:

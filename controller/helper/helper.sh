@@ -1,6 +1,7 @@
 #!/bin/sh
 # Changes the configuration of an access point so that it comes back by itself. Runs under dash and busybox ash; needs
-# flock, sha256sum, tar, cut, grep, sed and tail, and no setsid, nohup, timeout, stat, diff or base64.
+# flock, sha256sum, tar, grep, sed and tail, and no setsid, nohup, timeout, stat, diff or base64. Starting a program is
+# what costs time on an access point, so that what is asked in every loop and of every file is read by the shell itself.
 #
 #   helper.sh observe               what is here; paths asked about stand in `paths` beside this file
 #   helper.sh fetch                 tar of the files named in `paths`
@@ -22,6 +23,7 @@
 
 main() {
 	umask 077
+	export LC_ALL=C
 	root=${NIRKABEL_ROOT:-}
 	state=$root/var/lib/nirkabel
 	run=$root/run/nirkabel
@@ -32,7 +34,7 @@ main() {
 	verb=$1 tx=${2:-}
 	stage=$run/stage.$tx
 	case $tx in *[!0-9a-f]*) echo "result bad-payload transaction id"; exit 0 ;; esac
-	mkdir -p "$state" "$run"
+	[ -d "$state" ] && [ -d "$run" ] || mkdir -p "$state" "$run"
 	case $verb in observe | fetch | confirm | rollback) stage=${0%/*} ;; esac # a folder of this contact alone
 	case $verb in
 	observe | fetch | apply | confirm | rollback) "do_$verb" "$@" ;;
@@ -51,27 +53,62 @@ answer() { # the result, and the end of this contact
 	exit 0
 }
 
-uptime() { cut -d. -f1 /proc/uptime; }
-boot_id() { cat /proc/sys/kernel/random/boot_id; }
+uptime() { read -r up _ </proc/uptime && up=${up%%.*}; }  # in $up
+boot_id() { read -r boot </proc/sys/kernel/random/boot_id; } # in $boot
 lock() { exec 9>"$run/lock" && flock 9 || answer "failed flock: $run/lock cannot be locked"; }
-field() { sed -n "s/^$2 //p;/^file /q" "$1" 2>/dev/null; } # a header line of current, pending or rolling
-entries() { sed -n "s/^$2 //p" "$1" 2>/dev/null; }         # the values of all lines of one kind
-paths_of() { entries "$1" file | cut -d' ' -f4-; }
-sum() { sha256sum <"$1" | cut -d' ' -f1; }
-symbolic() { ls -ld "$1" | cut -c1-10; }
-alive() { [ -s "$run/$1" ] && kill -0 "$(cat "$run/$1")" 2>/dev/null && grep -q "helper" "/proc/$(cat "$run/$1")/cmdline"; }
-lives() { # as alive, for a process that is just starting
-	alive "$1" || pause && alive "$1" || pause && alive "$1"
+field() { # FILE NAME: a header line of current, pending or rolling; its value in $value, empty where there is none
+	value=
+	while read -r name rest; do
+		case $name in
+		"$2") value=$rest && return ;;
+		nirkabel) return ;;
+		esac
+	done 2>/dev/null <"$1"
 }
-parents() { (umask 022 && mkdir -p "${1%/*}"); }
+entries() { sed -n "s/^$2 //p" "$1" 2>/dev/null; } # the values of all lines of one kind
+paths_of() { sed -n 's/^file [^ ]* [^ ]* [^ ]* //p' "$1" 2>/dev/null; }
+stamps_of() { sed -n 's/^file \([^ ]* \)[^ ]* /\1/p' "$1" 2>/dev/null; } # as `stamps` tells them
+pends() { field "$state/pending" tx && [ "$value" = "$tx" ]; }
+alive() {
+	pid=
+	{ read -r pid <"$run/$1"; } 2>/dev/null
+	[ -n "$pid" ] && kill -0 "$pid" 2>/dev/null && grep -q "helper" "/proc/$pid/cmdline"
+}
+lives() { # as alive; a process that is just starting has no command line for a moment
+	for _ in 1 2 3; do
+		alive "$1" && return
+		[ -n "$pid" ] && kill -0 "$pid" 2>/dev/null || return 1
+		pause
+	done
+	return 1
+}
+parents() { [ -d "${1%/*}" ] || (umask 022 && mkdir -p "${1%/*}"); }
 note() { # on a full disk, where the one before stood
 	echo "$*" >"$state/last.new" && mv "$state/last.new" "$state/last" || { rm -f "$state/last.new"; echo "$*" >"$state/last"; }
 }
 
-live_is() { # whether every file of a manifest stands as it says
-	entries "$1" file | while read -r hash _ mode path; do
-		[ -f "$root$path" ] && [ "$(sum "$root$path")" = "$hash" ] && [ "$(symbolic "$root$path")" = "$mode" ] || exit 1
+stamps() { # FOLDER: `SHA256 MODE PATH` of those files below it that lines on stdin end with; two programs for all of them
+	below=$1
+	set --
+	while read -r line; do [ ! -f "$below${line##* }" ] || set -- "$@" "$below${line##* }"; done
+	[ $# -gt 0 ] || return 0
+	sums=$nl$(sha256sum "$@")$nl
+	modes=$nl$(ls -ld "$@")$nl
+	for file; do
+		hash=${sums%%"  $file$nl"*}
+		mode=${modes%%" $file$nl"*}
+		[ "$mode" != "$modes" ] || mode=${modes%%" $file -> "*} # a link is never what was wanted
+		hash=${hash##*"$nl"} mode=${mode##*"$nl"}
+		mode=${mode%% *}
+		echo "$hash ${mode%[.+@]} ${file#"$below"}"
 	done
+}
+nl='
+'
+
+live_is() { # MANIFEST: whether every file stands as it says
+	wanted=$(stamps_of "$1")
+	[ "$(echo "$wanted" | stamps "$root")" = "$wanted" ]
 }
 
 kill_tree() { # PID and everything it started; stopped first, so that it starts no more
@@ -88,14 +125,16 @@ bounded() { # COMMAND: its exit code; not 0 when it had to be stopped
 	sh -c "$1" </dev/null >>"$run/reload.log" 2>&1 9>&- &
 	child=$!
 	(
-		sleep "${NIRKABEL_RELOAD_SECONDS:-60}"
+		trap 'kill "$!" 2>/dev/null; exit' TERM # its sleep
+		sleep "${NIRKABEL_RELOAD_SECONDS:-60}" &
+		wait "$!"
 		echo "not done in time: $1" >>"$run/reload.log"
 		kill_tree "$child"
 	) </dev/null >/dev/null 2>&1 9>&- &
 	guard=$!
 	wait "$child"
 	code=$?
-	kill_tree "$guard"
+	kill "$guard" 2>/dev/null
 	wait "$guard" 2>/dev/null
 	return "$code"
 }
@@ -108,21 +147,20 @@ do_observe() {
 	lock
 	settle
 	echo "helper 1"
-	echo "current $(field "$state/current" digest)"
+	field "$state/current" digest
+	echo "current $value"
 	if [ -f "$state/pending" ]; then
 		word=switching
 		[ -f "$run/applied" ] && word=applied
-		echo "pending $(field "$state/pending" tx) $(($(field "$state/pending" deadline) - $(uptime))) $word"
+		field "$state/pending" deadline
+		uptime
+		left=$((value - up))
+		field "$state/pending" tx
+		echo "pending $value $left $word"
 	fi
 	[ -f "$state/last" ] && echo "last $(cat "$state/last")"
-	entries "$state/current" file | while read -r hash _ mode path; do echo "committed $hash $mode $path"; done
-	{ paths_of "$state/current"; cat "$stage/paths"; } | sort -u | while read -r path; do
-		if [ -f "$root$path" ]; then
-			echo "live $(sum "$root$path") $(symbolic "$root$path") $path"
-		else
-			echo "live - - $path"
-		fi
-	done
+	stamps_of "$state/current" | sed 's/^/committed /'
+	{ paths_of "$state/current"; cat "$stage/paths"; } | sort -u | stamps "$root" | sed 's/^/live /'
 	answer observed
 }
 
@@ -147,11 +185,15 @@ do_apply() {
 	lock
 	settle
 	[ -f "$state/rolling" ] && answer "failed $(cat "$state/last")"
-	[ -f "$state/pending" ] && answer "busy $(field "$state/pending" tx)"
+	field "$state/pending" tx
+	[ -f "$state/pending" ] && answer "busy $value"
 	verify_stage
-	digest=$(sum "$stage/manifest")
-	if [ "$(field "$state/current" digest)" = "$digest" ] && live_is "$stage/manifest"; then
-		answer "insync $digest $(field "$state/current" tx)"
+	digest=$(sha256sum <"$stage/manifest")
+	digest=${digest%% *}
+	field "$state/current" digest
+	if [ "$value" = "$digest" ] && live_is "$stage/manifest"; then
+		field "$state/current" tx
+		answer "insync $digest $value"
 	fi
 	validate
 	snapshot && differences || answer "failed snapshot"
@@ -165,23 +207,24 @@ do_apply() {
 
 stay() { # SECONDS: the proof as soon as the switch is done, as long as this connection lives; each second a sign of life
 	steps=$(($1 * 5))
-	while [ "$steps" -gt 0 ] && [ ! -f "$run/failed" ] && [ "$(field "$state/pending" tx)" = "$tx" ]; do
-		[ ! -f "$run/applied" ] || { echo "applied $(cat "$run/applied")"; return; }
+	while [ "$steps" -gt 0 ] && [ ! -f "$run/failed" ] && pends; do
+		[ ! -f "$run/applied" ] || { proof && echo "applied $proof"; return; }
 		steps=$((steps - 1))
 		[ $((steps % 5)) -ne 0 ] || echo switching
 		pause
 	done
 }
 
+proof() { read -r proof <"$run/applied"; } # in $proof
+
 verify_stage() { # the stage holds exactly what its manifest says
-	[ "$(head -n 1 "$stage/manifest")" = "nirkabel 1" ] || answer "bad-payload manifest"
+	read -r head <"$stage/manifest" && [ "$head" = "nirkabel 1" ] || answer "bad-payload manifest"
 	[ -d "$stage/files" ] || answer "bad-payload files"
-	paths_of "$stage/manifest" | sort >"$stage/listed"
-	(cd "$stage/files" && find . -type f | sed 's/^\.//' | sort) >"$stage/found"
+	paths_of "$stage/manifest" >"$stage/listed" || answer "failed no room in $run"
+	find "$stage/files" -type f | sed "s|^$stage/files||" | sort >"$stage/found" || answer "failed no room in $run"
 	cmp -s "$stage/listed" "$stage/found" || answer "bad-payload files differ from manifest"
-	entries "$stage/manifest" file | while read -r hash _ _ path; do
-		[ "$(sum "$stage/files$path")" = "$hash" ] || exit 1
-	done || answer "bad-payload sums"
+	sed -n 's/^file \([^ ]*\) [^ ]* [^ ]* /\1  ./p' "$stage/manifest" | (cd "$stage/files" && sha256sum -c) >/dev/null 2>&1 ||
+		answer "bad-payload sums"
 }
 
 validate() { # the access point's own tools read the staged files
@@ -207,18 +250,16 @@ snapshot() { # everything that will be written or removed, as it stands
 }
 
 differences() { # what the switch will write, and what it will remove
-	: >"$stage/changed"
-	entries "$stage/manifest" file | while read -r hash _ shown path; do
-		[ -f "$root$path" ] && [ "$(sum "$root$path")" = "$hash" ] && [ "$(symbolic "$root$path")" = "$shown" ] ||
-			echo "$path" >>"$stage/changed"
-	done
+	stamps_of "$stage/manifest" >"$stage/wanted" &&
+		stamps "$root" <"$stage/wanted" >"$stage/there" &&
+		missing "$stage/wanted" "$stage/there" | sed 's/.* //' >"$stage/changed" || return 1
 	paths_of "$state/current" >"$stage/paths.old"
 	missing "$stage/paths.old" "$stage/listed" >"$stage/gone"
 }
 
 tell() { # the same to the controller, with what stands there now: `before BYTES` and as many of a tar.gz
 	sed 's/^/writes /' "$stage/changed"
-	sed 's/^/removes /' "$stage/gone"
+	[ ! -s "$stage/gone" ] || sed 's/^/removes /' "$stage/gone"
 	if [ -s "$stage/changed" ] && [ -s "$snap/present" ]; then
 		grep -Fx -f "$stage/changed" "$snap/present" >"$stage/replaced"
 	fi
@@ -234,14 +275,19 @@ tell() { # the same to the controller, with what stands there now: `before BYTES
 
 arm() { # from the moment `pending` stands, this configuration is undone unless it is confirmed
 	install_recovery
+	cmp -s "$0" "$state/helper.sh" || { # the one that undoes; flash is not written to without need
+		cp "$0" "$state/helper.sh.new" && mv "$state/helper.sh.new" "$state/helper.sh"
+	} || { rm -f "$state/helper.sh.new"; answer "failed no room for the helper"; }
+	uptime
+	boot_id
 	rm -f "$run/applied" "$run/failed" "$run/worker" "$run/watchdog" "$run/reload.log"
 	{
 		echo "tx $tx"
-		echo "deadline $(($(uptime) + seconds))"
-		echo "boot $(boot_id)"
+		echo "deadline $((up + seconds))"
+		echo "boot $boot"
 		echo "digest $digest"
 		cat "$stage/manifest"
-	} >"$state/pending.new"
+	} >"$state/pending.new" || answer "failed no room for the manifest"
 	sync
 	mv "$state/pending.new" "$state/pending"
 	sync
@@ -251,7 +297,6 @@ arm() { # from the moment `pending` stands, this configuration is undone unless 
 }
 
 detach() { # VERB PIDFILE: a process that outlives this connection
-	cp "$0" "$state/helper.sh.new" && mv "$state/helper.sh.new" "$state/helper.sh"
 	(
 		trap '' HUP
 		NIRKABEL_ROOT=$root exec sh "$state/helper.sh" "$1" "$tx"
@@ -316,7 +361,8 @@ work() {
 	elif ! probe "$stage/manifest"; then
 		echo "it does not work: $(tail -n 2 "$run/reload.log" | tr '\n' ' ')" >"$run/failed"
 	else
-		head -c 16 /dev/urandom | sha256sum | cut -c1-32 >"$run/applied.new"
+		IFS=- read -r a b c d e </proc/sys/kernel/random/uuid # 122 random bits
+		echo "$a$b$c$d$e" >"$run/applied.new"
 		mv "$run/applied.new" "$run/applied"
 		rm -rf "$stage"
 	fi
@@ -328,8 +374,9 @@ switch() {
 	entries "$manifest" undo >"$stage/undo.new"
 	missing "$stage/undo.old" "$stage/undo.new" | while read -r gone; do bounded "$gone" || :; done
 	entries "$manifest" file >"$stage/entries"
+	changed=$nl$(cat "$stage/changed")$nl
 	while read -r _ mode _ path; do
-		grep -Fxq "$path" "$stage/changed" || continue
+		case $changed in *"$nl$path$nl"*) ;; *) continue ;; esac
 		parents "$root$path"
 		cp "$stage/files$path" "$root$path.nirkabel-new" && chmod "$mode" "$root$path.nirkabel-new" || return 1
 	done <"$stage/entries" || return 1
@@ -346,10 +393,14 @@ missing() { # the lines of the first file that the second lacks; an empty -f lis
 
 reload() { # MANIFEST CHANGED: the commands whose paths changed, or that name none
 	entries "$1" reload >"$run/reloads"
+	changed=$nl$(cat "$2")$nl
 	while read -r paths command; do
-		if [ "$paths" != - ]; then
-			[ -s "$2" ] && echo "$paths" | tr , '\n' | grep -Fxq -f "$2" || continue
-		fi
+		meant=
+		while [ "$paths" != - ] && [ -n "$paths" ] && [ -z "$meant" ]; do
+			case $changed in *"$nl${paths%%,*}$nl"*) meant=1 ;; esac
+			case $paths in *,*) paths=${paths#*,} ;; *) paths= ;; esac
+		done
+		[ "$paths" = - ] || [ -n "$meant" ] || continue
 		bounded "$command" || return 1
 	done <"$run/reloads"
 }
@@ -370,32 +421,40 @@ probe() { # MANIFEST: whether what is now in use does what it is for; services m
 
 do_confirm() {
 	tries=40
-	while [ "$tries" -gt 0 ] && [ ! -f "$run/applied" ] && [ "$(field "$state/pending" tx)" = "$tx" ]; do
+	while [ "$tries" -gt 0 ] && [ ! -f "$run/applied" ] && pends; do
 		tries=$((tries - 1))
 		pause
 	done
 	lock
 	settle
-	[ "$(field "$state/current" tx)" != "$tx" ] || answer "confirmed $(field "$state/current" digest)" # its answer was lost
-	[ "$(field "$state/pending" tx)" = "$tx" ] || answer "refused $(cat "$state/last" 2>/dev/null || echo nothing is pending)"
+	field "$state/current" tx
+	if [ "$value" = "$tx" ]; then # its answer was lost
+		field "$state/current" digest
+		answer "confirmed $value"
+	fi
+	pends || answer "refused $(cat "$state/last" 2>/dev/null || echo nothing is pending)"
 	[ -f "$run/applied" ] || answer switching
 	# A request that came in before the switch says nothing about the way back: only who has heard the proof, and
 	# brings it over another connection, has shown that both ways are open now.
-	[ -n "${3:-}" ] || answer "applied $(cat "$run/applied")"
-	[ "$3" = "$(cat "$run/applied")" ] || answer "refused wrong proof"
+	proof
+	[ -n "${3:-}" ] || answer "applied $proof"
+	[ "$3" = "$proof" ] || answer "refused wrong proof"
 	live_is "$state/pending" || answer "refused the files are not as the manifest says"
-	[ "$(uptime)" -lt "$(field "$state/pending" deadline)" ] || answer "refused too late"
+	field "$state/pending" deadline
+	uptime
+	[ "$up" -lt "$value" ] || answer "refused too late"
 	mv "$state/pending" "$state/current" || answer "refused rolled back"
 	note "$tx confirmed"
 	sync
-	[ -s "$run/watchdog" ] && kill "$(cat "$run/watchdog")" 2>/dev/null
+	alive watchdog && kill "$pid" 2>/dev/null
 	rm -rf "$state/snap.$tx" "$run/applied" "$run/watchdog" "$run/worker"
-	answer "confirmed $(field "$state/current" digest)"
+	field "$state/current" digest
+	answer "confirmed $value"
 }
 
 do_rollback() {
 	lock
-	[ "$(field "$state/pending" tx)" = "$tx" ] || answer "refused nothing of $tx is pending"
+	pends || answer "refused nothing of $tx is pending"
 	rollback "asked for"
 	answer reverted
 }
@@ -410,21 +469,25 @@ do_recover() { # nothing runs yet at boot: files only, the services start with w
 settle() { # whatever an earlier push left behind is brought to an end before anything else happens
 	[ -f "$state/rolling" ] && rollback "a rollback was interrupted"
 	[ -f "$state/pending" ] || return 0
-	if [ "$(field "$state/pending" boot)" != "$(boot_id)" ]; then
+	field "$state/pending" boot
+	boot_id
+	if [ "$value" != "$boot" ]; then
 		rollback "the access point restarted before the confirmation"
-	elif ! alive watchdog; then
+	elif ! lives watchdog; then
 		rollback "its watchdog was dead"
 	fi
 }
 
 watch() { # waits for the deadline or for a failed worker; the confirmation ends it
-	while [ "$(field "$state/pending" tx)" = "$tx" ]; do
+	while pends; do
 		reason=
-		[ "$(uptime)" -ge "$(field "$state/pending" deadline)" ] && reason="not confirmed in time"
+		field "$state/pending" deadline
+		uptime
+		[ "$up" -ge "${value:-0}" ] && reason="not confirmed in time"
 		[ -f "$run/failed" ] && reason="$(cat "$run/failed")" && reason=${reason:-it could not be switched to}
 		if [ -n "$reason" ]; then
 			lock
-			[ "$(field "$state/pending" tx)" = "$tx" ] && rollback "$reason"
+			pends && rollback "$reason"
 			exit 0
 		fi
 		sleep 1
@@ -435,7 +498,8 @@ rollback() { # REASON; under the lock. Can be repeated at any point: `rolling` g
 	# A subshell keeps the variables of the transaction that found the remains.
 	(
 		[ -f "$state/rolling" ] || mv "$state/pending" "$state/rolling" || exit 1
-		old=$(field "$state/rolling" tx)
+		field "$state/rolling" tx
+		old=$value
 		snap=$state/snap.$old
 		stop_worker
 		rm -rf "$run/back" && mkdir -p "$run/back"
@@ -475,7 +539,7 @@ rollback() { # REASON; under the lock. Can be repeated at any point: `rolling` g
 }
 
 stop_worker() {
-	alive worker && kill_tree "$(cat "$run/worker")"
+	lives worker && kill_tree "$pid"
 	rm -f "$run/worker"
 }
 

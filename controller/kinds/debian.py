@@ -14,7 +14,8 @@ from hotspot.nas.opennds import AGENT_LABEL, BINAUTH_LABEL
 from hotspot.wifi import Radio, block
 
 from ..desired import Desired, File, Reload
-from .setup import Bss, Setup, answers, gateway_values, is_ipv4, lease_range, network_values, pads
+from . import tunnel
+from .setup import Bss, Setup, answers, gateway_values, is_ipv4, lease_range, network_values, pads, tunnel_secret
 from .template import file
 
 _LIB: Final = "/usr/local/lib/nirkabel"
@@ -51,6 +52,8 @@ def render(setup: Setup) -> Desired:
         parts.append(_radios(setup, on_air))
     if setup.opennds is not None:
         parts.append(_gateway(values))
+    if setup.ap.tunnel:
+        parts.append(_tunnel(setup))
     return _joined(parts)
 
 
@@ -144,6 +147,19 @@ def _centre(radio: Radio) -> int:
     """The channel number in the middle of a channel of 80 or 160 MHz; 0 where hostapd chooses."""
     low = block(radio.channel, radio.width) if radio.channel and radio.width > 40 else None
     return low + radio.width // 10 - 2 if low else 0
+
+
+def _tunnel(setup: Setup) -> Desired:
+    unit = "nirkabel-tunnel.service"
+    values = tunnel.values(setup, setup.ssh_port)
+    found = tuple(tunnel.files(values, tunnel.openssh_key(setup.secrets[tunnel_secret(setup.ap)])))
+    service = _unit(unit, values)
+    return Desired(
+        files=(*found, service),
+        checks=("command -v ssh >/dev/null || { echo 'install openssh-client'; false; }",),
+        reloads=_service(unit, *(one.path for one in (*found, service))),
+        undo=(f"systemctl disable --now {unit}",),
+    )
 
 
 def _gateway(values: Mapping[str, Any]) -> Desired:

@@ -18,6 +18,7 @@ from hotspot.wifi import Radio
 
 from .. import uci
 from ..desired import Desired, File, Reload
+from . import tunnel
 from .setup import (
     FQDN,
     USPOT_PORTS,
@@ -30,6 +31,7 @@ from .setup import (
     network_values,
     pads,
     portal_values,
+    tunnel_secret,
 )
 from .template import file
 
@@ -87,6 +89,8 @@ def render(setup: Setup) -> Desired:
         parts.append(_opennds(values))
     elif setup.uspot is not None:
         parts.append(_uspot(values))
+    if setup.ap.tunnel:
+        parts.append(_tunnel(setup))
     desired = _joined(parts)
     _read_back(desired)
     return desired
@@ -105,7 +109,7 @@ def _own_values(setup: Setup) -> dict[str, Any]:
         "own_resolvers": setup.inventory.resolvers(setup.site, setup.ap),
         "uplink_address": IPv4Interface(wifi.uplink_address) if wifi.uplink_address else None,
         "uplink_gateway": wifi.uplink_gateway,
-        "ssh_port": wifi.ssh_port or setup.ap.endpoint[1],
+        "ssh_port": setup.ssh_port,
         "zone": zone.key,
         "posix_zone": posix_zone(zone),
         "country": wifi.country,
@@ -284,6 +288,18 @@ def _uspot(values: Mapping[str, Any]) -> Desired:
         # Guests are caught and may log on, and one of our RADIUS servers knows this access point: it answers what comes
         # from here, with a signature by the secret that both have.
         probes=(*(answers(values["ip"], port) for port in USPOT_PORTS), _RADIUS_ANSWERS),
+    )
+
+
+def _tunnel(setup: Setup) -> Desired:
+    values = tunnel.values(setup, setup.ssh_port) | {"run": _RUN}
+    found = tuple(tunnel.files(values, tunnel.dropbear_key(setup.secrets[tunnel_secret(setup.ap)])))
+    service = file("/etc/init.d/nirkabel-tunnel", "openwrt/nirkabel-tunnel.j2", values, 0o755)
+    return Desired(
+        files=(*found, service),
+        checks=(f"sh -n {service.path[1:]}", "command -v dbclient >/dev/null || { echo 'install dropbear'; false; }"),
+        reloads=_service("nirkabel-tunnel", *(one.path for one in (*found, service))),
+        undo=("/etc/init.d/nirkabel-tunnel stop", "/etc/init.d/nirkabel-tunnel disable"),
     )
 
 

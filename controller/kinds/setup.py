@@ -88,7 +88,7 @@ class Setup:
 
     @cached_property
     def networks(self) -> tuple[WifiNetwork, ...]:
-        return self.inventory.networks_of(self.site, self.ap)
+        return self.inventory.announced(self.wifi)
 
     @cached_property
     def gateway(self) -> Runs | None:
@@ -101,6 +101,11 @@ class Setup:
     @property
     def uspot(self) -> CoovaChilliGateway | None:
         return self.gateway if isinstance(self.gateway, CoovaChilliGateway) else None
+
+    @property
+    def ssh_port(self) -> int:
+        """Where its own SSH server listens."""
+        return self.wifi.ssh_port or (22 if self.ap.tunnel else self.ap.endpoint[1])
 
     @property
     def vlans(self) -> list[Vlan]:
@@ -294,8 +299,15 @@ def answers(address: str, port: int) -> str:
     return f"curl -s -o /dev/null -m 5 http://{address}:{port}/"
 
 
+def tunnel_secret(ap: AccessPoint) -> str:
+    """The reference of what the key of an access point's tunnel is made of."""
+    return f"derived:access point tunnel {ap.id}"
+
+
 def secret_references(setup: Setup) -> Iterator[str]:
     """The secrets that an access point's files hold."""
+    if setup.ap.tunnel:
+        yield tunnel_secret(setup.ap)
     if setup.opennds is not None:
         yield from (setup.opennds.fas_key, setup.opennds.agent_key)
     if setup.uspot is not None:

@@ -21,10 +21,11 @@ class RadiusDialect(Hashable, Protocol):
         """The limits as this kind understands them, and the gateway's own name for what these people may do."""
         ...
 
-    def redirect(self, url: str, mac: str, login_role: str | None = None, /) -> Redirect | None:
+    def redirect(self, url: str, mac: str, login_role: str | None = None, asked: str = "", /) -> Redirect | None:
         """What tells the gateway to send a device that is not known to the portal; None for a plain Reject.
 
-        `url` has no query. `login_role` is the gateway's own name for what such a device may reach.
+        `url` has no query. `login_role` is the gateway's own name for what such a device may reach. `asked` is what the
+        portal is to know of the request, as further parameters, for a kind that is told when the device has logged in.
         """
         ...
 

@@ -44,7 +44,7 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return [*attributes.common(limits), *attributes.named("Aruba-User-Role", role)]
 
 
-def redirect(url: str, mac: str, login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, mac: str, login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
     """An Accept into the role whose captive portal profile takes its URL from RADIUS.
 
     Without such a role a plain Reject: the device stays in the SSID's initial role, which has a portal of its own.

@@ -1,18 +1,25 @@
 """Cisco's wireless controllers: bandwidth contracts and ACL names of AireOS, central web authentication. Pure.
 
 Local web authentication (LWA): the controller sends phones to the portal with `switch_url` and takes a form there.
+Central web authentication (CWA): RADIUS answers an unknown MAC address with the portal's address, in which it signs
+what it heard; when the phone has logged in, a CoA-Request has the controller ask RADIUS about it anew.
 
 Source: the controllers' web authentication guide (external login page: `buttonClicked`, `statusCode`);
 dictionary.airespace and the controllers' QoS documentation (contracts in kbit/s, "data" is TCP and "real time" is UDP,
 each with an average and a burst); central web authentication: Access-Accept for an unknown MAC address with the AVPairs
-url-redirect-acl and url-redirect.
+url-redirect-acl and url-redirect; Change of Authorization for it with the AVPairs audit-session-id and
+subscriber:command=reauthenticate.
 """
 
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
+from ..errors import RequestError
 from ..grant import Limits
+from ..identity import parse_mac
 from . import attributes, posted
 from .arrival import Arrival, Stage
 from .posted import Login
@@ -29,6 +36,10 @@ _CONTRACTS: Final = (
 
 # -- the redirect ------------------------------------------------------------------------------------------------
 
+CENTRAL_LABEL: Final = "central web authentication"
+"""What the key is for that signs `central`."""
+_CODE: Final = 24
+"""Hex digits: an AVPair must hold it all."""
 _REFUSED: Final = frozenset("345")
 """statusCode: the name is in use, the phone is excluded, the credentials are wrong. 1 is "logged in already"."""
 
@@ -44,6 +55,27 @@ def arrive(gateway: str, query: Mapping[str, str]) -> Arrival:
     if code == "1":
         return replace(found, stage=Stage.ADMITTED)
     return replace(found, stage=Stage.REFUSED) if code in _REFUSED else found
+
+
+def central(gateway: str, mac: str, session: str, ap_mac: str | None, key: bytes) -> str:
+    """The parameters by which RADIUS tells the portal, beside `mac`, who was redirected: `session` is what the
+    controller calls it (audit-session-id). A hash over all of it says that nobody else wrote them."""
+    code = hmac.digest(key, f"{gateway}|{mac}|{session}|{ap_mac or ''}".encode(), "sha256").hex()[:_CODE]
+    named = {"session": session, "ap": ap_mac or "", "code": code}
+    return "".join(f"&{name}={quote(value, safe='')}" for name, value in named.items() if value)
+
+
+def recognises_central(query: Mapping[str, str]) -> bool:
+    return {"mac", "session", "code"} <= query.keys()
+
+
+def arrive_central(gateway: str, query: Mapping[str, str], key: bytes) -> Arrival:
+    """The phone that RADIUS has had redirected. RequestError("bad-signature") where it has not."""
+    mac, session, ap_mac = parse_mac(query["mac"]), query["session"], query.get("ap") or None
+    expected = hmac.digest(key, f"{gateway}|{mac}|{session}|{ap_mac or ''}".encode(), "sha256").hex()[:_CODE]
+    if not hmac.compare_digest(query["code"].encode(), expected.encode()):
+        raise RequestError("bad-signature", gateway)
+    return Arrival(gateway, Stage.WANTS_IN, mac, "", ap_mac, data={"session": session})
 
 
 def log_in(login: str, _arrival: Arrival, user_name: str, password: str, landing: str) -> Login:
@@ -70,12 +102,12 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return found
 
 
-def redirect(url: str, mac: str, login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, mac: str, login_role: str | None = None, asked: str = "") -> attributes.Redirect | None:
     """An Accept with the name of the ACL that sends the device's web traffic to the URL; None without such an ACL.
 
     Controllers append `&redirect=…` to the URL whatever it is, so it must have a query.
     """
-    pair = f"url-redirect={attributes.for_device(url, mac)}"
+    pair = f"url-redirect={attributes.for_device(url, mac)}{asked}"
     if login_role is None or len(pair) > attributes.LONGEST_TEXT:
         return None
     return attributes.Redirect(True, [("Cisco-AVPair", f"url-redirect-acl={login_role}"), ("Cisco-AVPair", pair)])
@@ -90,3 +122,9 @@ change = accept
 def disconnect(user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:
     """As the others', with the Service-Type (1, Login) that AireOS asks for."""
     return [*attributes.session_names(user_name, acct_session_id, mac), ("Service-Type", "1")]
+
+
+def reauthenticate(session: str, mac: str) -> Sequence[tuple[str, str]]:
+    """What has the controller ask RADIUS anew about a device, in a CoA-Request."""
+    pairs = (f"audit-session-id={session}", "subscriber:command=reauthenticate", "subscriber:reauthenticate-type=last")
+    return [("Calling-Station-Id", attributes.hyphens(mac)), *(("Cisco-AVPair", pair) for pair in pairs)]

@@ -21,6 +21,7 @@ NAME: Final = "coovachilli"
 CLIENT_KEY: Final = "%{m}/%{s}"
 """What its option `captiveportalapi_uri` replaces by a phone's MAC address and its session's Acct-Session-Id."""
 
+_ESCAPE: Final = re.compile("%[0-9A-F]{2}")
 _STAGES: Final = {
     "notyet": Stage.WANTS_IN,
     "splash": Stage.WANTS_IN,
@@ -44,8 +45,7 @@ def arrive(gateway: str, url: str, query: Mapping[str, str], secret: bytes) -> A
     hex MD5 of everything before it followed by the UAM secret. RequestError("bad-signature") where it is not.
     """
     signed, _, md = url.rpartition("&md=")
-    expected = hashlib.md5(signed.encode() + secret, usedforsecurity=False).hexdigest()
-    if not signed or not hmac.compare_digest(md.lower().encode(), expected.encode()):
+    if not signed or not (_is_of(signed, md, secret) or _is_of(_as_written(signed), md, secret)):
         raise RequestError("bad-signature", gateway)
     stage = _STAGES.get(query["res"])
     if stage is None:
@@ -62,6 +62,17 @@ def arrive(gateway: str, url: str, query: Mapping[str, str], secret: bytes) -> A
         message=query.get("reply", ""),
         data=data,
     )
+
+
+def _is_of(signed: str, md: str, secret: bytes) -> bool:
+    expected = hashlib.md5(signed.encode() + secret, usedforsecurity=False).hexdigest()
+    return hmac.compare_digest(md.lower().encode(), expected.encode())
+
+
+def _as_written(url: str) -> str:
+    """With its escapes in lower case, as CoovaChilli writes them: libsoup, and so GNOME's own window for captive
+    portals, sends them in upper case."""
+    return _ESCAPE.sub(lambda found: found[0].lower(), url)
 
 
 def _mac_or_none(text: str) -> str | None:
@@ -123,7 +134,7 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return [*kept, *attributes.named("Filter-Id", role), *attributes.wispr(limits), *own, *data]
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
     """In a Reject: an Accept with WISPr-Redirection-URL would let the device in after one redirect."""
     return attributes.wispr_redirect(url)
 

@@ -50,7 +50,7 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return [*attributes.common(limits), *attributes.named("Filter-Id", role), *attributes.wispr(limits)]
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
     return attributes.wispr_redirect(url)
 
 

@@ -167,7 +167,7 @@ def _k(rate: int | None) -> str:
     return "0" if rate is None else f"{attributes.kilo(rate)}k"
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
     """In a Reject, after which the Hotspot shows its login page; in an Accept it is where people go once in."""
     return attributes.wispr_redirect(url)
 

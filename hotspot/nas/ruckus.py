@@ -69,7 +69,7 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     ]
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
     """In a Reject, after which the hotspot service shows its portal."""
     return attributes.wispr_redirect(url)
 

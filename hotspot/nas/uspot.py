@@ -19,7 +19,7 @@ def accept(limits: Limits, _role: str | None = None) -> attributes.Attributes:
     return [*attributes.common(limits), *attributes.wispr(limits), *data]
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None) -> attributes.Redirect | None:
+def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
     return attributes.wispr_redirect(url)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, insert, select, update
 
 from ..identity import new_id
+from . import remembered
 from .portable import Statement, run
 from .portable import listed as listed_
 from .schema import block
@@ -20,6 +21,7 @@ class Blocked(StrEnum):
 def add(connection: Connection, kind: Blocked, subject: str, until: int, reason: str, who: str, now: int) -> str:
     """The id of a new block; it takes the place of an earlier one of the same person or device."""
     lift(connection, subject, who, now)
+    remembered.forget(connection, [subject])
     block_id = new_id()
     connection.execute(
         insert(block).values(

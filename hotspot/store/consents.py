@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select, update
 
 from ..identity import new_id
+from . import remembered
 from .portable import Statement, run
 from .schema import consent
 
@@ -52,8 +53,12 @@ def listed(
 
 
 def withdraw(connection: Connection, persons: Collection[str], now: int, purpose: str | None = None) -> int:
-    """Takes back what persons agreed to, for one purpose or for all. How many consents held until now."""
+    """Takes back what persons agreed to, for one purpose or for all. How many consents held until now.
+
+    Their devices are remembered no longer: they are asked again.
+    """
     theirs = update(consent).where(consent.c.person_id.in_(persons), consent.c.withdrawn_at.is_(None))
     if purpose is not None:
         theirs = theirs.where(consent.c.purpose == purpose)
+    remembered.forget(connection, persons)
     return connection.execute(theirs.values(withdrawn_at=now)).rowcount

@@ -16,14 +16,15 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import psycopg
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 
-from ..errors import ConfigError, HotspotError, PeerError, StoreError
+from ..errors import ConfigError, PeerError, StoreError
 from ..settings import Settings
+from .driver import SQLITE, Driver, postgresql
+from .portable import cursor
 from .together import Together
 
 T = TypeVar("T")
@@ -34,13 +35,6 @@ _LOOK: Final = 0.00003
 _REST: Final = 0.5
 """Seconds after which an idle connection is tried before it is used."""
 _MIGRATION_LOCK: Final = 0x6E69726B  # "nirk", the key of PostgreSQL's advisory lock
-_AWAY: Final = (
-    sqlite.OperationalError,  # locked, a full disk, a read-only one
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.ReadOnlySqlTransaction,  # a standby
-)
-_FAILURES: Final = (DBAPIError, sqlite.Error, psycopg.Error, OverflowError)
 _PATIENCE: Final = {
     "connect_timeout": "5",
     "keepalives_idle": "10",
@@ -65,12 +59,12 @@ class Database:
 
     def __init__(self, name: str, url: str, *, durable: bool):
         self.name = name
-        self._engine = _engine(name, url, durable=durable)
+        self._engine, self._driver = _engine(name, url, durable=durable)
         self._kept = threading.local()
         """The connection of each thread that glances at SQLite."""
         self._turn = Turn(Path(f"{self._engine.url.database}-turn")) if self._engine.dialect.name == "sqlite" else None
-
-        self._together = Together(self.write)
+        self._writer: Connection | None = None
+        self._together = Together(self._write_again)
 
     @property
     def engine(self) -> Engine:
@@ -79,18 +73,20 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and changes nothing."""
-        with _peer_errors(self.name), self._engine.connect() as connection:
+        with _peer_errors(self.name, self._driver), self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":  # its default shows each statement a newer state
                 connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     def glance(self) -> AbstractContextManager[Connection]:
         """For one statement that reads: by itself it sees one state of the database, and no transaction is needed."""
-        return self._look() if self._engine.dialect.name == "postgresql" else _Glance(self.name, self._connection)
+        if self._engine.dialect.name == "postgresql":
+            return self._look()
+        return _Glance(self.name, self._driver, self._connection)
 
     @contextmanager
     def _look(self) -> Iterator[Connection]:
-        with _peer_errors(self.name), self._engine.connect() as connection:
+        with _peer_errors(self.name, self._driver), self._engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
@@ -104,10 +100,24 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable when the block has ended, and undone when it raises."""
-        with _peer_errors(self.name), self._turn or nullcontext(), self._engine.connect() as connection:
+        with _peer_errors(self.name, self._driver), self._turn or nullcontext(), self._engine.connect() as connection:
             connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _write_again(self) -> Iterator[Connection]:
+        """As `write`, over a connection that stays open, whose pages SQLite knows. One thread at a time."""
+        with _peer_errors(self.name, self._driver), self._turn or nullcontext():
+            if self._writer is None:
+                self._writer = self._engine.connect().execution_options(writes=True)
+            try:
+                with self._writer.begin():
+                    yield self._writer
+            except self._driver.failures:
+                self._writer.close()
+                self._writer = None
+                raise
 
     def together(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once it is durable: like `write`, in a transaction that others may share. What it raises
@@ -115,7 +125,7 @@ class Database:
         if self._turn is None:
             with self.write() as connection:
                 return work(connection)
-        with _peer_errors(self.name):
+        with _peer_errors(self.name, self._driver):
             return self._together.do(work)
 
     def close(self) -> None:
@@ -123,6 +133,9 @@ class Database:
         if kept is not None:
             kept.close()
             del self._kept.connection
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self._engine.dispose()
         if self._turn is not None:
             self._turn.close()
@@ -181,48 +194,41 @@ def _locked(file: int) -> bool:
 
 
 @contextmanager
-def _peer_errors(name: str) -> Iterator[None]:
+def _peer_errors(name: str, driver: Driver) -> Iterator[None]:
     try:
         yield
-    except _FAILURES as error:
-        raise _told(name, error) from error
-
-
-def _told(name: str, error: Exception) -> HotspotError:
-    """What the driver says, in our words."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, _AWAY) or type(cause) is sqlite.DatabaseError:  # itself: the file is damaged
-        return PeerError(f"the {name} database does not answer: {cause}")
-    return StoreError(f"the {name} database refused a value: {type(error).__name__}")
+    except driver.failures as error:
+        raise driver.told(name, error) from error
 
 
 class _Glance:
     """A look with a connection that stays open; written out, for RADIUS does it for every batch."""
 
-    __slots__ = ("_connection", "_get", "_name")
+    __slots__ = ("_connection", "_driver", "_get", "_name")
 
-    def __init__(self, name: str, get: Callable[[], Connection]):
+    def __init__(self, name: str, driver: Driver, get: Callable[[], Connection]):
         self._name = name
+        self._driver = driver
         self._get = get
 
     def __enter__(self) -> Connection:
         try:
             self._connection = self._get()
-        except _FAILURES as error:
-            raise _told(self._name, error) from error
+        except self._driver.failures as error:
+            raise self._driver.told(self._name, error) from error
         return self._connection
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         try:
             if self._connection.in_transaction():
                 self._connection.rollback()
-        except _FAILURES as failure:
-            raise _told(self._name, failure) from failure
-        if isinstance(error, _FAILURES):
-            raise _told(self._name, error) from error
+        except self._driver.failures as failure:
+            raise self._driver.told(self._name, failure) from failure
+        if isinstance(error, self._driver.failures):
+            raise self._driver.told(self._name, error) from error
 
 
-def _looked_after(engine: Engine) -> Engine:
+def _looked_after(engine: Engine, driver: Driver) -> Engine:
     """Connections that have rested are tried before they are used: a server that restarted costs nobody an error.
 
     `pool_pre_ping` does it each time, which is a round trip for every batch of RADIUS requests.
@@ -237,13 +243,13 @@ def _looked_after(engine: Engine) -> Engine:
         if time.monotonic() - record.info.get("rests", inf) > _REST:
             try:
                 engine.dialect.do_ping(connection)
-            except psycopg.Error as error:
+            except driver.failures as error:
                 raise DisconnectionError from error  # the pool takes a new one
 
     return engine
 
 
-def _engine(name: str, url: str, *, durable: bool) -> Engine:
+def _engine(name: str, url: str, *, durable: bool) -> tuple[Engine, Driver]:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -252,7 +258,8 @@ def _engine(name: str, url: str, *, durable: bool) -> Engine:
         ) from error
     if parsed.get_backend_name() == "postgresql":
         patient = parsed.set(drivername="postgresql+psycopg", query={**_PATIENCE, **parsed.query})
-        return _looked_after(create_engine(patient))
+        driver = postgresql()
+        return _looked_after(create_engine(patient), driver), driver
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise ConfigError(f"the {name} database must be sqlite:///PATH or postgresql://…, not {parsed.drivername}")
     if not safe_sqlite(sqlite.sqlite_version_info):
@@ -280,9 +287,9 @@ def _engine(name: str, url: str, *, durable: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        cursor(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    return engine
+    return engine, SQLITE
 
 
 class Store:

@@ -17,7 +17,7 @@ from ..errors import RequestError
 from ..grant import Reason
 from ..identity import Keys, PersonKind, new_id
 from ..sites import Inventory
-from . import blocks, complaints, consents, holds, subject, watch
+from . import blocks, complaints, consents, holds, remembered, subject, watch
 from .audit import record
 from .portable import lock
 from .schema import challenge, device, erasure, grant, identity, member, ticket, voucher
@@ -67,6 +67,7 @@ def ask(connection: Connection, keys: Keys, inventory: Inventory, person_id: str
         watch.end(connection, inventory, Reason.ENTITLEMENT_ENDED, now, device=one)
     id_ = new_id()
     connection.execute(insert(erasure).values(id=id_, person_id=person_id, asked_at=now, asked_by=who))
+    remembered.forget(connection, (*whose.persons, *whose.devices))
     record(connection, who, "person.erase", person_id, now)
     running = subject.running(connection, whose)
     return Erasure(whose, running, None if running else _done(connection, keys, id_, whose, now))

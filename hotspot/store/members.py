@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from ..errors import StoreError
 from ..identity import Keys, PersonKind
-from . import attempts, people
+from . import attempts, people, remembered
 from .attempts import AtMember
 from .people import Member
 from .schema import grant, identity, member
@@ -49,7 +49,9 @@ def listed(connection: Connection, keys: Keys) -> list[Listed]:
 
 
 def set_password(connection: Connection, person: str, password_hash: str) -> None:
+    """Whoever was remembered by the old one says the new one first."""
     connection.execute(update(member).where(member.c.person_id == person).values(password_hash=password_hash))
+    remembered.forget(connection, [person])
 
 
 def remove(connection: Connection, person: str) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 
 from ..errors import StoreError
 from ..grant import Limits
 from ..identity import Keys, new_id
+from ..ticket import PASS_LIFETIME
 from .people import member_name, open_mac
 from .portable import upsert
 from .schema import PENDING, device, grant, order, session, ticket
@@ -37,6 +38,8 @@ class Kind(StrEnum):
     DISCONNECT = "disconnect"
     CHANGE = "change"
     """The limits of its grant hold from now on. Only gateways with RADIUS know how to."""
+    REAUTHENTICATE = "reauthenticate"
+    """A device that has no session yet has logged in at the portal: ask about it again (Cisco)."""
 
 
 class OrderState(StrEnum):
@@ -74,6 +77,7 @@ class Order:
     attempts: int
     session_id: str
     acct_session_id: str
+    """Of a reauthentication what the gateway calls the device's stay (audit-session-id)."""
     ticket: str
     """What the session was admitted with: a ticket's id; a grant's where there was no ticket; or nothing we know."""
     user_name: str
@@ -131,6 +135,19 @@ def add_all(connection: Connection, wanted: Iterable[Wanted], now: int) -> dict[
     return {row.session_id: row.id for row in connection.execute(select(order.c.session_id, order.c.id).where(pending))}
 
 
+def reauthenticate(connection: Connection, gateway: str, device_id: str, stay: str, now: int) -> str:
+    """The id of a new order for a device that a gateway holds back, and calls `stay`."""
+    id_ = new_id()
+    connection.execute(
+        insert(order).values(
+            id=id_, kind=Kind.REAUTHENTICATE, gateway=gateway, channel=Channel.COA, reason="logged-in",
+            device_id=device_id, stay=stay, created_at=now, expires_at=now + PASS_LIFETIME, due_at=now, attempts=0,
+            state=OrderState.PENDING,
+        )
+    )  # fmt: skip
+    return id_
+
+
 def _claimable(channel: Channel, now: int, again: str = "") -> ColumnElement[bool]:
     """Due, and neither it nor another order of its session is in the hands of somebody else than `again`."""
     other = order.alias()
@@ -144,7 +161,7 @@ def _claimable(channel: Channel, now: int, again: str = "") -> ColumnElement[boo
         order.c.due_at <= now,
         order.c.expires_at > now,
         or_(order.c.claimed_until.is_(None), order.c.claimed_until <= now, order.c.claimed_by == again),
-        running,
+        or_(order.c.session_id.is_(None), running),
         ~in_flight,
     )
 
@@ -176,22 +193,28 @@ def claim(
         return []
     connection.execute(update(order).where(order.c.id.in_(chosen)).values(claimed_by=who, claimed_until=now + _CLAIM))
     rows = connection.execute(
-        select(order.c.id, order.c.kind, order.c.attempts, order.c.session_id, session, device.c.sealed)
-        .join(session, session.c.id == order.c.session_id)
-        .outerjoin(device, device.c.id == session.c.device_id)
+        select(
+            *(order.c[name] for name in ("id", "kind", "attempts", "session_id", "gateway", "stay")),
+            *(session.c[name] for name in ("acct_session_id", "ticket_id", "grant_id", "person_id", "started_at")),
+            device.c.sealed,
+        )
+        .outerjoin(session, session.c.id == order.c.session_id)
+        .outerjoin(device, device.c.id == func.coalesce(order.c.device_id, session.c.device_id))
         .where(order.c.id.in_(chosen))
     )
     found = [_order(connection, keys, row, now) for row in rows.all()]
     return [one for one in found if one is not None]
 
 
-def _order(connection: Connection, keys: Keys, row: Row[Any], now: int) -> Order | None:
+def _order(connection: Connection, keys: Keys, row: Any, now: int) -> Order | None:
     limits, plan = _limits(connection, row) if row.kind == Kind.CHANGE else (None, None)
     if row.kind == Kind.CHANGE and limits is None:
         finish(connection, row.id, OrderState.OBSOLETE, "the session has no grant", now)
         return None
     try:
         mac = open_mac(keys, row.sealed or b"")
+        if row.kind == Kind.REAUTHENTICATE:
+            return Order(row.id, Kind.REAUTHENTICATE, row.gateway, row.attempts, "", row.stay, "", "", mac)
         user_name = _user_name(connection, keys, row)
     except StoreError as error:
         finish(connection, row.id, OrderState.FAILED, str(error), now)
@@ -267,7 +290,7 @@ def settle(connection: Connection, now: int) -> int:
     gone = ~exists().where(session.c.id == order.c.session_id, session.c.ended_at.is_(None))
     obsolete = connection.execute(
         update(order)
-        .where(pending, gone)
+        .where(pending, order.c.session_id.is_not(None), gone)
         .values(state=OrderState.OBSOLETE, outcome="the session had ended", finished_at=now)
     )
     tried = order.c.attempts > 0

@@ -118,6 +118,17 @@ consent = Table(
     Column("withdrawn_at", _Time),
 )
 
+# Who has proven who they are on which device, and wants it remembered (`store.remembered`).
+remembered = Table(
+    "remembered_device",
+    core,
+    Column("id", _Id, primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("device_id", ForeignKey("device.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", _Time, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+)
+
 # A person whose data must be kept although its term is over or they want it erased.
 hold = Table(
     "legal_hold",
@@ -340,7 +351,10 @@ order = Table(
     core,
     Column("id", _Id, primary_key=True),
     Column("kind", _Name, nullable=False),
-    Column("session_id", ForeignKey("session.id"), nullable=False, index=True),
+    Column("session_id", ForeignKey("session.id"), index=True),
+    # Of an order for a device that has no session yet: what its gateway calls its stay.
+    Column("device_id", _Id),
+    Column("stay", String(64)),
     Column("gateway", _Name, nullable=False),
     Column("channel", _Name, nullable=False),
     Column("reason", _Name, nullable=False),
@@ -502,6 +516,20 @@ def _counts(name: str) -> Table:
 
 radius_count = _counts("radius_count")
 portal_count = _counts("portal_count")
+
+# Login pages and admissions of a site in an hour, and since when too few get in there (`hotspot.conversion`).
+portal_hour = Table(
+    "portal_hour",
+    telemetry,
+    Column("site", _Name, primary_key=True),
+    Column("at", _Time, primary_key=True),
+    Column("shown", BigInteger, nullable=False),
+    Column("admitted", BigInteger, nullable=False),
+)
+
+portal_alarm = Table(
+    "portal_alarm", telemetry, Column("site", _Name, primary_key=True), Column("since", _Time, nullable=False)
+)
 
 export = Table(
     "export",

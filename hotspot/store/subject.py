@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, or_, select
 from ..errors import RequestError, StoreError
 from ..identity import Keys, PersonKind
 from ..voucher import parse_code
-from . import complaints, consents
+from . import complaints, consents, remembered
 from .people import find, normal_name, open_mac
 from .schema import block, device, grant, identity, member, person, session, voucher
 
@@ -119,6 +119,7 @@ def known(connection: Connection, keys: Keys, subject: Subject, device_id: str =
             connection.execute(select(voucher).where(voucher.c.person_id == subject.person)),
             ("batch", "serial", "site", "plan", "used_at", "revoked_at"),
         ),
+        "remembered": _of(remembered.listed(connection, subject.persons), ("created_at", "expires_at")),
         "grants": _of(
             connection.execute(grants.order_by(grant.c.starts_at.desc())),
             ("site", "gateway", "plan", "method", "starts_at", "ends_at"),

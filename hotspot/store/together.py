@@ -57,6 +57,8 @@ class _Asked(Generic[T]):
         self._answers: list[T] = []
         self.error: Exception | None = None
         self.over = False
+        self._called = threading.Lock()
+        self._called.acquire()
 
     def hope(self, connection: Connection) -> None:
         """Does it; whatever is wrong with it is found out when it is done again."""
@@ -70,6 +72,13 @@ class _Asked(Generic[T]):
         except Exception as error:  # noqa: BLE001 - raised to whoever asked
             self.error = error
 
+    def wait(self) -> None:
+        """Until it is over, or the next transaction is its own to begin."""
+        self._called.acquire()
+
+    def call(self) -> None:
+        self._called.release()
+
     def answer(self) -> T:
         if self.error is not None:
             raise self.error
@@ -82,22 +91,39 @@ class Together:
     def __init__(self, write: Callable[[], AbstractContextManager[Connection]]):
         self._write = write
         self._waiting: deque[_Asked[Any]] = deque()
-        self._turn = threading.Lock()
+        self._under_way = False
+        self._lock = threading.Lock()
+        """Of the two above; held for a moment only."""
 
     def do(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns or raises, once it is durable or undone. It runs in whatever thread has the turn, and may
         run twice: it must change nothing but the database."""
         mine = _Asked(work)
-        self._waiting.append(mine)
-        while not mine.over:
-            with self._turn:
-                if not mine.over:  # else somebody else did it meanwhile
-                    self._commit()
+        with self._lock:
+            self._waiting.append(mine)
+            first, self._under_way = not self._under_way, True
+        if not first:
+            mine.wait()
+        if not mine.over:
+            self._lead()
         return mine.answer()
 
-    def _commit(self) -> None:
-        """One transaction for those who wait; there is at least one."""
-        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
+    def _lead(self) -> None:
+        """One transaction for those who wait, of whom the first is the caller; then whoever came meanwhile leads."""
+        with self._lock:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
+        try:
+            self._commit(batch)
+        finally:
+            with self._lock:
+                following = self._waiting[0] if self._waiting else None
+                self._under_way = following is not None
+            if following is not None:
+                following.call()
+            for asked in batch[1:]:
+                asked.call()
+
+    def _commit(self, batch: list[_Asked[Any]]) -> None:
         try:
             if not self._hoped(batch):
                 with self._write() as connection:

@@ -1,11 +1,13 @@
 """`hotspot portal`: what the portal's login forms come to."""
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
 
-from hotspot.store import counts
+from hotspot.conversion import conversions
+from hotspot.store import counts, visits
 from hotspot.store.schema import portal_count
 from hotspot.terminal import Group, Node, pass_node
 
@@ -40,6 +42,33 @@ def status(node: Node) -> None:
         for gateway, kinds in gateways.items()
     ]
     node.table(("GATEWAY", "ADMITTED", "REFUSED", "LIMITED", "LAST (UTC)"), rows, value)
+
+
+@portal.command()
+@pass_node
+def logins(node: Node) -> None:
+    """Show, for each site, how many login pages it showed in the last hour or two, and how many people got in.
+
+    Beside it what is usual there, and since when far fewer get in than that. Exit code 1 when that is so anywhere.
+    """
+    with node.store.telemetry.read() as connection:
+        found = conversions(visits.hours(connection, node.now), node.now)
+        alarms = visits.alarms(connection)
+    value = [{**asdict(one), "share": one.share, "alarm_since": alarms.get(one.site)} for one in found.values()]
+    rows = [
+        (
+            one["site"], one["shown"], one["admitted"], _percent(one["share"]), _percent(one["usual"]),
+            _when(one["alarm_since"]) if one["alarm_since"] else "-",
+        )
+        for one in value
+    ]  # fmt: skip
+    node.table(("SITE", "PAGES", "ADMITTED", "SHARE", "USUAL", "TOO FEW SINCE (UTC)"), rows, value)
+    if alarms.keys() & found.keys():
+        node.fail()
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.0f} %"
 
 
 def _told(counter: Counter[str]) -> str:

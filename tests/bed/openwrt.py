@@ -15,7 +15,7 @@ from tests.bed.ap import BlankAp
 from tests.controller.local import NOT_ON_OPENWRT
 
 _PROCD: Final = Path(__file__).parent / "procd.py"
-_REAL: Final = ("nft", "dnsmasq", "dropbear", "ip", "bridge", "flock", "curl", "python3")
+_REAL: Final = ("nft", "dnsmasq", "dropbear", "dbclient", "ip", "bridge", "flock", "curl", "python3")
 _OPENNDS: Final = ("usr/bin/opennds", "usr/bin/ndsctl")
 _SERVICES: Final = ("network", "firewall", "dnsmasq", "dropbear", "system", "opennds")
 
@@ -127,6 +127,7 @@ def install(root: Path) -> None:
     for path, text in _FILES.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
+    (root / "usr/bin/env").symlink_to("/bin/env")
     shutil.copy(_PROCD, root / "usr/sbin/procd.py")
     for name in (*(f"etc/init.d/{name}" for name in _SERVICES), "sbin/uci", "sbin/wifi", *_OPENNDS):
         (root / name).symlink_to("/usr/sbin/procd.py")

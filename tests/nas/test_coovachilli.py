@@ -36,6 +36,11 @@ def test_every_changed_byte_is_noticed(position: int) -> None:
         arrive(changed)
 
 
+def test_a_browser_that_writes_escapes_in_upper_case() -> None:
+    """As GNOME's window for captive portals does; CoovaChilli signs what it has written."""
+    assert arrive(URL.replace("%3a%2f%2f", "%3A%2F%2F").replace("%2f", "%2F")).mac == "5c:1d:d9:20:a0:c1"
+
+
 def test_another_secret_and_no_signature() -> None:
     for url, secret in ((URL, b"other"), (URL.split("&md=", maxsplit=1)[0], SECRET), ("x", SECRET)):
         with pytest.raises(RequestError, match="bad-signature"):

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from hotspot.errors import PeerError, RequestError
-from hotspot.nas import POSTED_DIALECTS, omada, pfsense, ruckus
+from hotspot.nas import POSTED_DIALECTS, meraki, omada, pfsense, ruckus
 from hotspot.nas.arrival import Stage
 
 LANDING = "https://wifi.example.go.id/s/abc"
@@ -41,6 +41,10 @@ MERAKI = (
     "login_url=https%3A%2F%2Fn143.network-auth.com%2Fsplash%2Flogin%3Fmauth%3DMMabc"
     "&continue_url=http%3A%2F%2Fexample.com&ap_mac=00:18:0a:13:dd:b0&ap_name=a&ap_tags="
     "&client_mac=02:aa:00:00:09:01&client_ip=10.8.1.9"
+)
+MERAKI_CLICK = (
+    "base_grant_url=https%3A%2F%2Fn143.network-auth.com%2Fsplash%2Fgrant&user_continue_url=http%3A%2F%2Fexample.com"
+    "&node_id=1&node_mac=00:18:0a:13:dd:b0&gateway_id=1&client_ip=10.8.1.9&client_mac=02:aa:00:00:09:01"
 )
 OMADA = (
     "clientMac=02-AA-00-00-09-01&clientIp=10.9.1.9&apMac=60-A4-B7-AA-BB-CC&ssidName=WiFi&t=1700000000"
@@ -127,6 +131,17 @@ def test_merakis_form_goes_to_merakis_cloud_alone() -> None:
     ):  # fmt: skip
         with pytest.raises(RequestError, match="bad-request"):
             POSTED_DIALECTS["meraki"].arrive("gw", {**query(MERAKI), "login_url": elsewhere})
+
+
+def test_merakis_click_through_goes_to_merakis_cloud_alone() -> None:
+    """By its documentation: NOT the real cloud."""
+    arrival = meraki.arrive_click("gw", query(MERAKI_CLICK))
+    assert (arrival.mac, arrival.ap_mac, arrival.proven) == ("02:aa:00:00:09:01", "00:18:0a:13:dd:b0", False)
+    to = meraki.grant_url(arrival, f"{LANDING}?a=1&b", 7200)
+    assert to.startswith("https://n143.network-auth.com/splash/grant?continue_url=https%3A%2F%2F")
+    assert to.endswith("%3Fa%3D1%26b&duration=7200")
+    with pytest.raises(RequestError, match="bad-request"):
+        meraki.arrive_click("gw", {**query(MERAKI_CLICK), "base_grant_url": "https://evil.example/splash/grant"})
 
 
 def test_a_cambium_access_point_takes_the_form_at_its_private_address_alone() -> None:

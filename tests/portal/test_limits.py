@@ -158,6 +158,8 @@ def test_guesses_raise_an_alarm_once_and_are_counted_for_people_to_see(
         assert status(node)["refused"] == {"voucher-unknown": allowed}
         assert status(node)["limited"] == {"device": 1}
     assert "tk1-gw" in node.run("portal", "status")
+    [park] = node.json("portal", "logins")
+    assert (park["site"], park["shown"], park["admitted"], park["usual"]) == ("taman-kota-1", allowed + 1, 0, None)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,10 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     example = re.search(r"^look = \{ colour.*$", CITY, re.MULTILINE)
     assert example
     oidc = '[oidc]\nissuer = "https://sso.tangerangselatankota.go.id"\ntitle = "SSO Pegawai Kota Tangerang Selatan"\n'
-    changes = {"[portal]": f'{oidc}client_id = "wifi"\n\n[portal]', '"member"]\nlook': '"member", "oidc"]\nlook'}
+    changes = {
+        "[portal]": f'{oidc}client_id = "wifi"\n\n[portal]',
+        '"member"]\nlook': '"member", "oidc", "remembered"]\nlook',
+    }
     node = Node(tmp_path_factory.mktemp("full"), {**changes, example[0]: largest_look()})
     node.activate()
     with node.service("portal"):

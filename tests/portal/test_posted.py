@@ -7,10 +7,17 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser as Chromium
 
+from hotspot.inventory import check
+from hotspot.store.keyed import open_keyed
+from hotspot.store.revisions import activate
+from portal.app import create
+from portal.desk import Desk
 from tests.browser import Browser, Page
+from tests.conftest import settings_in
 from tests.doubles.posted import PostedDouble
 from tests.nas import test_posted as vectors
 from tests.node import Node, free_port
+from tests.store import city
 
 _CITY = """
 [city]
@@ -162,6 +169,25 @@ def test_merakis_form_goes_to_merakis_cloud(place: Place) -> None:
         f"{place.node.portal}/g/meraki?{vectors.MERAKI.replace('network-auth.com', 'evil.example')}"
     )
     assert refused.status == 400
+
+
+def test_merakis_click_through_needs_no_radius(tmp_path: Path) -> None:
+    """By its documentation: NOT the real cloud."""
+    radius = 'nas = "coovachilli"\nradius = { sources = ["10.20.1.0/28"], secret = "env:GW", coa = "10.20.1.2:3799" }\n'
+    text = city.text().replace(f'{radius}uam_secret = "env:UAM"', 'nas = "meraki-click"')
+    assert "only" in str(check(text).faults), "a code would protect nothing"
+    settings = settings_in(tmp_path)
+    store, keys = open_keyed(settings)
+    with store.core.write() as connection:
+        activate(connection, text.replace('["click-through", "voucher", "member"]', '["click-through"]'), "test", 1)
+    phone = create(Desk(settings, store, keys)).test_client()
+    page = phone.get(f"/g/gw?{vectors.MERAKI_CLICK}")
+    assert "form-action 'self' https://n143.network-auth.com" in page.headers["Content-Security-Policy"]
+    form = page.text.partition('name="form" value="')[2].partition('"')[0]
+    done = phone.post("/login", data={"form": form, "method": "click-through"})
+    assert done.headers["Location"].startswith("https://n143.network-auth.com/splash/grant?continue_url=https%3A%2F%2F")
+    assert done.headers["Location"].endswith("&duration=7200")
+    store.close()
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["javascript", "no-javascript"])

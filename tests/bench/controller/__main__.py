@@ -2,7 +2,8 @@
 
 CPU is the client's alone, without the start of its interpreter, which counts once for a run and not for each access
 point: ours and the bare loop tell it themselves, of the others' whole process trees it is taken from two runs of
-different size. The servers share the machine; compare ratios.
+different size. The servers share the machine, whose speed changes with what else it does: ours and the bare loop take
+turns, and the ratio is the median over the rounds of both in each.
 """
 
 import argparse
@@ -75,12 +76,16 @@ class Bench:
             raise SystemExit(f"{' '.join(command[:4])} … failed:\n{text[-2000:]}")
         return Run(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall, text)
 
-    def worker(self, command: Command, count: int, rounds: int, *, blank: bool = True) -> Cost:
-        """Of a worker of ours, which tells its own CPU without its start; the median over the rounds."""
-        runs = [self.once(command(count), blank=blank) for _ in range(rounds)]
-        told = [_told(run.said, count) for run in runs]
-        cpu, rss = (statistics.median(one[key] for one in told) for key in ("cpu_ms", "rss_mb"))
-        return Cost(cpu, statistics.median(run.wall for run in runs) / count * 1e3, rss)
+    def round(self, commands: dict[str, tuple[Command, int]]) -> dict[str, Cost]:
+        """One run of each worker of ours, which tells its own CPU without its start. A check finds what the one before
+        it has left there.
+        """
+        costs = {}
+        for name, (command, count) in commands.items():
+            run = self.once(command(count), blank=name != "check")
+            told = _told(run.said, count)
+            costs[name] = Cost(told["cpu_ms"], run.wall / count * 1e3, told["rss_mb"])
+        return costs
 
     def tree(self, command: Command, few: int, many: int) -> Cost:
         """Of any tool: two runs, the difference of their CPU divided by that of their sizes, so that its start counts
@@ -105,30 +110,40 @@ def _ours(folder: Path, what: str) -> Command:
 
 
 def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    count, rounds = (40, 1) if arguments.quick else (100, 3)
+    count, rounds = (40, 1) if arguments.quick else (100, 5)
     costs: dict[str, Cost] = {}
     with Targets(folder, 2000) as targets:
         bench = Bench(targets, folder)
         peers = Peers(targets, tools(BUILT / "venv")).commands()
 
-        def add(name: str, cost: Cost) -> None:
-            costs[name] = cost
-            print(f"{name:16} {cost.cpu_ms:9.2f} ms CPU {cost.wall_ms:9.2f} ms wall for each", flush=True)
-
-        add("bare paramiko", bench.worker(peers.pop("bare paramiko"), 2 * count, rounds))
-        add("push", bench.worker(_ours(folder, "push"), count, rounds))
-        add("confirmed push", bench.worker(_ours(folder, "confirmed"), count, rounds))
-        add("check", bench.worker(_ours(folder, "check"), count, rounds, blank=False))
+        workers = {"bare paramiko": (peers.pop("bare paramiko"), 2 * count)}
+        workers |= {what: (_ours(folder, what), count) for what in ("push", "confirmed", "check")}
+        told = [bench.round(workers) for _ in range(rounds)]
+        for name in workers:
+            costs[name] = Cost(
+                statistics.median(one[name].cpu_ms for one in told),
+                statistics.median(one[name].wall_ms for one in told),
+            )
+            _show(name, costs[name])
         for name, command in {} if arguments.ours else peers.items():
-            add(name, bench.tree(command, *_SIZES[name]))
+            costs[name] = bench.tree(command, *_SIZES[name])
+            _show(name, costs[name])
         # each of 1,000 is a job with its rendered files; 2,000 tell whether it is flat
-        asked = [bench.worker(_ours(folder, "ask"), many, 1) for many in (1000, 2000)]
+        asked = [bench.round({"ask": (_ours(folder, "ask"), many)})["ask"] for many in (1000, 2000)]
         trips = round_trips(targets)
+    ratios = {
+        what: statistics.median(one[what].cpu_ms / one["bare paramiko"].cpu_ms for one in told)
+        for what in ("push", "confirmed")
+    }
     memory = {f"rss_mb_{many}": round(cost.rss_mb, 1) for many, cost in zip((1000, 2000), asked, strict=True)}
-    return _figures(costs, trips) | memory
+    return _figures(costs, ratios, trips) | memory
 
 
-def _figures(costs: dict[str, Cost], trips: float) -> dict[str, Any]:
+def _show(name: str, cost: Cost) -> None:
+    print(f"{name:16} {cost.cpu_ms:9.2f} ms CPU {cost.wall_ms:9.2f} ms wall for each", flush=True)
+
+
+def _figures(costs: dict[str, Cost], ratios: dict[str, float], trips: float) -> dict[str, Any]:
     push = costs["push"].cpu_ms
 
     def times(name: str) -> float | None:
@@ -136,14 +151,14 @@ def _figures(costs: dict[str, Cost], trips: float) -> dict[str, Any]:
 
     return {
         "push_cpu_ms": round(push, 2),
-        "confirmed_push_cpu_ms": round(costs["confirmed push"].cpu_ms, 2),
+        "confirmed_push_cpu_ms": round(costs["confirmed"].cpu_ms, 2),
         "check_cpu_ms": round(costs["check"].cpu_ms, 2),
         "vs_pyinfra": times("pyinfra"),
         "vs_ansible_modules": times("ansible modules"),
         "vs_ansible_raw": times("ansible raw"),
         "vs_openssh": times("openssh"),
-        "vs_bare_paramiko": round(push / costs["bare paramiko"].cpu_ms, 2),
-        "confirmed_vs_bare_paramiko": round(costs["confirmed push"].cpu_ms / costs["bare paramiko"].cpu_ms, 2),
+        "vs_bare_paramiko": round(ratios["push"], 2),
+        "confirmed_vs_bare_paramiko": round(ratios["confirmed"], 2),
         "round_trips": round(trips, 1),
     }
 

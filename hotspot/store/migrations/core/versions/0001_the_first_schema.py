@@ -355,6 +355,25 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_voucher_batch"), ["batch"], unique=False)
 
     op.create_table(
+        "remembered_device",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("person_id", sa.String(length=32), nullable=False),
+        sa.Column("device_id", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["device_id"], ["device.id"], name=op.f("fk_remembered_device_device_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["person.id"], name=op.f("fk_remembered_device_person_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_remembered_device")),
+    )
+    with op.batch_alter_table("remembered_device", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_remembered_device_device_id"), ["device_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_remembered_device_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
         "session",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("gateway", sa.String(length=64), nullable=False),
@@ -418,7 +437,9 @@ def upgrade() -> None:
         "session_order",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
-        sa.Column("session_id", sa.String(length=32), nullable=False),
+        sa.Column("session_id", sa.String(length=32), nullable=True),
+        sa.Column("device_id", sa.String(length=32), nullable=True),
+        sa.Column("stay", sa.String(length=64), nullable=True),
         sa.Column("gateway", sa.String(length=64), nullable=False),
         sa.Column("channel", sa.String(length=64), nullable=False),
         sa.Column("reason", sa.String(length=64), nullable=False),

@@ -46,6 +46,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("node", "gateway", "outcome", name=op.f("pk_portal_count")),
     )
     op.create_table(
+        "portal_hour",
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("shown", sa.BigInteger(), nullable=False),
+        sa.Column("admitted", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "at", name=op.f("pk_portal_hour")),
+    )
+    op.create_table(
+        "portal_alarm",
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("site", name=op.f("pk_portal_alarm")),
+    )
+    op.create_table(
         "radius_count",
         sa.Column("node", sa.String(length=64), nullable=False),
         sa.Column("gateway", sa.String(length=64), nullable=False),

@@ -185,15 +185,18 @@ class Contact:
 
         return self._guarded(job, work), ""
 
-    def run(self, job: Job, command: str, seconds: float = 0.0, stdin: bytes = b"") -> Ran:
-        """Runs a text of `controller.remote`, within `seconds` (default: those of any contact)."""
+    def run(self, job: Job, command: str, seconds: float = 0.0, stdin: bytes = b"", *, root: bool = True) -> Ran:
+        """Runs a text of `controller.remote`, within `seconds` (default: those of any contact), as root or as who logs
+        in.
+        """
         if job.target is None:
             outcome, detail = job.problem or (Outcome.FAILED, "nothing to do")
             return Ran(job.ap, outcome, detail)
         if job.target.routeros:
             return Ran(job.ap, *_NOT_THERE)
         try:
-            answer = execute(job.target, self._key, command, stdin, seconds or self._seconds)
+            text = job.target.as_root(command) if root else command
+            answer = execute(job.target, self._key, text, stdin, seconds or self._seconds)
             word, rest = _result(answer)
         except SshError as error:
             return Ran(job.ap, Outcome(error.problem.value), str(error))
@@ -229,7 +232,7 @@ class Contact:
         patience: Patience = lambda _output: None,
     ) -> bytes:
         command = payload.command(self._script, verb, tx, *arguments, root=self._root)
-        return execute(target, self._key, command, stream, self._seconds, patience=patience)
+        return execute(target, self._key, target.as_root(command), stream, self._seconds, patience=patience)
 
     def _question(
         self, target: Target, verb: str, *, tx: str = "", proof: str = "", paths: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ import hmac
 import io
 import math
 import random
+import shlex
 import socket
 import time
 from base64 import b64decode, b64encode
@@ -80,6 +81,13 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+    def as_root(self, command: str) -> str:
+        """The shell text that runs another one as root: as it is, or for who logs in under another name by sudo."""
+        if self.user == "root" or self.routeros:
+            return command
+        refused = f"result failed sudo does not let {self.user} run /bin/sh as root"
+        return f"sudo -n /bin/sh -c {shlex.quote(command)} || echo {shlex.quote(refused)}"
 
 
 def fingerprint(host_key: str) -> str:

@@ -62,6 +62,8 @@ class Client:
     """Whether members may log in at its own page."""
     rate: int = DEFAULT_RATE
     """Requests a second that it may make."""
+    routed: bool = False
+    """Whether its sessions' addresses are worth knowing."""
 
 
 class Request:
@@ -169,6 +171,7 @@ def _client(gateway: RadiusGateway, dialect: RadiusDialect, secret: bytes) -> Cl
         login_role=getattr(gateway, "login_role", None),
         members=gateway.radius.members,
         rate=gateway.radius.rate,
+        routed=bool(gateway.routed),
     )
 
 

@@ -251,7 +251,7 @@ def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool, dry_run: boo
     def work(job: Job) -> Ran:
         if contact is None:
             return Ran(job.ap, Outcome.DONE, "it was not asked")
-        return contact.run(job, remote.forget_key(base64))
+        return contact.run(job, remote.forget_key(base64), root=False)
 
     ends, why = on_each(node, jobs, work)
     with node.store.core.write() as connection:

@@ -165,7 +165,7 @@ def rotate(node: Node, without: tuple[str, ...], yes: bool, dry_run: bool) -> No
     add = remote.add_key(old.get_base64(), public_line(new, "nirkabel"))
 
     def proven(job: Job) -> Ran:
-        ran = before.run(job, add)
+        ran = before.run(job, add, root=False)
         return after.run(job, remote.command("true")) if ran.outcome.good else ran
 
     ends, why = on_each(node, jobs, proven)
@@ -174,6 +174,6 @@ def rotate(node: Node, without: tuple[str, ...], yes: bool, dry_run: bool) -> No
         node.complain("the old key stays in use everywhere; start it again, or go on --without an access point")
         show_ends(node, ends, why)
     fresh.replace(path)  # from here on the new one is the controller's
-    ends, why = on_each(node, jobs, lambda job: after.run(job, remote.forget_key(old.get_base64())))
+    ends, why = on_each(node, jobs, lambda job: after.run(job, remote.forget_key(old.get_base64()), root=False))
     record_ends(node, "keys.rotate", ends)
     show_ends(node, ends, why)

@@ -353,10 +353,15 @@ def _settings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
             yield (*path, "tunnel"), "a RouterOS access point keeps no tunnel"
         yield from (((*path, "wifi", key), message) for key, message in wifi.faults())
         if (wifi.captive_api or "").startswith(f"{inventory.portal.url}/"):
-            yield (
-                (*path, "wifi", "captive_api"),
-                "the portal cannot tell the phones of an access point apart, and would answer none; leave it out",
-            )
+            gateway = inventory.find_gateway(ap.gateway)
+            routed = isinstance(gateway, RadiusGateway) and gateway.routed
+            if not routed or wifi.captive_api != f"{inventory.portal.url}/captive/{ap.gateway}":
+                yield (
+                    (*path, "wifi", "captive_api"),
+                    "the portal cannot tell the phones of an access point apart, and would answer none; leave it out, "
+                    f"or, where they come without NAT, write {inventory.portal.url}/captive/{ap.gateway} "
+                    "and the gateway's networks as routed",
+                )
         announced = inventory.networks_of(site, ap)
         if len(announced) > MOST_NETWORKS:
             yield (

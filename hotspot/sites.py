@@ -7,7 +7,7 @@ every key to admins. All sizes, rates and times are exact integers inside: bytes
 import re
 from datetime import date, datetime, time
 from functools import cached_property
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -220,6 +220,12 @@ class RadiusGateway(_Gateway):
     radius: RadiusClient
     roles: dict[Id, Name] = Field(default_factory=dict)
     """The gateway's own names for what the people of a plan may do, by the plan's id."""
+    routed: tuple[Network, ...] = ()
+    """The guests' networks, where their addresses reach the portal without NAT and its accounting tells them."""
+
+    def routes(self, address: str) -> bool:
+        """Whether an address is one of its guests' as the portal sees them."""
+        return any(ip_address(address) in ip_network(network) for network in self.routed)
 
 
 class CoovaChilliGateway(RadiusGateway):

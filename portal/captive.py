@@ -2,24 +2,27 @@
 
 Phones take an answer for the truth, Android against its own probes. So it is given only where it is known whose it is:
 the gateway puts its own names of a phone and of its session into the URI that DHCP tells (RFC 8910), and the session
-must be one that the gateway has reported of this phone. Everything else is answered with 404, on which phones probe.
+must be one that the gateway has reported of this phone; or the phone's address reaches the portal as it is, and is one
+that the gateway has reported of a session. Everything else is answered with 404, on which phones probe.
 """
 
 import json
 import re
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response
+from sqlalchemy import Connection
 
 from hotspot.errors import RequestError
 from hotspot.identity import parse_mac
 from hotspot.nas import coovachilli
-from hotspot.sites import CoovaChilliGateway, Inventory
-from hotspot.store import admission, captive
-from hotspot.store.captive import Online
+from hotspot.sites import Inventory, RadiusGateway
+from hotspot.store import addresses, admission, captive
+from hotspot.store.captive import Online, Unsure
 
-from .pages import over_tls
+from .pages import over_tls, sender
 
 if TYPE_CHECKING:
     from .app import Portal
@@ -29,14 +32,15 @@ _SESSION: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 def api_uri(inventory: Inventory, gateway_id: str) -> str | None:
-    """The URI that a gateway is to tell its phones, with its placeholders; None where it cannot tell one from another,
-    or the portal has no TLS (RFC 8908 section 4)."""
+    """The URI that a gateway is to tell its phones, with its placeholders; None where one phone cannot be told from
+    another, or the portal has no TLS (RFC 8908 section 4)."""
     gateway = inventory.find_gateway(gateway_id)
-    if not isinstance(gateway, CoovaChilliGateway) or gateway.nas != coovachilli.NAME:
+    if not isinstance(gateway, RadiusGateway) or not inventory.portal.url.startswith("https:"):
         return None
-    if not inventory.portal.url.startswith("https:"):
-        return None
-    return f"{inventory.portal.url}/captive/{gateway_id}/{coovachilli.CLIENT_KEY}"
+    uri = f"{inventory.portal.url}/captive/{gateway_id}"
+    if gateway.nas == coovachilli.NAME:
+        return f"{uri}/{coovachilli.CLIENT_KEY}"
+    return uri if gateway.routed else None
 
 
 def told(inventory: Inventory, online: Online | None, bytes_left: int | None, now: int) -> dict[str, Any]:
@@ -59,30 +63,48 @@ def told(inventory: Inventory, online: Online | None, bytes_left: int | None, no
     return answer
 
 
+Look = Callable[[Connection, str, int], Online | Unsure | None]
+"""Who asks, by what is known of them, at a gateway, at a time."""
+
+
+def _answer(portal: "Portal", gateway_id: str, look: Look) -> Response:
+    inventory, now = portal.inventory, int(time.time())
+    with portal.desk.store.core.read() as connection:
+        online = look(connection, gateway_id, now)
+        if isinstance(online, Unsure):
+            raise RequestError("not-found")
+        left = None
+        if online is not None:
+            plan, site = inventory.plans.get(online.grant.plan), inventory.find_site(online.grant.site)
+            zone = inventory.zone(site) if site else inventory.city.zone
+            if plan is not None and plan.data_per_day is not None:
+                used = admission.usage(connection, online.grant.person, now, zone)
+                left = max(0, plan.data_per_day - used.bytes)
+    return Response(json.dumps(told(inventory, online, left, now)), mimetype=MEDIA_TYPE)
+
+
 def routes(portal: "Portal") -> Blueprint:
-    blueprint = Blueprint("captive", __name__)
+    blueprint, keys = Blueprint("captive", __name__), portal.desk.keys
 
     @blueprint.get("/captive/<gateway_id>/<mac>/<session>")
-    def api(gateway_id: str, mac: str, session: str) -> Response:
-        inventory, desk, now = portal.inventory, portal.desk, int(time.time())
-        if api_uri(inventory, gateway_id) is None or not over_tls() or _SESSION.fullmatch(session) is None:
+    def by_session(gateway_id: str, mac: str, session: str) -> Response:
+        """CoovaChilli's phones."""
+        uri = api_uri(portal.inventory, gateway_id) or ""
+        if not uri.endswith(coovachilli.CLIENT_KEY) or not over_tls() or _SESSION.fullmatch(session) is None:
             raise RequestError("not-found")
         try:
             device = parse_mac(mac)
         except RequestError as error:
             raise RequestError("not-found") from error
-        with desk.store.core.read() as connection:
-            found = captive.look(connection, desk.keys, gateway_id, device, session, now)
-            if found is captive.UNSURE:
-                raise RequestError("not-found")
-            online = found if isinstance(found, Online) else None
-            left = None
-            if online is not None:
-                plan, site = inventory.plans.get(online.grant.plan), inventory.find_site(online.grant.site)
-                zone = inventory.zone(site) if site else inventory.city.zone
-                if plan is not None and plan.data_per_day is not None:
-                    used = admission.usage(connection, online.grant.person, now, zone)
-                    left = max(0, plan.data_per_day - used.bytes)
-        return Response(json.dumps(told(inventory, online, left, now)), mimetype=MEDIA_TYPE)
+        return _answer(portal, gateway_id, lambda on, at, now: captive.look(on, keys, at, device, session, now))
+
+    @blueprint.get("/captive/<gateway_id>")
+    def by_address(gateway_id: str) -> Response:
+        """Phones whose address reaches the portal as it is."""
+        gateway, address = portal.inventory.find_gateway(gateway_id), sender()
+        known = isinstance(gateway, RadiusGateway) and address and gateway.routes(address)
+        if not known or api_uri(portal.inventory, gateway_id) is None or not over_tls():
+            raise RequestError("not-found")
+        return _answer(portal, gateway_id, lambda on, at, now: addresses.look(on, keys, at, address, now))
 
     return blueprint

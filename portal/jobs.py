@@ -9,7 +9,19 @@ from hotspot.conversion import LOW, WELL, conversions
 from hotspot.job import Job
 from hotspot.one_time import LIFETIME
 from hotspot.settings import Settings
-from hotspot.store import Store, attempts, codes, complaints, erasure, oidc, remembered, retention, revisions, visits
+from hotspot.store import (
+    Store,
+    addresses,
+    attempts,
+    codes,
+    complaints,
+    erasure,
+    oidc,
+    remembered,
+    retention,
+    revisions,
+    visits,
+)
 from hotspot.store.retention import Forgotten, Terms
 
 log = structlog.get_logger("portal")
@@ -27,6 +39,7 @@ def forget_old_attempts(store: Store, _settings: Settings, now: int) -> None:
         attempts.forget_before(connection, now)
         oidc.forget_before(connection, now - 3600)
         remembered.forget_before(connection, now)
+        addresses.forget_before(connection, now)
 
 
 def watch_codes(store: Store, _settings: Settings, now: int) -> None:

@@ -76,6 +76,7 @@ class Privacy:
         shown = {
             "retention": inventory.retention,
             "methods": methods,
+            "remember": inventory.portal.remember,
             "channel": inventory.codes.channel,
             "form": awaited[0] if awaited else self._form(),
             "awaited": awaited[1] if awaited else "",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import IPv4Address
 from typing import Final
 
 from hotspot import ticket
@@ -24,6 +25,7 @@ _CLASS: Final = number("Class")[1]
 _CALLING: Final = number("Calling-Station-Id")[1]
 _CALLED: Final = number("Called-Station-Id")[1]
 _KINDS: Final = {1: RecordKind.START, 2: RecordKind.STOP, 3: RecordKind.INTERIM}
+_RUNNING: Final = (1, 3)
 _RESTARTS: Final = {7: "NAS-Reboot", 8: "Admin-Reboot"}
 _LONGEST_ID: Final = 253
 _OLDEST: Final = 7 * 86400
@@ -78,6 +80,14 @@ def read(request: Request, site: Callable[[str, bytes], str], now: int) -> Heard
         return Record(kind, gateway, session_id, device, name, place, at, seconds, down, up, cause)
 
     return Heard(mac, name, record)
+
+
+def address(packet: Packet) -> tuple[str, str] | None:
+    """(Acct-Session-Id, address) of a session that runs, where the gateway says which the client has."""
+    value = packet.get("Framed-IP-Address")
+    if value is None or len(value) != 4 or packet.word(_STATUS_TYPE) not in _RUNNING:
+        return None
+    return (packet.text("Acct-Session-Id") or "")[:_LONGEST_ID], str(IPv4Address(value))
 
 
 def _cause(packet: Packet) -> str:

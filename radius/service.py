@@ -16,7 +16,7 @@ from hotspot.identity import Keys
 from hotspot.nas import cisco
 from hotspot.settings import MINIMUM_SECRET, Settings
 from hotspot.sites import Inventory, Site
-from hotspot.store import Store, people, redemption
+from hotspot.store import Store, addresses, people, redemption
 from hotspot.store.ledger import Origins
 from hotspot.store.readmission import readmit
 from hotspot.store.redemption import Held, Redeemed
@@ -26,12 +26,12 @@ from . import access, accounting
 from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
 from .bookkeeping import enter
-from .datagrams import Datagram
 from .dictionary import number
 from .endpoint import Clients, Endpoint, Request
 from .hashing import Hashing
 from .meanwhile import Meanwhile
 from .members import Hashed, Later, Members, Refused
+from .mmsg import Datagram
 from .packet import Code
 from .presence import Presence
 
@@ -340,6 +340,7 @@ class Service:
         replies: dict[int, bytes] = {}
         heard: list[Heard] = []
         restarts: list[Restart] = []
+        told: list[tuple[str, str, str]] = []
         for i, request in enumerate(requests):
             try:
                 report = accounting.read(request, self._places.site, now)
@@ -349,11 +350,23 @@ class Service:
                 continue
             if isinstance(report, Heard):
                 heard.append(report)
+                if request.client.routed and (known := accounting.address(request.packet)) is not None:
+                    told.append((request.client.gateway, *known))
             elif isinstance(report, Restart):
                 restarts.append(report)
             replies[i] = request.reply(Code.ACCOUNTING_RESPONSE)
         self._keep(heard, restarts, now)
+        if told and self._presence.there:
+            self._note(told, now)
         return replies
+
+    def _note(self, told: list[tuple[str, str, str]], now: int) -> None:
+        """Which address each session has. Whoever asks hears less while it is not known; nothing else waits for it."""
+        try:
+            with self._store.core.write() as connection:
+                addresses.note(connection, self._keys, told, now)
+        except PeerError as error:
+            log.warning("addresses not kept", error=str(error), sessions=len(told))
 
     def _keep(self, heard: list[Heard], restarts: list[Restart], now: int) -> None:
         """Makes durable what was reported. PeerError where neither the store nor the journal takes it."""

@@ -391,6 +391,16 @@ gateway_restart = Table(
     Column("cause", _Name, nullable=False),
 )
 
+# Of sessions behind gateways that say which address each has, for `store.addresses`.
+client_address = Table(
+    "client_address",
+    core,
+    Column("gateway", _Name, primary_key=True),
+    Column("session", String(253), primary_key=True),
+    Column("address", LargeBinary(32), nullable=False),
+    Column("at", _Time, nullable=False),
+)
+
 journal_position = Table(
     "journal_position",
     core,

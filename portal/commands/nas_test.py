@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hotspot.errors import ConfigError, Fault, HotspotError, PeerError
 from hotspot.settings import Settings, gateway_secrets
-from hotspot.sites import Gateway, Inventory, MerakiGateway, RadiusGateway
+from hotspot.sites import CiscoGateway, Gateway, Inventory, MerakiGateway, RadiusGateway
 from hotspot.store import Store, agents, counts
 from hotspot.store.schema import portal_count
 
@@ -48,7 +48,8 @@ def _phones(inventory: Inventory, gateway: Gateway) -> Check:
         return Check("access points", False, "no access point of sites.toml hangs on it, so its phones have no site")
     ways = ("login", "controller")
     needed = [name for name in ways if hasattr(gateway, name)] if not isinstance(gateway, MerakiGateway) else []
-    if needed and gateway.nas != "cambium" and not any(getattr(gateway, name) for name in needed):
+    central = isinstance(gateway, CiscoGateway) and gateway.login_role and gateway.radius.orders
+    if needed and not central and gateway.nas != "cambium" and not any(getattr(gateway, name) for name in needed):
         return Check("dialect", False, f"{gateway.nas} needs {' or '.join(needed)} in sites.toml; it serves no phones")
     return Check("dialect", True, f"{gateway.nas}, at {sites}")
 
@@ -91,6 +92,9 @@ def _captive_api(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
     """What phones are to ask (RFC 8908), and that it answers a phone that nobody knows."""
     uri = captive.api_uri(inventory, gateway.id)
     if uri is None:
+        return
+    if "%" not in uri:
+        yield Check("captive API", None, f"{uri} answers the phones' own addresses alone")
         return
     asked = uri.replace("%{m}", "00-00-00-00-00-00").replace("%{s}", "0")
     try:

@@ -1,22 +1,29 @@
 """The captive portal API (RFC 8908): what phones are told, and that nobody is told what is not known to be theirs."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pyrad import packet as rp
 from werkzeug.test import TestResponse
 
+from hotspot.grant import Grant
 from hotspot.session import RecordKind
 from hotspot.settings import Settings
 from hotspot.store import Store, ledger
+from hotspot.store.revisions import activate
 from portal.app import create
 from portal.captive import api_uri
 from portal.desk import Desk
+from radius.service import ACCOUNTING, Service
 from tests.conftest import settings_in
-from tests.store.city import activated, city
+from tests.doubles.coovachilli import dictionary
+from tests.store.city import activated, city, text
 from tests.store.test_admission import a_grant, record
 
 MAC = "02-00-00-00-00-01"
+SECRET = b"the gateway's own secret"
 
 
 class Phone:
@@ -61,6 +68,47 @@ def test_a_phone_learns_whether_it_is_held_back_and_what_is_left(settings: Setti
     with store.core.write() as connection:
         ledger.apply(connection, [record(again, "b2", at=phone.now, seconds=0)])
     assert (phone.ask("a1").json or {})["captive"] is False, "by the URI of its old session, as its lease has it"
+
+
+def test_a_phone_without_nat_is_known_by_its_address(settings: Settings, store: Store) -> None:
+    now, keys = int(time.time()), settings.keys()
+    with store.core.write() as connection:
+        activate(
+            connection,
+            text()
+            .replace('uam_secret = "env:DEAF_UAM"', 'login = "http://10.2.0.1/login"\n')
+            .replace('id = "deaf"\nnas = "coovachilli"', 'id = "deaf"\nnas = "generic"\nrouted = ["10.2.0.0/22"]'),
+            "test",
+            now,
+        )
+    service = Service(replace(settings, environment={**settings.environment, "DEAF": SECRET.decode()}), store, keys)
+    client = create(Desk(settings, store, keys)).test_client()
+
+    def ask(address: str) -> TestResponse:
+        return client.get("/captive/deaf", base_url="https://wifi.example.go.id", headers={"X-Forwarded-For": address})
+
+    def report(status: str, grant: Grant, session: str, **more: Any) -> None:
+        packet: Any = rp.AcctPacket(secret=SECRET, dict=dictionary())
+        packet["Acct-Status-Type"], packet["Acct-Session-Id"], packet["Class"] = status, session, grant.id.encode()
+        packet["Calling-Station-Id"] = MAC
+        for name, value in more.items():
+            packet[name.replace("_", "-")] = value
+        assert service.handle([(packet.RequestPacket(), ("10.20.2.1", 1813), ACCOUNTING)], now)
+
+    assert (ask("10.2.0.9").json or {})["captive"] is True
+    assert ask("198.51.100.7").status_code == 404, "no guest of this gateway"
+    mine, other = (a_grant(store, keys, gateway="deaf", starts_at=now, ends_at=now + 600) for _ in range(2))
+    report("Start", mine, "a", Framed_IP_Address="10.2.0.9")
+    assert (ask("10.2.0.9").json or {})["captive"] is False
+    assert (ask("10.2.0.10").json or {})["captive"] is True
+    report("Start", other, "b")
+    assert ask("10.2.0.10").status_code == 404, "it may be the session whose address nobody knows"
+    assert (ask("10.2.0.9").json or {})["captive"] is False
+    report("Interim-Update", other, "b", Framed_IP_Address="10.2.0.10")
+    assert (ask("10.2.0.10").json or {})["captive"] is False
+    report("Stop", mine, "a", Framed_IP_Address="10.2.0.9")
+    assert (ask("10.2.0.9").json or {})["captive"] is True
+    service.close()
 
 
 def test_what_is_not_known_to_be_a_phones_is_not_answered(tmp_path: Path) -> None:

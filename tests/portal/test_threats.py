@@ -47,6 +47,7 @@ THREATS = {
     "the portal redirects to a place of somebody's choice": [
         "portal/test_threats.py::test_a_login_leads_to_the_gateway_whatever_the_redirect_says",
         "nas/test_posted.py::test_merakis_form_goes_to_merakis_cloud_alone",
+        "nas/test_posted.py::test_merakis_click_through_goes_to_merakis_cloud_alone",
         "nas/test_posted.py::test_a_cambium_access_point_takes_the_form_at_its_private_address_alone",
     ],
     "what a gateway or a phone says becomes markup": [
@@ -59,12 +60,15 @@ THREATS = {
         "nas/test_coovachilli.py::test_every_changed_byte_is_noticed",
         "portal/test_journeys.py::test_a_forged_redirect_opens_nothing",
         "portal/test_posted.py::test_a_ticket_counts_for_nobody_elses_phone",
+        "radius/test_central.py::test_a_phone_logs_in_and_its_controller_is_told",
     ],
     "a form is sent from elsewhere": [
         "portal/test_journeys.py::test_forms_are_for_one_phone_and_a_quarter_of_an_hour",
         "portal/test_threats.py::test_a_form_of_ones_own_making_is_refused",
     ],
     "somebody takes over a paid phone's address": [
+        "portal/test_remembered.py::test_neither_the_cookie_nor_the_address_suffices",
+        "portal/test_captive.py::test_what_is_not_known_to_be_a_phones_is_not_answered",
         "portal/test_gateways.py::test_nobody_can_write_themselves_into_anothers_session",
         "system/test_push.py::test_a_client_is_isolated_before_its_login",
         "system/test_push.py::test_a_valid_pass_admits_and_isolation_holds",

@@ -201,6 +201,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("gateway", name=op.f("pk_gateway_restart")),
     )
     op.create_table(
+        "client_address",
+        sa.Column("gateway", sa.String(length=64), nullable=False),
+        sa.Column("session", sa.String(length=253), nullable=False),
+        sa.Column("address", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("gateway", "session", name=op.f("pk_client_address")),
+    )
+    op.create_table(
         "journal_position",
         sa.Column("file", sa.String(length=32), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),

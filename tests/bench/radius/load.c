@@ -135,7 +135,7 @@ static size_t take(struct source *source, uint8_t *packet, uint64_t since)
 /* Sends up to BATCH requests of one source; `since` gives the time from which each counts. */
 static void send_requests(struct source *source, unsigned count, const uint64_t *since)
 {
-    static uint8_t packets[BATCH][SCRATCH];
+    static uint8_t packets[BATCH][LONGEST];
     struct iovec parts[BATCH];
     struct mmsghdr messages[BATCH] = {0};
 
@@ -222,7 +222,7 @@ static void receive_one(struct source *source, uint8_t *packet, size_t length, u
 
 static void receive(struct source *source)
 {
-    static uint8_t packets[BATCH][SCRATCH];
+    static uint8_t packets[BATCH][LONGEST];
     struct iovec parts[BATCH];
     struct mmsghdr messages[BATCH] = {0};
 

@@ -58,7 +58,8 @@ class RouterContact:
         except SshError:  # it may have cut its own line: whether it was done is asked over new ones
             return self._kept(desired, tx, deadline)
         if found.trying != tx:
-            return ("busy", found.trying) if found.trying else ("invalid", _short(said))
+            # Nothing is tried when the script could not be imported at all, or when the time is over already.
+            return ("busy", found.trying) if found.trying else ("reverted", f"it tries nothing: {_short(said)}")
         if not found.applied:
             self.withdraw(tx)
             return "reverted", f"it refused a line: {_short(said)}"

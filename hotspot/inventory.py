@@ -96,7 +96,7 @@ def check(text: str) -> Checked:
 
 
 def _syntax_fault(error: tomllib.TOMLDecodeError) -> Fault:
-    message = str(error)
+    message = str(error).replace("Cannot overwrite a value", "this key was given before")
     head, _, tail = message.rpartition(" (at line ")
     number = tail.split(",")[0]
     return Fault(int(number), "", f"not TOML: {head}") if number.isdigit() else Fault(0, "", f"not TOML: {message}")

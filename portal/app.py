@@ -323,7 +323,7 @@ class Portal:
             self._tell(done.back.tell, arrival)
         self.counting.add(arrival.gateway, f"admitted:{done.grant.method}")
         self.counting.visit(done.grant.site, "admitted")
-        log.info("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
+        log.debug("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
         answer = self._sent_back(done.back, self._site(arrival), lang)
         if _CARD in request.cookies:
             answer.delete_cookie(_CARD, path="/")

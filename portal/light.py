@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import IO, Any
 from urllib.parse import unquote_plus
 
-from flask import Flask, Request
+from flask import Flask, Request, Response
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.formparser import FormDataParser
 from werkzeug.routing import MapAdapter
@@ -48,12 +48,21 @@ class LightRequest(Request):
 
 
 class LightFlask(Flask):
-    """A Flask whose views are no coroutines and whose routes are the same at every host."""
+    """A Flask whose views are no coroutines, whose routes are the same at every host, and at which nothing listens for
+    the beginning and the end of a request."""
 
     request_class = LightRequest
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
+
+    def full_dispatch_request(self) -> Response:
+        self._got_first_request = True
+        try:
+            answer = self.dispatch_request()
+        except Exception as error:  # noqa: BLE001 - for the application's own handlers
+            answer = self.handle_user_exception(error)
+        return self.make_response(answer)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         if request is None:

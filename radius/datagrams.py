@@ -7,13 +7,11 @@ turned into text once and then found by its bytes.
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from typing import Final
 
-from .mmsg import LENGTH, MOST, ROOM, STEP, Slots
-
-Source = tuple[str, int]
-Datagram = tuple[bytes, Source, int]
-"""Bytes, where they came from or go to, and the index of our socket."""
+from .mmsg import Datagram, Source
+from .wire import Slots
 
 _MOST_KNOWN: Final = 20_000
 _SIZES: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
@@ -21,44 +19,27 @@ _SIZES: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
 
 
 class Datagrams:
-    """One socket's traffic. `index` marks what comes from it; so many addresses are remembered."""
+    """One socket's traffic. `index` marks what comes from it; so many addresses are remembered. `room` makes room for
+    datagrams by the size of an address."""
 
-    def __init__(self, sock: socket.socket, index: int, most_known: int = _MOST_KNOWN):
+    def __init__(
+        self, sock: socket.socket, index: int, most_known: int = _MOST_KNOWN, room: Callable[[int], Slots] = Slots
+    ):
         self._sock = sock
         self._index = index
         self._most_known = most_known
-        self._size = _SIZES[sock.family]
-        self._in, self._out = Slots(self._size), Slots(self._size)
+        size = _SIZES[sock.family]
+        self._in, self._out = room(size), room(size)
         self._sources: dict[bytes, Source] = {}
         self._names: dict[Source, bytes] = {}
 
     def receive(self) -> list[Datagram]:
         """What has come, at most `MOST`; nothing where nothing has."""
-        slots, size, known, index = self._in, self._size, self._sources, self._index
-        count = slots.receive(self._sock.fileno())
-        room, words = slots.room, slots.words
-        names = bytes(slots.name_room[: count * size])
-        batch: list[Datagram] = []
-        for k in range(count):
-            at = k * ROOM
-            name = names[k * size : (k + 1) * size]
-            data = room[at : at + words[k * STEP + LENGTH]].tobytes()
-            batch.append((data, known.get(name) or self._learn(name), index))
-        return batch
+        return self._in.receive(self._sock.fileno(), self._index, self._sources, self._learn)
 
     def send(self, answers: list[Datagram]) -> int:
         """Sends what it can at once. How many could not be sent: to RADIUS that is a loss like any other."""
-        return sum(self._send(answers[start : start + MOST]) for start in range(0, len(answers), MOST))
-
-    def _send(self, answers: list[Datagram]) -> int:
-        slots, size = self._out, self._size
-        room, names, sizes = slots.room, slots.name_room, slots.sizes
-        for k, (data, target, _) in enumerate(answers):
-            at, length = k * ROOM, len(data)
-            room[at : at + length] = data
-            sizes[2 * k + 1] = length
-            names[k * size : (k + 1) * size] = self._names.get(target) or self._name(target)
-        return slots.send(self._sock.fileno(), len(answers))
+        return self._out.send(self._sock.fileno(), tuple(answers), self._names, self._name)
 
     def _learn(self, name: bytes) -> Source:
         """The host and port of a socket address."""

@@ -17,9 +17,8 @@ from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
 from hotspot.settings import MINIMUM_SECRET
 from hotspot.sites import DEFAULT_RATE, Inventory, RadiusGateway
 
-from .datagrams import Source
+from .mmsg import Source
 from .packet import (
-    HEADER,
     PROXY_STATE,
     Code,
     Malformed,
@@ -29,6 +28,7 @@ from .packet import (
     parse,
     request_authenticator,
 )
+from .plain import HEADER
 
 TLS: Final = "tls:"
 """What a source over TLS begins with, instead of an address; a gateway's id follows."""
@@ -66,13 +66,25 @@ class Client:
     """Whether its sessions' addresses are worth knowing."""
 
 
+class _Exchange:
+    """The header of a request, when it came, and its answer once known."""
+
+    __slots__ = ("answer", "at", "header")
+
+    def __init__(self, header: bytes, at: int):
+        self.header = header
+        self.at = at
+        self.answer: bytes | None = None
+
+
 class Request:
     """A verified request of a known client, waiting for its answer. `local` says which of our sockets it came to: an
     index that the shell chose."""
 
-    __slots__ = ("client", "local", "packet", "source")
+    __slots__ = ("client", "exchange", "local", "packet", "source")
 
-    def __init__(self, client: Client, packet: Packet, source: Source, local: int):
+    def __init__(self, client: Client, packet: Packet, source: Source, local: int, exchange: _Exchange):
+        self.exchange = exchange
         self.client = client
         self.packet = packet
         self.source = source
@@ -85,9 +97,9 @@ class Request:
         return build_reply(code, self.packet, body, self.client.secret, sign=sign)
 
 
-_Heard = dict[int, tuple[bytes, int, bytes | None]]
-"""By code and identifier: the header of the last such request of a source, when it came, and its answer once known. One
-with another Authenticator takes its place: its gateway has given up waiting (RFC 5080 section 2.2.2)."""
+_Heard = dict[int, _Exchange]
+"""By code and identifier: the last such request of a source. One with another Authenticator takes its place: its
+gateway has given up waiting (RFC 5080 section 2.2.2)."""
 
 
 class _Bucket:
@@ -214,10 +226,10 @@ class Endpoint:
         header = data[:HEADER]
         place = header[0] << 8 | header[1]
         known = heard.get(place)
-        if known is not None and known[0] == header and now - known[1] < REMEMBER:
-            if known[2] is None:
+        if known is not None and known.header == header and now - known.at < REMEMBER:
+            if known.answer is None:
                 self.drops[client.gateway, "in-progress"] += 1
-            return known[2]
+            return known.answer
         # Only authentic requests that cost work count: who forges a gateway's address cannot use up what is its own.
         bucket = self._buckets.get(client.gateway) or self._buckets.setdefault(
             client.gateway, _Bucket(_BURST * client.rate, now)
@@ -225,25 +237,16 @@ class Endpoint:
         if not bucket.take(client.rate, now):
             self.drops[client.gateway, "rate"] += 1
             return None
-        heard[place] = (header, now, None)
-        return Request(client, packet, source, local)
+        exchange = heard[place] = _Exchange(header, now)
+        return Request(client, packet, source, local, exchange)
 
     def answered(self, request: Request, reply: bytes | None) -> None:
         """Remembers a reply; None forgets the request, so that its retransmission is handled anew."""
-        if reply is not None:
-            self.answers[request.client.gateway, reply[0]] += 1
-        heard = self._heard.get(request.source) or self._older.get(request.source)
-        if heard is None:
-            return
-        header = request.packet.raw[:HEADER]
-        place = header[0] << 8 | header[1]
-        known = heard.get(place)
-        if known is None or known[0] != header:  # the gateway asks something else by now
-            return
         if reply is None:
-            del heard[place]
+            request.exchange.header = b""
         else:
-            heard[place] = (header, known[1], reply)
+            self.answers[request.client.gateway, reply[0]] += 1
+            request.exchange.answer = reply
 
     def forget(self, now: int) -> None:
         """Lets go of the replies to gateways that are silent; once for each batch."""

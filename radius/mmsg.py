@@ -1,11 +1,15 @@
-"""Room for many datagrams as recvmmsg(2) and sendmmsg(2) want it described: C structures of Linux, laid out once."""
+"""Many datagrams at once: recvmmsg(2) and sendmmsg(2), their structures laid out once. radius/_wire.c has it in C."""
 
 import ctypes
 import os
 import socket
+from collections.abc import Callable
 from errno import EAGAIN, EINTR
 from typing import Final
 
+Source = tuple[str, int]
+Datagram = tuple[bytes, Source, int]
+"""Bytes, where they came from or go to, and the index of our socket."""
 MOST: Final = 256
 """Datagrams taken from a socket at once; under load this many share one commit."""
 ROOM: Final = 4160
@@ -40,48 +44,86 @@ class _Message(ctypes.Structure):
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _SIZE: Final = ctypes.sizeof(_Message)
-STEP: Final = _SIZE // 4
-LENGTH: Final = _Message.length.offset // 4
-"""Where the length of message k stands among the array's 32-bit words: at k * STEP + LENGTH."""
+_STEP: Final = _SIZE // 4
+_LENGTH: Final = _Message.length.offset // 4
+"""Where the length of message k stands among the array's 32-bit words: at k * _STEP + _LENGTH."""
 
 
 class Slots:
     """Room for `MOST` datagrams with their addresses."""
 
     def __init__(self, name_size: int):
-        self.bytes = bytearray(MOST * ROOM)
-        self.names = bytearray(MOST * name_size)
+        """`name_size` is that of the sockets' struct sockaddr."""
+        self._name_size = name_size
+        self._bytes = bytearray(MOST * ROOM)
+        self._addresses = bytearray(MOST * name_size)
         self._vectors = (_Vector * MOST)()
         self._messages = (_Message * MOST)()
-        base = ctypes.addressof((ctypes.c_char * len(self.bytes)).from_buffer(self.bytes))
-        names = ctypes.addressof((ctypes.c_char * len(self.names)).from_buffer(self.names))
+        base = ctypes.addressof((ctypes.c_char * len(self._bytes)).from_buffer(self._bytes))
+        names = ctypes.addressof((ctypes.c_char * len(self._addresses)).from_buffer(self._addresses))
         for k in range(MOST):
             vector, header = self._vectors[k], self._messages[k].header
             vector.base, vector.length = base + k * ROOM, ROOM
             header.name, header.name_length = names + k * name_size, name_size
             header.vector, header.vector_length = ctypes.addressof(vector), 1
-        self.room = memoryview(self.bytes)
-        self.name_room = memoryview(self.names)
-        self.sizes = memoryview(self._vectors).cast("B").cast("L")
+        self._room = memoryview(self._bytes)
+        self._names = memoryview(self._addresses)
+        self._sizes = memoryview(self._vectors).cast("B").cast("L")
         """That of datagram k at 2k + 1."""
-        self.words = memoryview(self._messages).cast("B").cast("I")
+        self._words = memoryview(self._messages).cast("B").cast("I")
 
-    def receive(self, descriptor: int) -> int:
-        """Takes what has come to a socket, at most `MOST`; how many."""
+    def receive(
+        self, descriptor: int, index: int, known: dict[bytes, Source], learn: Callable[[bytes], Source], /
+    ) -> list[Datagram]:
+        """Takes what has come to a socket, at most `MOST`. `known` has sources by their struct sockaddr, `learn` makes
+        others. `index` is put into each datagram."""
         count: int = _libc.recvmmsg(descriptor, self._messages, MOST, socket.MSG_DONTWAIT, None)
         if count < 0:
             code = ctypes.get_errno()
             if code in {EAGAIN, EINTR}:
-                return 0
+                return []
             raise OSError(code, os.strerror(code))
-        return count
+        size, room, words = self._name_size, self._room, self._words
+        names = bytes(self._names[: count * size])
+        batch: list[Datagram] = []
+        for k in range(count):
+            at = k * ROOM
+            name = names[k * size : (k + 1) * size]
+            data = room[at : at + words[k * _STEP + _LENGTH]].tobytes()
+            batch.append((data, known.get(name) or learn(name), index))
+        return batch
 
-    def send(self, descriptor: int, count: int) -> int:
-        """Sends the first `count` at once; how many of them could not be sent."""
+    def send(
+        self,
+        descriptor: int,
+        answers: tuple[Datagram, ...],
+        known: dict[Source, bytes],
+        find: Callable[[Source], bytes],
+        /,
+    ) -> int:
+        """Sends what it can at once; how many could not be sent. `known` has the struct sockaddr of sources, `find`
+        makes others."""
+        return sum(
+            self._send(descriptor, answers[start : start + MOST], known, find) for start in range(0, len(answers), MOST)
+        )
+
+    def _send(
+        self,
+        descriptor: int,
+        answers: tuple[Datagram, ...],
+        known: dict[Source, bytes],
+        find: Callable[[Source], bytes],
+    ) -> int:
+        size, room, names, sizes = self._name_size, self._room, self._names, self._sizes
+        for k, (data, target, _) in enumerate(answers):
+            at, length = k * ROOM, len(data)
+            room[at : at + length] = data
+            sizes[2 * k + 1] = length
+            names[k * size : (k + 1) * size] = known.get(target) or find(target)
         sent = lost = 0
-        while sent < count:
+        while sent < len(answers):
             rest = ctypes.byref(self._messages, sent * _SIZE)
-            gone = _libc.sendmmsg(descriptor, rest, count - sent, socket.MSG_DONTWAIT)
+            gone = _libc.sendmmsg(descriptor, rest, len(answers) - sent, socket.MSG_DONTWAIT)
             if gone < 0:  # the first of them is the one that cannot be sent
                 if ctypes.get_errno() == EINTR:
                     continue

@@ -24,7 +24,7 @@ from hotspot.store.orders import Order
 
 from .coa import Address, Flights, Outcome, request
 from .desk import UNANSWERED, Desk
-from .packet import LONGEST
+from .plain import LONGEST
 
 log = structlog.get_logger("radius")
 

@@ -8,20 +8,17 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Final
 
-from hotspot.keyed_hash import hmac_digest, md5
+from hotspot.keyed_hash import md5
 
+from . import wire
 from .dictionary import number
+from .plain import HEADER, LONGEST, MESSAGE_AUTHENTICATOR
 
-HEADER: Final = 20
-LONGEST: Final = 4096
 MOST_ATTRIBUTES: Final = 200
 """More than any real packet has: the largest, with EAP and Proxy-States, have some forty."""
 _ZEROES: Final = bytes(16)
-MESSAGE_AUTHENTICATOR: Final = 80
 PROXY_STATE: Final = 33
 VENDOR_SPECIFIC: Final = 26
-_FIELD: Final = bytes([MESSAGE_AUTHENTICATOR, 18])
-_UNSIGNED: Final = _FIELD + _ZEROES
 
 
 class Code(IntEnum):
@@ -117,7 +114,10 @@ def parse(data: bytes) -> Packet:
         if not HEADER <= length <= min(len(data), LONGEST):
             raise Malformed("length")
         data = data[:length]
-    first, signed_at = _walk(data, length)
+    found = wire.walk(data)
+    if isinstance(found, str):
+        raise Malformed(found)
+    first, signed_at = found
     if 0 in first:
         raise Malformed("attribute-zero")
     if signed_at and len(first[MESSAGE_AUTHENTICATOR]) != 16:
@@ -128,41 +128,6 @@ def parse(data: bytes) -> Packet:
     return packet
 
 
-def _walk(data: bytes, length: int) -> tuple[dict[int, bytes], int]:
-    """The first value of each attribute, and where that of the Message-Authenticator begins (0: nowhere)."""
-    first: dict[int, bytes] = {}
-    position = HEADER
-    last = length - 1
-    kind = 0
-    while position < last:
-        kind = data[position]
-        end = position + data[position + 1]
-        if end > length or end < position + 2:
-            raise Malformed("attribute-length")
-        if kind not in first:
-            first[kind] = data[position + 2 : end]
-        elif kind == MESSAGE_AUTHENTICATOR:
-            raise Malformed("message-authenticator")
-        position = end
-    if position != length:
-        raise Malformed("attribute-length")
-    if MESSAGE_AUTHENTICATOR not in first:
-        return first, 0
-    if data[HEADER] == MESSAGE_AUTHENTICATOR:
-        return first, HEADER + 2
-    if kind == MESSAGE_AUTHENTICATOR:
-        return first, length - len(first[kind])
-    return first, _found(data)
-
-
-def _found(data: bytes) -> int:
-    """Where the value of a Message-Authenticator begins that stands neither first nor last."""
-    position = HEADER
-    while data[position] != MESSAGE_AUTHENTICATOR:
-        position += data[position + 1]
-    return position + 2
-
-
 def join(attributes: Iterable[tuple[int, bytes]]) -> bytes:
     return b"".join(bytes([kind, len(value) + 2]) + value for kind, value in attributes)
 
@@ -170,65 +135,36 @@ def join(attributes: Iterable[tuple[int, bytes]]) -> bytes:
 def is_signed(packet: Packet, secret: bytes, authenticator: bytes) -> bool | None:
     """Whether the Message-Authenticator holds: HMAC-MD5 of the packet with that zeroed and `authenticator` in its
     header (RFC 2869, 5.14). None where there is none."""
-    at = packet.signed_at
-    if not at:
+    if not packet.signed_at:
         return None
-    raw = packet.raw
-    if authenticator == packet.authenticator:
-        expected = hmac_digest("md5", secret, raw[:at], _ZEROES, raw[at + 16 :])
-    else:
-        expected = hmac_digest("md5", secret, raw[:4], authenticator, raw[HEADER:at], _ZEROES, raw[at + 16 :])
-    return hmac.compare_digest(raw[at : at + 16], expected)
-
-
-def _md5(*parts: bytes) -> bytes:
-    digest: bytes = md5(b"".join(parts)).digest()
-    return digest
+    return wire.is_signed(packet.raw, packet.signed_at, authenticator, secret)
 
 
 def request_authenticator(packet: Packet, secret: bytes) -> bytes:
     """What the Authenticator of an Accounting- or Disconnect-Request must be (RFC 2866 section 3, RFC 5176 2.3)."""
-    return _md5(packet.raw[:4], _ZEROES, packet.raw[HEADER:], secret)
+    return wire.authenticator(packet.raw, _ZEROES, secret)
 
 
 def response_authenticator(packet: Packet, secret: bytes, request: bytes) -> bytes:
     """What the Authenticator of a reply to a request with Authenticator `request` must be (RFC 2865 section 3)."""
-    return _md5(packet.raw[:4], request, packet.raw[HEADER:], secret)
-
-
-def _build(code: int, identifier: int, authenticator: bytes, body: bytes) -> bytes:
-    size = HEADER + len(body)
-    if size > LONGEST:
-        raise ValueError(f"a packet of {size} bytes; RADIUS allows {LONGEST}")
-    return bytes([code, identifier]) + size.to_bytes(2, "big") + authenticator + body
-
-
-def _sign(code: int, identifier: int, authenticator: bytes, body: bytes, secret: bytes) -> bytes:
-    """`body` with a Message-Authenticator in front, as it defeats CVE-2024-3596."""
-    unsigned = _build(code, identifier, authenticator, _UNSIGNED + body)
-    return _FIELD + hmac_digest("md5", secret, unsigned) + body
+    return wire.authenticator(packet.raw, request, secret)
 
 
 def build_reply(code: Code, request: Packet, body: bytes, secret: bytes, *, sign: bool = True) -> bytes:
     """The reply to a request: Message-Authenticator first, then `body`, then the request's Proxy-States in order."""
     if PROXY_STATE in request.first:
         body += join((kind, value) for kind, value in request.attributes if kind == PROXY_STATE)
-    size = HEADER + len(body) + (18 if sign else 0)
-    if size > LONGEST:
-        raise ValueError(f"a packet of {size} bytes; RADIUS allows {LONGEST}")
-    head = bytes((code, request.identifier, size >> 8, size & 255))
-    if sign:
-        mac = hmac_digest("md5", secret, head, request.authenticator, _UNSIGNED, body)
-        body = _FIELD + mac + body
-    return b"".join((head, _md5(head, request.authenticator, body, secret), body))
+    return wire.seal(code, request.identifier, request.authenticator, body, secret, sign)
 
 
 def build_request(code: Code, identifier: int, body: bytes, secret: bytes, *, sign: bool = True) -> bytes:
     """A Disconnect- or Accounting-Request: its Authenticator is computed, not random."""
-    if sign:
-        body = _sign(code, identifier, _ZEROES, body, secret)
-    head = _build(code, identifier, _ZEROES, body)
-    return head[:4] + _md5(head, secret) + body
+    return wire.seal(code, identifier, _ZEROES, body, secret, sign)
+
+
+def _md5(*parts: bytes) -> bytes:
+    digest: bytes = md5(b"".join(parts)).digest()
+    return digest
 
 
 # -- passwords ---------------------------------------------------------------------------------------------------

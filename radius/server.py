@@ -31,9 +31,10 @@ from hotspot.store.revisions import Following, Revision
 
 from .backlog import FOLDER
 from .counting import Counting
-from .datagrams import Datagram, Datagrams
+from .datagrams import Datagrams
 from .desk import Desk
 from .memory import recall
+from .mmsg import Datagram
 from .orders import Sender, open_sockets
 from .radsec import server as radsec
 from .radsec.certificates import Certificates

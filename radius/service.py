@@ -26,12 +26,12 @@ from . import access, accounting
 from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
 from .bookkeeping import enter
-from .datagrams import Datagram
 from .dictionary import number
 from .endpoint import Clients, Endpoint, Request
 from .hashing import Hashing
 from .meanwhile import Meanwhile
 from .members import Hashed, Later, Members, Refused
+from .mmsg import Datagram
 from .packet import Code
 from .presence import Presence
 

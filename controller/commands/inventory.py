@@ -68,7 +68,8 @@ def _report(node: Node, file: Path, checked: Checked) -> Inventory:
         node.complain(f"warning: {located(file, warning)}")
     if checked.inventory is None:
         node.answer({"ok": False, "faults": _as_json(checked.faults), "warnings": []})
-        node.say(f"{len(checked.faults)} faults in {file}")
+        count = len(checked.faults)
+        node.say(f"{count} fault{'' if count == 1 else 's'} in {file}")
         node.fail(WRONG)
     return checked.inventory
 

@@ -1,6 +1,7 @@
 """Text of managed files from jinja2 templates: sandboxed, and whatever a template names must be there. Pure."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -32,4 +33,8 @@ _environment.filters |= {"endpoint": split_endpoint, "uci": uci.quoted, "rsc": r
 
 def file(path: str, template: str, values: Mapping[str, Any], mode: int = 0o644, masks: tuple[str, ...] = ()) -> File:
     """The managed file at `path` as a template of the folder `templates` makes it."""
-    return File(path, _environment.get_template(template).render(values).encode(), mode, masks)
+    return _shared(path, _environment.get_template(template).render(values).encode(), mode, masks)
+
+
+_shared = lru_cache(maxsize=256)(File)
+"""The same file for every access point that holds it: thousands of them hold few that differ."""

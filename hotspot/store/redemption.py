@@ -161,5 +161,6 @@ def unexpired(connection: Connection, lookups: Sequence[bytes], now: int) -> lis
     on.execute(_RESUME.of(connection), (listed(connection, [lookup.hex() for lookup in lookups]), now))
     for row in on.fetchall():
         left = row[-1]  # a sum that outgrows 64 bits is none of the databases' integers
-        found[row[0]].append(_held(row[1:] if left is None else (*row[1:-1], int(left))))
+        whole = left is None or isinstance(left, int)
+        found[row[0]].append(_held(row[1:] if whole else (*row[1:-1], int(left))))
     return found

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hotspot.fields import certificate_name
 
-from ..packet import HEADER, LONGEST
+from ..plain import HEADER, LONGEST
 
 _READ: Final = 65536
 _NAMES: Final = ("DNS", "IP Address", "URI")

@@ -19,10 +19,10 @@ import structlog
 from hotspot.errors import PeerError
 
 from ..coa import Address
-from ..datagrams import Datagram
 from ..desk import Desk
 from ..endpoint import TLS
-from ..packet import LONGEST
+from ..mmsg import Datagram
+from ..plain import LONGEST
 from ..service import Service
 from .certificates import Certificates
 from .link import Link

@@ -93,6 +93,17 @@ def test_what_is_in_sync_is_not_written(ap: LocalAp) -> None:
     assert before == after
 
 
+def test_a_link_in_the_place_of_a_file_is_drift_and_a_push_replaces_it(ap: LocalAp) -> None:
+    ap.push(FIRST)
+    file = ap.root / A[1:]
+    file.rename(ap.root / "elsewhere")
+    file.symlink_to(ap.root / "elsewhere")
+    found = plan(FIRST, ap.observe(*FIRST.paths))
+    assert (found.state, found.drifted) == (State.DRIFTED, (A,))
+    assert ap.push(FIRST).startswith("confirmed ")
+    assert not file.is_symlink()
+
+
 def test_the_files_that_are_there_are_fetched(ap: LocalAp) -> None:
     ap.push(FIRST)
     assert ap.fetch(A, C) == {A: b"one\n"}

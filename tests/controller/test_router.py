@@ -109,7 +109,7 @@ def cut_off(items: Items) -> bool:
 def test_a_double_that_is_cut_off_goes_back_by_itself(admin: Admin) -> None:
     assert admin.contact().apply(admin.job(FIRST)).outcome is Outcome.APPLIED
     admin.router.cut_off_by = cut_off
-    result = admin.contact(confirm=2).apply(admin.job(SECOND))
+    result = admin.contact(confirm=1).apply(admin.job(SECOND))
     assert result.outcome in (Outcome.UNCONFIRMED, Outcome.REVERTED)
     eventually(lambda: admin.router.restarts == 1)
     assert admin.state(FIRST) is State.IN_SYNC

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.diff import masked
 from controller.routeros import Command, flat, parse, quoted
 from hotspot.errors import ConfigError
 from hotspot.inventory import load
@@ -176,7 +177,14 @@ def test_no_value_has_a_control_character() -> None:
 # -- the commands ------------------------------------------------------------------------------------------------
 
 
-def test_a_double_is_adopted_planned_and_configured_by_the_commands(tmp_path: Path) -> None:
+def test_secrets_of_the_script_are_masked() -> None:
+    [file] = [one for one in rendered(CITY, "gate-1").files if one.path == "/nirkabel.rsc"]
+    shown = masked(file.data.decode(), file.masks)
+    assert "secret=[secret]" in shown
+    assert re.search(r'(secret|passphrase)="', shown) is None
+
+
+def test_a_double_is_adopted_and_configured_by_the_commands(tmp_path: Path) -> None:
     line = hotspot(tmp_path, "keys", "show").stdout
     router = RouterosDouble(line, free_port())
     try:
@@ -184,17 +192,10 @@ def test_a_double_is_adopted_planned_and_configured_by_the_commands(tmp_path: Pa
         sites = written(tmp_path, text)
         hotspot(tmp_path, "secrets", "create", "--sites", sites)
         assert hotspot(tmp_path, "activate", sites).returncode == 0
-        shown = hotspot(tmp_path, "render", "gate-1", "/nirkabel.rsc").stdout
-        assert "secret=[secret]" in shown
-        assert re.search(r'secret="', shown) is None
         assert "is pinned" in hotspot(tmp_path, "adopt", "gate-1", "--yes").stdout
         done = hotspot(tmp_path, "apply", "gate-1", "--yes", "--json")
         [one] = json.loads(done.stdout)["access_points"]
         assert (one["outcome"], router.named("/ip/hotspot")) == ("applied", ["nirkabel"])
         assert router.users == {"nirkabel"}
-        assert "in-sync" in hotspot(tmp_path, "plan", "gate-1").stdout
-        assert "apply" in hotspot(tmp_path, "audit", "list", "gate-1").stdout
-        done = hotspot(tmp_path, "status")
-        assert (done.returncode, "left out" in done.stderr, "gate-1" in done.stderr) == (0, True, True)
     finally:
         router.close()

@@ -22,7 +22,8 @@ from hotspot.settings import Settings
 from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import activate
 from radius.endpoint import Clients, Endpoint, Request
-from radius.packet import HEADER, LONGEST, Malformed, parse, password_matches
+from radius.packet import Malformed, parse, password_matches
+from radius.plain import HEADER, LONGEST
 from radius.service import Service
 from radius.show import lines, show
 from tests.conftest import settings_in

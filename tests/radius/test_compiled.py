@@ -36,6 +36,7 @@ def test_what_is_compiled_passes_the_same_tests(tmp_path: Path) -> None:
     subprocess.run(install, cwd=copy, env=COMPILE, check=True)
     extensions = [path.relative_to(wheel) for path in wheel.rglob("*.so")]
     assert Path("radius") in {path.parent for path in extensions}
+    assert any(path.name.startswith("_wire.") for path in extensions)
     for path in extensions:
         shutil.copy(wheel / path, copy / path)
     shutil.rmtree(copy / "build")

@@ -1,15 +1,18 @@
-"""Many datagrams at once over real sockets."""
+"""Many datagrams at once over real sockets, in Python and in C."""
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from radius.datagrams import Datagram, Datagrams
-from radius.mmsg import MOST
+from radius.datagrams import Datagrams
+from radius.mmsg import MOST, Datagram, Slots
 
+from .compiled import wire
+
+Room = Callable[[int], Slots]
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
 
@@ -25,6 +28,11 @@ def server(family: int) -> Iterator[socket.socket]:
         yield sock
 
 
+@pytest.fixture(params=["Python", "C"])
+def room(request: pytest.FixtureRequest) -> Room:
+    return Slots if request.param == "Python" else wire().Slots
+
+
 def gathered(door: Datagrams, count: int) -> list[Datagram]:
     found: list[Datagram] = []
     deadline = time.monotonic() + 5
@@ -33,8 +41,8 @@ def gathered(door: Datagrams, count: int) -> list[Datagram]:
     return found
 
 
-def test_each_gets_its_own_answer(server: socket.socket, family: int) -> None:
-    door = Datagrams(server, 1)
+def test_each_gets_its_own_answer(server: socket.socket, family: int, room: Room) -> None:
+    door = Datagrams(server, 1, room=room)
     assert door.receive() == []
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.socket(family, socket.SOCK_DGRAM)) for _ in range(40)]
@@ -52,8 +60,10 @@ def test_each_gets_its_own_answer(server: socket.socket, family: int) -> None:
                 assert client.recv(5000) == (b"%d:%d" % (turn, number) + b"x" * (number * 100))[::-1]
 
 
-def test_more_than_there_is_room_for_comes_in_turns_and_goes_out_whole(server: socket.socket, family: int) -> None:
-    door = Datagrams(server, 0)
+def test_more_than_there_is_room_for_comes_in_turns_and_goes_out_whole(
+    server: socket.socket, family: int, room: Room
+) -> None:
+    door = Datagrams(server, 0, room=room)
     with socket.socket(family, socket.SOCK_DGRAM) as client:
         client.settimeout(5)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
@@ -65,8 +75,8 @@ def test_more_than_there_is_room_for_comes_in_turns_and_goes_out_whole(server: s
         assert [client.recv(100) for _ in range(2 * len(batch))] == [data for data, _, _ in batch * 2]
 
 
-def test_what_is_longer_than_a_packet_may_be_is_seen_to_be(server: socket.socket, family: int) -> None:
-    door = Datagrams(server, 0)
+def test_what_is_longer_than_a_packet_may_be_is_seen_to_be(server: socket.socket, family: int, room: Room) -> None:
+    door = Datagrams(server, 0, room=room)
     with socket.socket(family, socket.SOCK_DGRAM) as client:
         client.sendto(b"a" * 4097, server.getsockname())
         client.sendto(b"b" * 9000, server.getsockname())
@@ -74,8 +84,8 @@ def test_what_is_longer_than_a_packet_may_be_is_seen_to_be(server: socket.socket
         assert [len(data) for data, _, _ in gathered(door, 3)] == [4097, 4160, 0]
 
 
-def test_an_answer_that_cannot_go_out_costs_no_other_its_own(server: socket.socket, family: int) -> None:
-    door = Datagrams(server, 0)
+def test_an_answer_that_cannot_go_out_costs_no_other_its_own(server: socket.socket, family: int, room: Room) -> None:
+    door = Datagrams(server, 0, room=room)
     with socket.socket(family, socket.SOCK_DGRAM) as client:
         client.settimeout(5)
         client.sendto(b"here", server.getsockname())
@@ -85,8 +95,8 @@ def test_an_answer_that_cannot_go_out_costs_no_other_its_own(server: socket.sock
         assert [client.recv(10), client.recv(10)] == [b"1", b"3"]
 
 
-def test_forgotten_addresses_are_made_anew(server: socket.socket, family: int) -> None:
-    door = Datagrams(server, 0, most_known=2)
+def test_forgotten_addresses_are_made_anew(server: socket.socket, family: int, room: Room) -> None:
+    door = Datagrams(server, 0, most_known=2, room=room)
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.socket(family, socket.SOCK_DGRAM)) for _ in range(5)]
         for number, client in enumerate(clients):

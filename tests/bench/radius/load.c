@@ -132,20 +132,28 @@ static size_t take(struct source *source, uint8_t *packet, uint64_t since)
     return length;
 }
 
+/* Laid out once: a call takes or gives few of them. */
+static struct batch {
+    struct mmsghdr messages[BATCH];
+    struct iovec parts[BATCH];
+    uint8_t packets[BATCH][LONGEST];
+} requests, answers;
+
+static void lay_out(struct batch *batch)
+{
+    for (unsigned i = 0; i < BATCH; i++) {
+        batch->parts[i] = (struct iovec){batch->packets[i], LONGEST};
+        batch->messages[i].msg_hdr = (struct msghdr){.msg_iov = &batch->parts[i], .msg_iovlen = 1};
+    }
+}
+
 /* Sends up to BATCH requests of one source; `since` gives the time from which each counts. */
 static void send_requests(struct source *source, unsigned count, const uint64_t *since)
 {
-    static uint8_t packets[BATCH][SCRATCH];
-    struct iovec parts[BATCH];
-    struct mmsghdr messages[BATCH] = {0};
-
-    for (unsigned i = 0; i < count; i++) {
-        parts[i] = (struct iovec){packets[i], take(source, packets[i], since[i])};
-        messages[i].msg_hdr.msg_iov = &parts[i];
-        messages[i].msg_hdr.msg_iovlen = 1;
-    }
+    for (unsigned i = 0; i < count; i++)
+        requests.parts[i].iov_len = take(source, requests.packets[i], since[i]);
     for (unsigned done = 0; done < count;) {
-        int n = sendmmsg(source->socket, messages + done, count - done, 0);
+        int n = sendmmsg(source->socket, requests.messages + done, count - done, 0);
         if (n < 0 && errno == ECONNREFUSED)
             continue; /* an earlier datagram's: nobody listens there (any more) */
         if (n < 0)
@@ -222,16 +230,7 @@ static void receive_one(struct source *source, uint8_t *packet, size_t length, u
 
 static void receive(struct source *source)
 {
-    static uint8_t packets[BATCH][SCRATCH];
-    struct iovec parts[BATCH];
-    struct mmsghdr messages[BATCH] = {0};
-
-    for (unsigned i = 0; i < BATCH; i++) {
-        parts[i] = (struct iovec){packets[i], LONGEST};
-        messages[i].msg_hdr.msg_iov = &parts[i];
-        messages[i].msg_hdr.msg_iovlen = 1;
-    }
-    int n = recvmmsg(source->socket, messages, BATCH, MSG_DONTWAIT, NULL);
+    int n = recvmmsg(source->socket, answers.messages, BATCH, MSG_DONTWAIT, NULL);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
             fail("recvmmsg");
@@ -239,7 +238,7 @@ static void receive(struct source *source)
     }
     uint64_t now = now_ns();
     for (int i = 0; i < n; i++)
-        receive_one(source, packets[i], messages[i].msg_len, now);
+        receive_one(source, answers.packets[i], answers.messages[i].msg_len, now);
 }
 
 static void sweep(uint64_t now)
@@ -410,6 +409,8 @@ static void open_sources(void)
     struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons((uint16_t)option.port)};
 
     there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    lay_out(&requests);
+    lay_out(&answers);
     for (uint32_t s = 0; s < source_count; s++) {
         here.sin_addr.s_addr = htonl(0x7f000101 + s); /* 127.0.1.1 and on: a gateway each */
         sources[s].socket = socket(AF_INET, SOCK_DGRAM, 0);

@@ -1,14 +1,13 @@
 /* RADIUS on the wire: requests made, answers judged (RFC 2865 sections 3 and 5.2, RFC 2866 section 3, RFC 2869 section
- * 5.14). Every packet lies in a buffer of SCRATCH bytes: digests need room behind it. */
+ * 5.14). */
 #ifndef WIRE_H
 #define WIRE_H
 
-#include "md5.h"
+#include "../../../radius/md5.h"
 
 enum {
     HEADER = 20,
     LONGEST = 4096,
-    SCRATCH = LONGEST + 2 * MD5_BLOCK + MD5_ROOM,
     ACCESS_REQUEST = 1,
     USER_PASSWORD = 2,
     MESSAGE_AUTHENTICATOR = 80,
@@ -28,7 +27,7 @@ struct request {
 
 enum verdict { FORGED, UNSIGNED, SIGNED }; /* without and with a Message-Authenticator */
 
-/* The secret must not be longer than a block. */
+/* The secret must not be longer than it has room for. */
 static void take_key(struct key *key, const uint8_t *secret, size_t length)
 {
     memcpy(key->secret, secret, length);
@@ -36,21 +35,46 @@ static void take_key(struct key *key, const uint8_t *secret, size_t length)
     hmac_md5_key(&key->signer, secret, length);
 }
 
-/* MD5 of a packet followed by the secret. */
-static void with_secret(const struct key *key, uint8_t *packet, size_t length, uint8_t digest[MD5_SIZE])
+/* MD5 of a packet with another Authenticator, followed by the secret. */
+static void with_secret(const struct key *key, const uint8_t *packet, size_t length, const uint8_t *authenticator,
+                        uint8_t digest[MD5_SIZE])
 {
-    memcpy(packet + length, key->secret, key->length);
-    md5_end(md5_start, packet, length + key->length, 0, digest);
+    struct md5 md5;
+
+    md5_begin(&md5);
+    md5_add(&md5, packet, 4);
+    md5_add(&md5, authenticator, MD5_SIZE);
+    md5_add(&md5, packet + HEADER, length - HEADER);
+    md5_add(&md5, key->secret, key->length);
+    md5_end(&md5, digest);
+}
+
+/* What a Message-Authenticator must be that stands at `at`, where the packet has another Authenticator. */
+static void signature_of(const struct key *key, const uint8_t *packet, size_t length, const uint8_t *authenticator,
+                         const uint8_t *at, uint8_t digest[MD5_SIZE])
+{
+    static const uint8_t zeroes[MD5_SIZE];
+    struct md5 md5 = key->signer.inner;
+
+    md5_add(&md5, packet, 4);
+    md5_add(&md5, authenticator, MD5_SIZE);
+    md5_add(&md5, packet + HEADER, (size_t)(at - packet) - HEADER);
+    md5_add(&md5, zeroes, MD5_SIZE);
+    md5_add(&md5, at + MD5_SIZE, (size_t)(packet + length - at) - MD5_SIZE);
+    hmac_md5_end(&key->signer, &md5, digest);
 }
 
 static void hide_password(const struct key *key, uint8_t *value, size_t length, const uint8_t *authenticator)
 {
-    uint8_t message[MD5_BLOCK + MD5_SIZE + MD5_ROOM], pad[MD5_SIZE];
+    uint8_t pad[MD5_SIZE];
+    struct md5 begun, md5;
 
+    md5_begin(&begun);
+    md5_add(&begun, key->secret, key->length);
     for (size_t at = 0; at < length; at += MD5_SIZE) {
-        memcpy(message, key->secret, key->length);
-        memcpy(message + key->length, at ? value + at - MD5_SIZE : authenticator, MD5_SIZE);
-        md5_end(md5_start, message, key->length + MD5_SIZE, 0, pad);
+        md5 = begun;
+        md5_add(&md5, at ? value + at - MD5_SIZE : authenticator, MD5_SIZE);
+        md5_end(&md5, pad);
         for (size_t i = 0; i < MD5_SIZE; i++)
             value[at + i] ^= pad[i];
     }
@@ -78,28 +102,26 @@ static size_t build(const struct key *key, uint8_t *packet, const struct request
             signature = at + 2;
     }
     if (signature) {
-        hmac_md5(&key->signer, packet, length, digest);
+        signature_of(key, packet, length, authenticator, signature, digest);
         memcpy(signature, digest, MD5_SIZE);
     }
     if (request->code != ACCESS_REQUEST) {
-        with_secret(key, packet, length, digest);
+        with_secret(key, packet, length, authenticator, digest);
         memcpy(authenticator, digest, MD5_SIZE);
     }
     return length;
 }
 
-/* Who can have sent an answer to the request with this Authenticator. The packet is spoilt. */
-static enum verdict judge(const struct key *key, uint8_t *packet, size_t length, const uint8_t *authenticator)
+/* Who can have sent an answer to the request with this Authenticator. */
+static enum verdict judge(const struct key *key, const uint8_t *packet, size_t length, const uint8_t *authenticator)
 {
-    uint8_t digest[MD5_SIZE], claimed[MD5_SIZE];
-    uint8_t *signature = NULL;
+    uint8_t digest[MD5_SIZE];
+    const uint8_t *signature = NULL;
 
-    memcpy(claimed, packet + 4, MD5_SIZE);
-    memcpy(packet + 4, authenticator, MD5_SIZE);
-    with_secret(key, packet, length, digest);
-    if (memcmp(digest, claimed, MD5_SIZE) != 0)
+    with_secret(key, packet, length, authenticator, digest);
+    if (memcmp(digest, packet + 4, MD5_SIZE) != 0)
         return FORGED;
-    for (uint8_t *at = packet + HEADER; at < packet + length; at += at[1]) {
+    for (const uint8_t *at = packet + HEADER; at < packet + length; at += at[1]) {
         if (at + 2 > packet + length || at[1] < 2 || at + at[1] > packet + length)
             return FORGED;
         if (at[0] == MESSAGE_AUTHENTICATOR) {
@@ -110,10 +132,8 @@ static enum verdict judge(const struct key *key, uint8_t *packet, size_t length,
     }
     if (!signature)
         return UNSIGNED;
-    memcpy(claimed, signature, MD5_SIZE);
-    memset(signature, 0, MD5_SIZE);
-    hmac_md5(&key->signer, packet, length, digest);
-    return memcmp(digest, claimed, MD5_SIZE) == 0 ? SIGNED : FORGED;
+    signature_of(key, packet, length, authenticator, signature, digest);
+    return memcmp(digest, signature, MD5_SIZE) == 0 ? SIGNED : FORGED;
 }
 
 #endif

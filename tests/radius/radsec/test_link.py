@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hotspot.errors import ConfigError
 from hotspot.settings import RadSec
-from radius.packet import LONGEST
+from radius.plain import LONGEST
 from radius.radsec.certificates import Certificates, context
 from radius.radsec.link import Link, names_of
 from tests.certificates import Authority

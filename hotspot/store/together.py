@@ -110,8 +110,7 @@ class Together:
 
     def _lead(self) -> None:
         """One transaction for those who wait, of whom the first is the caller; then whoever came meanwhile leads."""
-        with self._lock:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
+        batch: list[_Asked[Any]] = []
         try:
             self._commit(batch)
         finally:
@@ -123,14 +122,21 @@ class Together:
             for asked in batch[1:]:
                 asked.call()
 
+    def _join(self, batch: list[_Asked[Any]]) -> list[_Asked[Any]]:
+        """Puts those who wait by now into a batch."""
+        with self._lock:
+            batch.extend(self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST)))
+        return batch
+
     def _commit(self, batch: list[_Asked[Any]]) -> None:
+        """Does what those who wait want, and puts them into `batch`."""
         try:
             if not self._hoped(batch):
                 with self._write() as connection:
                     for asked in batch:
                         asked.do(connection)
         except Exception as error:  # noqa: BLE001 - raised to whoever asked
-            for asked in batch:
+            for asked in batch or self._join(batch):
                 asked.error = error
         finally:
             for asked in batch:
@@ -142,7 +148,7 @@ class Together:
             with self._write() as connection:
                 connection.info[_HOPEFUL] = True
                 try:
-                    for asked in batch:
+                    for asked in self._join(batch):  # now, as others may have written until now
                         asked.hope(connection)
                 except Exception as error:
                     raise _Again from error

@@ -33,7 +33,7 @@ def read(data: bytes) -> Any:
 
 
 @pytest.mark.parametrize("kind", sorted(RADIUS_DIALECTS))
-@pytest.mark.parametrize("what", Kind)
+@pytest.mark.parametrize("what", [Kind.DISCONNECT, Kind.CHANGE])
 def test_an_order_is_authentic_and_signed_unless_the_kind_takes_nothing_but_names(kind: str, what: Kind) -> None:
     data = request(order(kind=what), RADIUS_DIALECTS[kind], SECRET, 7, NOW)
     packet = parse(data)

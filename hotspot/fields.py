@@ -6,11 +6,12 @@ Sizes, rates and times are exact integers inside: bytes, bit/s, seconds. Every f
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
+from datetime import date, datetime, time
 from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address, ip_network
 from typing import Annotated, Any, NamedTuple
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from .errors import RequestError
 from .identity import parse_mac
@@ -237,3 +238,24 @@ class Entry(BaseModel):
     """Every table of sites.toml: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Span(Entry):
+    """An entry with a life: from the start of `since` until the start of `until`, days in the site's time zone."""
+
+    since: date | None = None
+    until: date | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Span":
+        if self.since and self.until and not self.since < self.until:
+            raise ValueError(f"since ({self.since}) must be before until ({self.until})")
+        return self
+
+    def span(self, zone: ZoneInfo) -> tuple[int | None, int | None]:
+        """Its life as UTC seconds, None where it is open."""
+
+        def start(day: date | None) -> int | None:
+            return int(datetime.combine(day, time(), zone).timestamp()) if day else None
+
+        return start(self.since), start(self.until)

@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 
 from .errors import ConfigError, Fault
 from .fields import certificate_name
-from .sites import AccessPoint, Inventory, RadiusGateway, Site
+from .gateways import RadiusGateway
+from .sites import AccessPoint, Inventory, Site
 from .toml_lines import Lines, Path
 from .wifi import INDONESIAN_CHANNELS, MOST_NETWORKS
 

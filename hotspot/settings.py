@@ -17,9 +17,10 @@ from typing import Self
 from . import files
 from .errors import ConfigError, Fault
 from .fields import split_endpoint
+from .gateways import Gateway, RadiusGateway
 from .identity import Keys
 from .inventory import dotted
-from .sites import Gateway, Inventory, RadiusGateway
+from .sites import Inventory
 from .toml_lines import Lines
 from .toml_lines import Path as TomlPath
 from .units import format_size, parse_size

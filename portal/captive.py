@@ -16,9 +16,10 @@ from flask import Blueprint, Response
 from sqlalchemy import Connection
 
 from hotspot.errors import RequestError
+from hotspot.gateways import RadiusGateway
 from hotspot.identity import parse_mac
 from hotspot.nas import coovachilli
-from hotspot.sites import Inventory, RadiusGateway
+from hotspot.sites import Inventory
 from hotspot.store import addresses, admission, captive
 from hotspot.store.captive import Online, Unsure
 

@@ -12,18 +12,12 @@ from urllib.parse import urlsplit
 
 from hotspot import ticket
 from hotspot.errors import RequestError
-from hotspot.grant import Grant
-from hotspot.identity import parse_mac
-from hotspot.nas import POSTED_DIALECTS, cisco, coovachilli, meraki, mikrotik, omada, opennds, ruckus, unifi
-from hotspot.nas.arrival import Arrival
-from hotspot.nas.posted import PostedDialect
-from hotspot.sites import (
+from hotspot.gateways import (
     ArubaGateway,
     CambiumGateway,
     CiscoGateway,
     CoovaChilliGateway,
     GenericGateway,
-    Inventory,
     MerakiClickGateway,
     MerakiGateway,
     MikrotikGateway,
@@ -33,6 +27,12 @@ from hotspot.sites import (
     RuckusGateway,
     UnifiGateway,
 )
+from hotspot.grant import Grant
+from hotspot.identity import parse_mac
+from hotspot.nas import POSTED_DIALECTS, cisco, coovachilli, meraki, mikrotik, omada, opennds, ruckus, unifi
+from hotspot.nas.arrival import Arrival
+from hotspot.nas.posted import PostedDialect
+from hotspot.sites import Inventory
 from hotspot.ticket import Ticket
 
 from .desk import Desk

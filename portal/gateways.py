@@ -6,10 +6,11 @@ import structlog
 from sqlalchemy import Connection
 
 from hotspot.errors import RequestError
+from hotspot.gateways import OpenndsGateway
 from hotspot.nas import opennds, opennds_agent
 from hotspot.nas.opennds_agent import Post
 from hotspot.session import Record
-from hotspot.sites import Inventory, OpenndsGateway
+from hotspot.sites import Inventory
 from hotspot.store import admission, agents, ledger, orders, people, sessions
 from hotspot.store.enforcement import enforce
 from hotspot.store.orders import Channel, OrderState

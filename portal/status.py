@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hotspot.errors import RequestError
+from hotspot.gateways import OpenndsGateway, UnifiGateway
 from hotspot.grant import Grant
-from hotspot.sites import Inventory, OpenndsGateway, Plan, UnifiGateway
+from hotspot.sites import Inventory, Plan
 from hotspot.store import admission, sessions
 
 from .desk import Desk

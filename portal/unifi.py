@@ -17,11 +17,12 @@ from typing import Any, Final
 import structlog
 
 from hotspot.errors import HotspotError, PeerError
+from hotspot.gateways import UnifiGateway
 from hotspot.grant import Grant
 from hotspot.nas import unifi
 from hotspot.nas.unifi import Kept, Station
 from hotspot.session import Record, RecordKind
-from hotspot.sites import Inventory, UnifiGateway
+from hotspot.sites import Inventory
 from hotspot.store import guests, ledger, observed, orders, people, sessions
 from hotspot.store.enforcement import enforce
 from hotspot.store.guests import Guest

@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 
 from hotspot.errors import ConfigError, Fault, HotspotError
 from hotspot.gaps import Gap, GapKind, ambiguous, gaps
+from hotspot.gateways import RadiusGateway
 from hotspot.grant import SHORTEST_SESSION, Grant, Limits
 from hotspot.nas import RADIUS_DIALECTS
-from hotspot.sites import Inventory, RadiusGateway
+from hotspot.sites import Inventory
 from hotspot.store import admission, orders, sessions, watch
 from hotspot.store.audit import record
 from hotspot.store.enforcement import channel_of

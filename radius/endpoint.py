@@ -13,9 +13,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 from hotspot.errors import ConfigError
+from hotspot.gateways import DEFAULT_RATE, RadiusGateway
 from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
 from hotspot.settings import MINIMUM_SECRET
-from hotspot.sites import DEFAULT_RATE, Inventory, RadiusGateway
+from hotspot.sites import Inventory
 
 from .mmsg import Source
 from .packet import (

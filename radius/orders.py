@@ -15,10 +15,11 @@ from typing import Final
 import structlog
 
 from hotspot.errors import ConfigError, HotspotError
+from hotspot.gateways import RadiusClient, RadiusGateway
 from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.settings import Settings
-from hotspot.sites import Inventory, RadiusClient, RadiusGateway
+from hotspot.sites import Inventory
 from hotspot.store import Store
 from hotspot.store.orders import Order
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from hotspot.sites import RadiusGateway
+from hotspot.gateways import RadiusGateway
 from hotspot.store import counts
 from hotspot.store.counts import Count
 from hotspot.terminal import Command, Node, pass_node

@@ -12,8 +12,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from hotspot.errors import ConfigError, Fault
+from hotspot.gateways import CoovaChilliGateway
 from hotspot.nas.opennds import AGENT_LABEL, BINAUTH_LABEL, derive
-from hotspot.sites import CoovaChilliGateway
 from hotspot.wifi import Radio
 
 from .. import uci

@@ -12,8 +12,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hotspot.errors import ConfigError, Fault
+from hotspot.gateways import MikrotikGateway
 from hotspot.nas import mikrotik
-from hotspot.sites import MikrotikGateway
 from hotspot.wifi import Radio
 
 from .. import routeros

@@ -10,8 +10,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hotspot.errors import ConfigError, Fault
+from hotspot.gateways import CoovaChilliGateway, MikrotikGateway, OpenndsGateway
 from hotspot.nas.opennds import derive
-from hotspot.sites import AccessPoint, CoovaChilliGateway, Inventory, MikrotikGateway, OpenndsGateway, Site
+from hotspot.sites import AccessPoint, Inventory, Site
 from hotspot.wifi import Radio, Wifi, WifiNetwork
 
 BRIDGE: Final = "br-lan"

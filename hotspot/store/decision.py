@@ -5,9 +5,10 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from ..errors import RequestError
+from ..gateways import RadiusGateway
 from ..grant import Applicant, Denial, Grant, Limits, decide
 from ..identity import new_id
-from ..sites import Inventory, RadiusGateway, Site
+from ..sites import Inventory, Site
 from . import blocks
 from .admission import usage
 from .portable import lock

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, select
 
+from ..gateways import OpenndsGateway, RadiusGateway, UnifiGateway
 from ..grant import Reason, Usage, exhausted, local_day
-from ..sites import Inventory, OpenndsGateway, RadiusGateway, UnifiGateway
+from ..sites import Inventory
 from . import orders
 from .admission import OVERDUE, usage
 from .ledger import Origin

@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from hotspot.errors import ConfigError, Fault
+from hotspot.gateways import MikrotikGateway, PfsenseGateway
 from hotspot.nas import mikrotik, pfsense
-from hotspot.sites import Inventory, MikrotikGateway, PfsenseGateway
+from hotspot.sites import Inventory
 from hotspot.terminal import Command, Group, Node, pass_node
 
 from ..dialects import origin

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hotspot.errors import ConfigError, Fault, HotspotError, PeerError
+from hotspot.gateways import CiscoGateway, Gateway, MerakiGateway, RadiusGateway
 from hotspot.settings import Settings, gateway_secrets
-from hotspot.sites import CiscoGateway, Gateway, Inventory, MerakiGateway, RadiusGateway
+from hotspot.sites import Inventory
 from hotspot.store import Store, agents, counts
 from hotspot.store.schema import portal_count
 

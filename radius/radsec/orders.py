@@ -11,8 +11,9 @@ from typing import Final, Protocol
 import structlog
 
 from hotspot.errors import ConfigError, HotspotError
+from hotspot.gateways import RadiusGateway
 from hotspot.nas import RADIUS_DIALECTS
-from hotspot.sites import Inventory, RadiusGateway
+from hotspot.sites import Inventory
 from hotspot.store.orders import Order
 
 from ..coa import Address, Flights, request

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 import hotspot.settings
-from hotspot import codes, hook, look, oidc, sites, wifi
+from hotspot import codes, gateways, hook, look, oidc, sites, wifi
 from hotspot.inventory import check
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -39,21 +39,21 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "controller": (sites.ControllerSection,),
     "plans.ID": (sites.Plan,),
     "gateway": (
-        sites.CoovaChilliGateway,
-        sites.OpenndsGateway,
-        sites.MikrotikGateway,
-        sites.ArubaGateway,
-        sites.CiscoGateway,
-        sites.RuckusGateway,
-        sites.CambiumGateway,
-        sites.MerakiGateway,
-        sites.MerakiClickGateway,
-        sites.OmadaGateway,
-        sites.PfsenseGateway,
-        sites.GenericGateway,
-        sites.UnifiGateway,
+        gateways.CoovaChilliGateway,
+        gateways.OpenndsGateway,
+        gateways.MikrotikGateway,
+        gateways.ArubaGateway,
+        gateways.CiscoGateway,
+        gateways.RuckusGateway,
+        gateways.CambiumGateway,
+        gateways.MerakiGateway,
+        gateways.MerakiClickGateway,
+        gateways.OmadaGateway,
+        gateways.PfsenseGateway,
+        gateways.GenericGateway,
+        gateways.UnifiGateway,
     ),
-    "radius": (sites.RadiusClient,),
+    "radius": (gateways.RadiusClient,),
     "tunnel": (sites.TunnelSection,),
     "site": (sites.Site,),
     "site.ap": (sites.AccessPoint,),
@@ -101,7 +101,7 @@ def test_the_city_is_right_and_draws_no_warning() -> None:
 
 
 PARTS: dict[str, tuple[str, Any]] = {
-    "# a gateway\n": ("gateway", list[sites.Gateway]),
+    "# a gateway\n": ("gateway", list[gateways.Gateway]),
     "# a network\n": ("ssid", list[wifi.WifiNetwork]),
     "# settings\n": ("wifi", wifi.Wifi),
 }

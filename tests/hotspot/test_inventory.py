@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from hotspot.errors import ConfigError
 from hotspot.fields import split_endpoint
+from hotspot.gateways import RadiusGateway
 from hotspot.inventory import check, dotted, load
-from hotspot.sites import RadiusGateway
 from hotspot.toml_lines import Lines
 
 SHARED = 'sources = ["10.20.6.0/28"], secret = "env:PAMULANG_RADIUS"'

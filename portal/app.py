@@ -509,4 +509,5 @@ def from_environment() -> Flask:
     app = create(desk)
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked through again and again
+    gc.set_threshold(50_000, 20, 50)
     return app

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from typing import Any, Final
 
 from hotspot.errors import RequestError
@@ -19,13 +20,16 @@ _CODE: Final = 16
 """Bytes of a form's code, hex digits of a status page's."""
 
 
+_as_json: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _code(key: bytes, body: bytes) -> bytes:
     return hmac.digest(key, body, hashlib.sha256)
 
 
 def signed(key: bytes, value: object) -> str:
     """A token that says what can be written as JSON, to whoever has the key."""
-    body = json.dumps(value, separators=(",", ":")).encode()
+    body = _as_json(value).encode()
     return f"{_text(body)}.{_text(_code(key, body)[:_CODE])}"
 
 

@@ -65,7 +65,14 @@ class Pace:
         self._running = 0
         self._left = 0
         """How many more may be begun in this wave."""
+        self.number = 0
+        """Of the wave under way; 0 are the canaries."""
         self.halted = ""
+
+    @property
+    def size(self) -> int:
+        """How many the wave under way may have."""
+        return self._wave if self.number else self._canaries
 
     def width(self) -> int:
         """How many may run at once right now."""
@@ -75,6 +82,7 @@ class Pace:
             return 1
         if self._left == 0 and self._running == 0:
             self._left = self._wave
+            self.number += 1
         return min(WORKERS, self._running + self._left)
 
     def began(self) -> None:

@@ -35,6 +35,8 @@ class Node:
     def __init__(self) -> None:
         self.state: Path | None = None
         self.json = False
+        self.quiet = False
+        self.plain = False
         self.console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
         self.errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -70,9 +72,9 @@ class Node:
             raise ConfigError("no inventory is active: check a file with `hotspot check`, then `hotspot activate` it")
         return revision
 
-    def say(self, text: str) -> None:
-        """A line for a person; nothing with --json."""
-        if not self.json:
+    def say(self, text: str, *, failed: bool = False) -> None:
+        """A line for a person; nothing with --json, and with --quiet only what `failed`."""
+        if not self.json and (failed or not self.quiet):
             click.echo(text)
 
     def complain(self, text: str) -> None:
@@ -124,12 +126,16 @@ class Command(click.Command):
                 help="The state folder (default: $HOTSPOT_STATE, /var/lib/nirkabel for root).",
             ),
             click.Option(
+                ["--no-color"], is_flag=True, expose_value=False, callback=_set("plain"), help="Print without colours."
+            ),
+            click.Option(
                 ["--json"], is_flag=True, expose_value=False, callback=_set("json"), help="Print the result as JSON."
             ),
         ]
 
     def invoke(self, ctx: click.Context) -> Any:
         node = ctx.ensure_object(Node)
+        node.console.no_color = node.errors.no_color = node.plain or bool(os.environ.get("NO_COLOR"))
         try:
             return super().invoke(ctx)
         except ConfigError as error:
@@ -167,5 +173,9 @@ DURATION: Final = Written("duration", parse_duration)
 SIZE: Final = Written("size", parse_size)
 RATE: Final = Written("rate", parse_rate)
 
+
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, expose_value=False, callback=_set("quiet"), help="Print only what failed."
+)
 
 pass_node = click.make_pass_decorator(Node, ensure=True)

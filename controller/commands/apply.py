@@ -10,7 +10,7 @@ import click
 from hotspot.errors import ConfigError, HotspotError
 from hotspot.store import catch_up, pushes, revisions
 from hotspot.store.pushes import Push, Run
-from hotspot.terminal import FAILED, Command, Node, pass_node
+from hotspot.terminal import FAILED, Command, Node, pass_node, quiet_option
 
 from ..payload import digest, manifest
 from ..push import Contact, Job, Outcome, Result
@@ -54,6 +54,7 @@ wave_option = click.option(
 )
 @click.option("--resume", is_flag=True, help="Go on with the last run, or the one named: touch only what is not done.")
 @dry_run_option
+@quiet_option
 @pass_node
 def apply(
     node: Node, /, aps: tuple[str, ...], yes: bool, precheck: bool, resume: bool, dry_run: bool, **options: int | None
@@ -152,6 +153,7 @@ def _knowing(job: Job, tries: list[Push]) -> Job:
 @confirm_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
+@quiet_option
 @pass_node
 def rollback(node: Node, aps: tuple[str, ...], last: bool, confirm: int | None, yes: bool, dry_run: bool) -> None:
     """Give access points back the configuration that they had before the one they carry.

@@ -13,7 +13,7 @@ from hotspot.files import keep, private
 from hotspot.identity import Keys
 from hotspot.store import audit, pushes
 from hotspot.store.pushes import Run
-from hotspot.terminal import Command, Node, pass_node
+from hotspot.terminal import Command, Node, pass_node, quiet_option
 
 from .. import backup as form
 from ..desired import Desired
@@ -33,6 +33,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.argument("aps", nargs=-1, metavar="SELECTOR...", type=SELECTOR, required=True)
 @click.option("--to", "folder", type=_FOLDER, required=True, help="The folder; a file for each access point.")
 @dry_run_option
+@quiet_option
 @pass_node
 def backup(node: Node, aps: tuple[str, ...], folder: Path, dry_run: bool) -> None:
     """Keep what access points carry, as it stands there now: their managed files with modes and commands.
@@ -99,6 +100,7 @@ def _head(node: Node, ap: str, observed: Observed) -> form.Head:
 @confirm_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
+@quiet_option
 @pass_node
 def restore(node: Node, ap: str, file: Path, confirm: int | None, yes: bool, dry_run: bool) -> None:
     """Give an access point back what a backup of it holds, pushed and confirmed like any other configuration.

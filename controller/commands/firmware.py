@@ -9,7 +9,7 @@ import click
 
 from hotspot.errors import ConfigError
 from hotspot.sites import Inventory
-from hotspot.terminal import DURATION, Group, Node, pass_node
+from hotspot.terminal import DURATION, Group, Node, pass_node, quiet_option
 
 from .. import firmware as steps
 from .. import remote
@@ -97,6 +97,7 @@ def check(node: Node, aps: tuple[str, ...], file: Path | None, sha256: str | Non
 @click.option("--wait", type=DURATION, default="10m", show_default=True, help="How long each may take to come back.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
+@quiet_option
 @pass_node
 def upgrade(
     node: Node,

@@ -12,7 +12,7 @@ import click
 
 from hotspot.store import audit, catch_up, pushes
 from hotspot.store.audit import Happening
-from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node
+from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node, quiet_option
 
 from .. import remote
 from ..push import Contact, Job, Outcome, Ran, Result
@@ -69,7 +69,7 @@ def record_ends(node: Node, action: str, ends: list[Ran]) -> None:
 
 def show_ends(node: Node, ends: list[Ran], why: str = "") -> None:
     for ran in ends:
-        node.say(f"{ran.ap}: {ran.outcome}{f': {ran.detail}' if ran.detail else ''}")
+        node.say(f"{ran.ap}: {ran.outcome}{f': {ran.detail}' if ran.detail else ''}", failed=not ran.outcome.good)
         for line in ran.output.decode("utf-8", "replace").splitlines():
             node.say(f"  {line}")
     good = sum(ran.outcome.good for ran in ends)
@@ -144,6 +144,7 @@ def exec_(
 @click.option("--halt-after", type=click.IntRange(1), default=2, show_default=True, help="Failures that end the run.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
+@quiet_option
 @pass_node
 def reboot(
     node: Node, aps: tuple[str, ...], everywhere: bool, wait: int, halt_after: int, yes: bool, dry_run: bool
@@ -197,6 +198,7 @@ def _rebooted(contact: Contact, job: Job, wait: int) -> Ran:
 @click.option("--all", "everywhere", is_flag=True, help="Every access point in life.")
 @click.option("--for", "seconds", type=DURATION, default="60s", show_default=True, help="How long.")
 @dry_run_option
+@quiet_option
 @pass_node
 def locate(node: Node, aps: tuple[str, ...], everywhere: bool, seconds: int, dry_run: bool) -> None:
     """Have an access point's LEDs blink, to find it on its pole.
@@ -228,6 +230,7 @@ def locate(node: Node, aps: tuple[str, ...], everywhere: bool, seconds: int, dry
 @click.option("--gone", is_flag=True, help="It is dead or stolen: forget it here without asking it anything.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
+@quiet_option
 @pass_node
 def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool, dry_run: bool) -> None:
     """Give an access point up: the controller's key goes from there, its pinned host key from here.

@@ -33,7 +33,9 @@ def as_json(result: Result) -> dict[str, Any]:
 def progress(node: Node, title: str, total: int) -> Iterator[Any]:
     """A bar on stderr where that is a terminal; its `advance` takes one result."""
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=node.errors, transient=True, disable=not node.errors.is_terminal) as bar:
+    with Progress(
+        *columns, console=node.errors, transient=True, disable=node.quiet or not node.errors.is_terminal
+    ) as bar:
         task = bar.add_task("", total=total)
 
         def advance(result: Result) -> None:

@@ -15,7 +15,7 @@ from hotspot.sites import Inventory
 from hotspot.store import audit, catch_up, pushes, revisions
 from hotspot.store.catch_up import Waiting
 from hotspot.store.pushes import HostKey, Run
-from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node
+from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node, quiet_option
 
 from ..desired import Desired
 from ..lease import Lease
@@ -68,6 +68,7 @@ class Pass:
 @click.option("--watch", is_flag=True, help="Go on until Ctrl-C or SIGTERM; with --json a line of JSON for each pass.")
 @click.option("--every", type=DURATION, default="60s", show_default=True, help="Between two passes, with --watch.")
 @click.option("--dry-run", is_flag=True, help="Ask the access points and say what would be done.")
+@quiet_option
 @pass_node
 def reconcile(node: Node, aps: tuple[str, ...], watch: bool, every: int, dry_run: bool) -> None:
     """Catch up access points that an apply did not reach, and repair drift where their site says `drift = "repair"`.
@@ -103,9 +104,9 @@ def _once(node: Node, aps: tuple[str, ...], lease: Lease | None) -> bool:
     found = _pass(node, aps, lease)
     node.answer(_as_json(found))
     for one in found.found.values():
-        node.say(_line(one))
+        node.say(_line(one), failed=not one.good)
     left = sum(not one.good for one in found.found.values())
-    node.say(f"{len(found.found)} access points, {left} with something left to do")
+    node.say(f"{len(found.found)} access points, {left} with something left to do", failed=left > 0)
     if found.interrupted:
         node.complain("interrupted; not everything was looked at")
     return bool(left) or found.interrupted
@@ -137,7 +138,7 @@ def _watch(node: Node, aps: tuple[str, ...], lease: Lease, stopped: Event, every
             node.event(_as_json(found))
             for one in found.found.values():
                 if told.get(one.ap) != one and (one.ap in told or not one.good or one.state == Outcome.APPLIED):
-                    node.say(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {_line(one)}")
+                    node.say(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {_line(one)}", failed=not one.good)
             told = found.found
             if found.interrupted:
                 break

@@ -26,7 +26,8 @@ from ..payload import digest, manifest
 from ..push import Contact, Job, Outcome, Result
 from ..reconcile import queued, queues
 from ..waves import Pace, Waves
-from .plan import as_json, progress, stops
+from .board import on_terminal
+from .plan import as_json, stops
 
 _TOGETHER: Final = 64
 _AT_LEAST_EVERY: Final = 1.0
@@ -130,12 +131,17 @@ def carry_out(
         ledger = Ledger(node, run)
         waves = Waves(ledger.intend(jobs, revisions), contact.apply, pace.width)
         results: list[Result] = []
-        with stops(waves), progress(node, "pushing", len(jobs)) as advance:
-            for job, result in waves.run(lambda _job: pace.began(), ledger.flush):
+        with stops(waves), on_terminal(node) as board:
+
+            def began(job: Job) -> None:
+                board.began(job.ap, pace.number, min(pace.size, len(waves.left) + 1))
+                pace.began()
+
+            for job, result in waves.run(began, ledger.flush):
                 ledger.finish(job, result)
                 pace.saw(result)
                 results.append(result)
-                advance(result)
+                board.ended(result)
         why = "interrupted" if waves.interrupted else pace.halted
         return results + ledger.end(waves.left, why), why
 
@@ -143,16 +149,18 @@ def carry_out(
 def show(node: Node, run: Run, revision: int | None, results: list[Result], why: str) -> None:
     """One line an access point, then the whole; exit code 1 unless all is as wanted."""
     for result in results:
-        node.say(f"{result.ap}: {result.outcome}{f': {result.detail}' if result.detail else ''}")
+        line = f"{result.ap}: {result.outcome}{f': {result.detail}' if result.detail else ''}"
+        node.say(line, failed=not result.outcome.good)
     good = sum(result.outcome.good for result in results)
     what = f"revision {revision}" if revision is not None else run.action
-    node.say(f"{what}: {good} of {len(results)} as wanted{f'; stopped: {why}' if why else ''}")
+    whole = f"{what}: {good} of {len(results)} as wanted{f'; stopped: {why}' if why else ''}"
+    node.say(whole, failed=good < len(results))
     rest = [result for result in results if not result.outcome.good]
     if rest and run.action == "apply":
         missed = [] if why else [result.ap for result in rest if queues(result.outcome)]
         if missed:
-            node.say(f"queued for `hotspot reconcile`: {', '.join(missed)}")
-        node.say(f"the rest: hotspot apply --resume {run.id[:8]}")
+            node.say(f"queued for `hotspot reconcile`: {', '.join(missed)}", failed=True)
+        node.say(f"the rest: hotspot apply --resume {run.id[:8]}", failed=True)
     node.answer(
         {
             "run": run.id,

@@ -7,7 +7,7 @@ import click
 from hotspot.errors import ConfigError, HotspotError, PeerError
 from hotspot.store import audit, pushes
 from hotspot.store.pushes import HostKey
-from hotspot.terminal import Command, Group, Node, pass_node
+from hotspot.terminal import Command, Group, Node, pass_node, quiet_option
 
 from .. import remote
 from ..kinds.setup import tunnel_secret
@@ -135,6 +135,7 @@ def _named_key(node: Node) -> str | None:
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
+@quiet_option
 @pass_node
 def rotate(node: Node, without: tuple[str, ...], yes: bool, dry_run: bool) -> None:
     """Give every adopted access point a new key of the controller, prove it there, and take the old one away.

@@ -64,13 +64,13 @@ def test_a_run_of_another_revision_or_of_another_process_is_not_resumed(city: Ci
     assert done.returncode == 2
     assert "pushed revision 1, and 2 is active now" in done.stderr
     mark = slow(city, 0)[0]
-    process = city.start("apply", "ap-0", "--yes")
+    process = city.start("apply", "ap-0", "--yes", "--quiet")
     wait_until(lambda: bool(pending(city)), "it is under way", 20)
     done = city.call("apply", "--resume", "--yes")
     assert (done.returncode, "is under way in another process" in done.stderr) == (2, True)
     mark.unlink()
     assert process.wait(30) == 0
-    process.communicate()
+    assert process.communicate()[0] == "", "nothing failed"
     assert city.call("apply", "--resume", "0" * 32, "--yes").returncode == 2
 
 

@@ -32,14 +32,24 @@ def _counters(value: Session) -> dict[str, Any]:
     }
 
 
-def presume(connection: Connection, gateway: str, at: int, cause: str, *, running: set[str] | None = None) -> int:
+def presume(
+    connection: Connection,
+    gateway: str,
+    at: int,
+    cause: str,
+    *,
+    running: set[str] | None = None,
+    same_second: bool = True,
+) -> int:
     """Ends the sessions of a gateway that began before `at` and were not heard of since. Returns how many.
 
-    `running` are ids of sessions that the gateway has shown to be alive.
+    `running` are ids of sessions that the gateway has shown to be alive; `same_second`: whether one that began in the
+    second of `at` did so before.
     """
+    began = session.c.started_at <= at if same_second else session.c.started_at < at
     rows = connection.execute(
         select(session)
-        .where(session.c.gateway == gateway, session.c.ended_at.is_(None), session.c.started_at <= at)
+        .where(session.c.gateway == gateway, session.c.ended_at.is_(None), began)
         .order_by(session.c.id)  # as the ledger locks them
         .with_for_update()
     ).all()
@@ -66,12 +76,12 @@ _RESTARTS: Final = Statement("SELECT gateway, at, cause FROM gateway_restart WHE
 
 def presume_late(connection: Connection, oldest: Mapping[str, int]) -> None:
     """`presume` again for gateways whose records, the `oldest` of this time, came in after a restart that they precede:
-    their sessions were not there when it was told."""
+    their sessions were not there when it was told. What began in the same second came after it, as its record did."""
     on = cursor(connection)
     on.execute(_RESTARTS.of(connection), (portable.listed(connection, oldest),))
     for gateway, at, cause in on.fetchall():
-        if oldest[gateway] <= at:
-            presume(connection, gateway, at, cause)
+        if oldest[gateway] < at:
+            presume(connection, gateway, at, cause, same_second=False)
 
 
 def presume_silent(connection: Connection, now: int) -> int:

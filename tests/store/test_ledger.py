@@ -78,6 +78,18 @@ def test_a_restart_ends_what_began_before_it(store: Store, keys: Keys) -> None:
     assert len(rows(store, running=True)) == 2
 
 
+def test_what_begins_in_the_second_of_a_restart_lives(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    apply(store, record(grant, "old", seconds=0))
+    with store.core.write() as connection:
+        assert sessions.restarted(connection, "gw", NOW + 150, "NAS-Reboot") == 1
+    apply(store, record(grant, "new", at=NOW + 150, seconds=0))
+    for oldest in (NOW + 150, NOW + 20):
+        with store.core.write() as connection:
+            sessions.presume_late(connection, {"gw": oldest})
+        assert [row.acct_session_id for row in rows(store, running=True)] == ["new"]
+
+
 def test_starts_that_drift_apart_stay_one_session(store: Store, keys: Keys) -> None:
     """Without Class, each start within 30 s of the last known: the first record again is no new session."""
     grant = a_grant(store, keys)

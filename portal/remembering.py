@@ -8,11 +8,12 @@ gateway's RADIUS tells whose address it is. It says nothing of a person, and pag
 from collections.abc import Callable
 from typing import Final
 
+import structlog
 from flask import request
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from hotspot.errors import RequestError
+from hotspot.errors import HotspotError, RequestError
 from hotspot.grant import Grant
 from hotspot.identity import Keys
 from hotspot.nas.arrival import Arrival
@@ -22,6 +23,8 @@ from hotspot.store.remembered import Remembered
 
 from .desk import Desk
 from .forms import grant_of_token, status_token
+
+log = structlog.get_logger("portal")
 
 METHOD: Final = "remembered"
 COOKIE: Final = "device"
@@ -34,10 +37,15 @@ def asked(form: dict[str, str], site: Site | None, grant: Grant) -> bool:
 
 
 def remember(desk: Desk, inventory: Inventory, grant: Grant, answer: Response, now: int) -> None:
-    """Has the browser keep that this person has proven who they are on this device."""
+    """Has the browser keep that this person has proven who they are on this device. They are in already: where that
+    cannot be kept, they go on without."""
     lasting = inventory.portal.remember
-    with desk.store.core.write() as connection:
-        entry = remembered.add(connection, grant.person, grant.device, now + lasting, now)
+    try:
+        with desk.store.core.write() as connection:
+            entry = remembered.add(connection, grant.person, grant.device, now + lasting, now)
+    except HotspotError as error:
+        log.warning("device not remembered", site=grant.site, error=str(error))
+        return
     answer.set_cookie(
         COOKIE, status_token(_key(desk.keys), entry), max_age=lasting, path="/", httponly=True, samesite="Lax",
         secure=inventory.portal.url.startswith("https:"),

@@ -56,8 +56,18 @@ def pid_of(name: str) -> int:
     text = file.read_text().strip() if file.exists() else ""
     if text in ("", "-1"):
         return int(text or 0)
-    status = Path(f"/proc/{text}/status")
-    return int(text) if status.exists() and "State:\tZ" not in status.read_text() else 0
+    try:
+        ended = "State:\tZ" in Path(f"/proc/{text}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        ended = True
+    return 0 if ended else int(text)
+
+
+def record(name: str, pid: int) -> None:
+    """Notes the process at once or not at all: a supervisor reads while somebody writes."""
+    fresh = STATE / f"{name}.new"
+    fresh.write_text(str(pid))
+    fresh.rename(STATE / name)
 
 
 def start(name: str) -> None:
@@ -71,13 +81,13 @@ def start(name: str) -> None:
     if kind in ("oneshot", "forking"):
         run_all(unit, "ExecStart")
         pid_file = Path((unit.get("PIDFile") or [""])[-1])
-        pid = pid_file.read_text().strip() if kind == "forking" and pid_file.is_file() else "-1"
+        forked = kind == "forking" and pid_file.is_file()
+        record(name, int(pid_file.read_text() or -1) if forked else -1)
     else:
-        pid = str(launch(name, unit).pid)
-        (STATE / name).write_text(pid)
+        pid = launch(name, unit).pid
+        record(name, pid)
         if (unit.get("Restart") or ["no"])[-1] in ("always", "on-failure") and os.fork() == 0:
-            supervise(name, unit, int(pid))
-    (STATE / name).write_text(pid)
+            supervise(name, unit, pid)
     run_all(unit, "ExecStartPost")
 
 
@@ -113,7 +123,7 @@ def supervise(name: str, unit: Unit, pid: int) -> None:
                 log.write(f"{name} ended by itself and is started again\n")
             run_all(unit, "ExecStartPre")
             pid = launch(name, unit).pid
-            file.write_text(str(pid))
+            record(name, pid)
 
 
 def stop(name: str) -> None:

@@ -19,7 +19,7 @@ from typing import Final, Literal
 from hotspot.store.catch_up import Waiting
 
 from .plan import Plan, State
-from .push import Outcome, Result
+from .job import Outcome, Result
 
 MOST_TRIES: Final = 5
 PAUSES: Final = (300, 900, 3600, 4 * 3600)

@@ -20,6 +20,8 @@ from .trial import Router, parse_router
 
 _PAUSE: Final = 1.0
 _LONGEST_TEXT: Final = 300
+_PROBE_SECONDS: Final = 20.0
+"""So long it may take until what is tried works."""
 
 
 class RouterContact:
@@ -69,7 +71,7 @@ class RouterContact:
         """Has it load what it had before the try; it restarts, which cuts the connection."""
         try:
             self._run(f'/file remove [find name="{trial.staged(tx)}"]')  # no backup has files
-            self._run(trial.BACK)
+            self._run(trial.WITHDRAW)
         except SshError as error:
             if error.problem not in (Problem.BROKEN, Problem.TIMEOUT):
                 raise
@@ -78,6 +80,7 @@ class RouterContact:
         """Keeps what it tries, over new connections, until that is done or its time is over."""
         wanted = digest(manifest(desired))
         last = "it did not finish the import"
+        patience = time.monotonic() + min(_PROBE_SECONDS, self._confirm / 3)
         while time.monotonic() < deadline:
             try:
                 found = self.look()
@@ -85,7 +88,12 @@ class RouterContact:
                     return ("confirmed", "") if found.current == wanted else ("reverted", "not confirmed in time")
                 if found.trying != tx:
                     return "reverted", f"it tries {found.trying} now"
-                if found.applied:
+                if found.applied and (why := self._refusal(desired)):
+                    last = f"it does not work: {why}"
+                    if time.monotonic() > patience:
+                        self.withdraw(tx)
+                        return "reverted", last
+                elif found.applied:
                     said = self._keep(desired, tx, found)
                     if self.look().current == wanted:
                         return "confirmed", ""
@@ -98,6 +106,11 @@ class RouterContact:
                 last = str(error)
             time.sleep(_PAUSE)
         return "unconfirmed", f"{last}; it reverts by itself after {self._confirm} s"
+
+    def _refusal(self, desired: Desired) -> str:
+        if not desired.probes:
+            return ""
+        return trial.refusal(desired.probes, self._run("; ".join(desired.probes)).replace("\r", ""))
 
     def _keep(self, desired: Desired, tx: str, found: Router) -> str:
         pages = {one.path[1:] for one in desired.files}

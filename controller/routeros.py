@@ -6,6 +6,7 @@ command, and of the scripting language no more than that needs:
     /ip/pool                                        a menu, for the lines below it
     remove [find comment="nirkabel"]                a verb; words, NAME=VALUE, [find …]
     :do { … } on-error={ … }                        a block on one line, its commands divided by ;
+    :execute script="…"                             commands that run in the background
     /import file-name="x.rsc"
     # a comment
 
@@ -99,6 +100,10 @@ class _Reader:
             inner = self._block()
             self._must(self._take("on-error="), "a :do needs its on-error")
             return Command(self._line, self._menu, ":do", inner=inner, otherwise=self._block())
+        if self._take(":execute"):
+            name, script = self._argument()
+            self._must(name == "script" and script is not None, "an :execute needs its script")
+            return Command(self._line, self._menu, ":execute", values={name: script or ""})
         menu = self._menu
         if self._peek() == "/":
             path = self._word()

@@ -5,8 +5,8 @@ files, and the SHA-256 of the router's own export of whatever is named nirkabel,
 program that hashes files, so a drift is an export that differs, or a page of another size.
 
 A try is a backup of everything that the router's scheduler loads again at the deadline or when it starts, and an import
-behind it; `nirkabel-trying` bears the push's id while it lasts. Who keeps it has come over a new connection and read
-there that the import had ended. (RouterOS's safe mode goes back only when the session dies, after minutes, and forgets
+behind it; `nirkabel-trying` bears the push's id while it lasts. Who keeps it has come over a new connection, read
+there that the import had ended, and heard that what it is for works. (RouterOS's safe mode goes back only when the session dies, after minutes, and forgets
 silently what exceeds 100 actions.)
 
 Source: RouterOS documentation (Scripting, Scheduler, Backup, Configuration Management); never tried on a RouterOS.
@@ -29,9 +29,12 @@ SCRIPT: Final = "/nirkabel.rsc"
 """The managed file that is imported and not left there, since it holds secrets."""
 BACK: Final = '/system/backup load name="nirkabel-before" password=""'
 """A password must be given where nobody can be asked for one, an empty one for a backup that has none. It restarts."""
+WITHDRAW: Final = f":execute script={quoted(BACK)}"
+"""The same at once, where nobody is asked whether that is meant."""
 _DONE: Final = '/system/scheduler remove [find name="nirkabel-trying"]'
 """Once the backup is back, in which the mark of the try stands, too."""
 _APPLIED: Final = " applied"
+_ANSWER: Final = "nirkabel answers"
 _CHANGED: Final = Stamp("changed on the router", "")
 
 OBSERVE: Final = "; ".join(
@@ -172,6 +175,20 @@ def keep_script(tx: str, desired: Desired, export: str, stale: Iterable[str]) ->
             *(f"remove [find name={quoted(name)}]" for name in stale),
         )
     )
+
+
+def probe(condition: str, otherwise: str) -> str:
+    """A console text for `Desired.probes`: tells whether a condition of the console's language holds, or what is wrong."""
+    return f':if ({condition}) do={{ :put "{_ANSWER} yes" }} else={{ :put "{_ANSWER} no {otherwise}" }}'
+
+
+def refusal(probes: Iterable[str], output: str) -> str:
+    """What probes that were asked in this order say against what is tried; "" for nothing."""
+    told = [line.removeprefix(f"{_ANSWER} ") for line in output.splitlines() if line.startswith(f"{_ANSWER} ")]
+    against = [one.removeprefix("no ") for one in told if one != "yes"]
+    if against:
+        return "; ".join(against)
+    return "" if len(told) == len(tuple(probes)) else f"the router answered {output[-200:].strip()!r}"
 
 
 def staged(tx: str) -> str:

@@ -13,7 +13,8 @@ from hotspot.store.pushes import Push, Run
 from hotspot.terminal import FAILED, Command, Node, pass_node, quiet_option
 
 from ..payload import digest, manifest
-from ..push import Contact, Job, Outcome, Result
+from ..job import Job, Outcome, Result
+from ..push import Contact
 from ..selectors import select
 from ..waves import WORKERS, Pace, Waves
 from .jobs import confirm_option, dry_run_option, job_of, jobs_of, prechecked, private_key, selectors_argument

@@ -14,7 +14,8 @@ from hotspot.terminal import FAILED, Command, Node, pass_node
 
 from ..diff import diff
 from ..plan import State
-from ..push import Contact, Job, Result
+from ..job import Job, Result
+from ..push import Contact
 from ..waves import WORKERS, Waves
 from .jobs import jobs_of, private_key, selectors_argument
 

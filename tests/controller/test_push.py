@@ -15,7 +15,8 @@ from controller import payload
 from controller.desired import Desired, File, Reload
 from controller.driven import usable
 from controller.plan import State
-from controller.push import Contact, Job, Outcome
+from controller.job import Job, Outcome
+from controller.push import Contact
 from controller.ssh import (
     Problem,
     SshError,

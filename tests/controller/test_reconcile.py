@@ -13,7 +13,7 @@ import pytest
 from controller.commands.reconcile import LeasedPace
 from controller.lease import SECONDS, Lease
 from controller.plan import Plan, State
-from controller.push import Outcome, Result
+from controller.job import Outcome, Result
 from controller.reconcile import MOST_TRIES, Reason, Step, after, due, queued, queues, verdict
 from hotspot.settings import Settings
 from hotspot.store import Store, catch_up, observed

@@ -7,45 +7,15 @@ import pytest
 
 from controller.desired import Desired
 from controller.plan import State
-from controller.push import Contact, Job, Outcome
+from controller.job import Job, Outcome
+from controller.push import Contact
 from controller.ssh import Target, create_key, execute, load_key, public_line
 from controller.trial import BACK, keep_script, parse_router, try_script
 from hotspot.errors import PeerError
-from tests.controller.local import eventually, new_tx
-from tests.controller.rendering import changed, rendered
+from tests.controller.local import eventually
+from tests.controller.routers import AP, FIRST, SECOND, Admin
 from tests.doubles.routeros import Items, RouterosDouble
 from tests.node import free_port
-
-AP = "gate-1"
-FIRST = rendered(changed("routeros"), AP)
-SECOND = rendered(changed("routeros", ('network = "10.211.0.1/24"', 'network = "10.212.0.1/24"')), AP)
-
-
-class Admin:
-    """A controller and its router."""
-
-    def __init__(self, folder: Path):
-        create_key(folder / "key")
-        self.key = load_key((folder / "key").read_bytes())
-        self.router = RouterosDouble(public_line(self.key, "x"), free_port())
-
-    def contact(self, confirm: int = 20) -> Contact:
-        return Contact(self.key, confirm)
-
-    def job(self, desired: Desired, tx: str = "", earlier: tuple[str, ...] = ()) -> Job:
-        target = Target("127.0.0.1", self.router.port, "admin", self.router.host_key_line, routeros=True)
-        return Job(AP, target, desired, tx=tx or new_tx(), earlier=earlier)
-
-    def run(self, command: str) -> bytes:
-        target = self.job(FIRST).target
-        assert target is not None
-        return execute(target, self.key, command, b"", 10)
-
-    def state(self, desired: Desired) -> State:
-        found = self.contact().plan(self.job(desired)).plan
-        assert found is not None
-        return found.state
-
 
 @pytest.fixture
 def admin(tmp_path: Path) -> Iterator[Admin]:
@@ -134,12 +104,6 @@ def test_a_pending_try_of_a_double_is_withdrawn(admin: Admin) -> None:
     assert result.outcome is Outcome.WITHDRAWN
     eventually(lambda: admin.router.restarts == 1)
     assert admin.state(FIRST) is State.NEW
-
-
-def test_no_shell_command_is_run_on_routeros(admin: Admin) -> None:
-    ran = admin.contact().run(admin.job(FIRST), "true")
-    assert (ran.outcome, admin.router.commands) == (Outcome.FAILED, [])
-    assert "RouterOS" in ran.detail
 
 
 def test_a_wrong_host_key_gets_no_file(admin: Admin) -> None:

@@ -6,6 +6,7 @@ own strict reader, and what is not understood is an error, as it would be there.
 
 import copy
 import io
+import re
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 import paramiko
 
+from controller import console
 from controller.routeros import Command, parse
 from controller.trial import OBSERVE
 from hotspot.errors import ConfigError
@@ -22,6 +24,12 @@ Items = dict[str, list[dict[str, str]]]
 
 _SINGLETONS: Final = ("/system/identity", "/system/clock", "/ip/dns", "/radius/incoming")
 _TICK: Final = 0.05
+_PUT: Final = re.compile(r':put "([^"]*)"')
+_PROBE: Final = re.compile(r':if \((.*?)\) do=\{ :put "([^"]*)" \} else=\{ :put "([^"]*)" \}')
+_USED: Final = re.compile(r'\[:len \[(/\S+)/find where name="(\w+)" and !disabled and !invalid\]\] = 1')
+_FILE: Final = re.compile(r'\[:len \[/file/find where name~"(\S+)"\]\] = 1')
+_PING: Final = re.compile(r"/ping (\S+) count=2")
+_END: Final = '; :put "nirkabel end"'
 
 
 class RefusedError(Exception):
@@ -34,7 +42,8 @@ class RestartError(Exception):
 
 class RouterosDouble:
     """One router, listening on a port of 127.0.0.1 for one key. `refuses` is a menu where nothing can be added,
-    `cut_off_by` says of its state whether it can be reached then.
+    `cut_off_by` says of its state whether it can be reached then. `invalid` is a menu whose items are, `silent` are
+    addresses that answer no ping.
     """
 
     def __init__(self, key_line: str, port: int):
@@ -45,10 +54,15 @@ class RouterosDouble:
         self.commands: list[str] = []
         self.users: set[str] = set()
         self.restarts = 0
+        self.never_comes_back = False
+        self.invalid = ""
+        self.silent: set[str] = set()
         self.host_key = paramiko.ECDSAKey.generate()
         self._authorized = key_line.split()[1]
         self._backups: dict[str, Items] = {}
         self._due: dict[str, float] = {}
+        self._background: dict[str, str] = {}
+        self._started = time.monotonic() - 1_000_000
         self._lock = threading.RLock()
         self._connections: list[paramiko.Transport] = []
         self._stopped = threading.Event()
@@ -82,7 +96,7 @@ class RouterosDouble:
                 connection, _ = self._listening.accept()
             except TimeoutError:
                 continue
-            if self.cut_off_by(self.items):
+            if self.cut_off_by(self.items) or (self.restarts and self.never_comes_back):
                 connection.close()
                 continue
             transport = paramiko.Transport(connection)
@@ -107,7 +121,7 @@ class RouterosDouble:
         self.commands.append(command)
         try:
             with self._lock:
-                said = self._observed() if command == OBSERVE else self._run(command)
+                said = self._answer(command)
             if self.cut_off_by(self.items):
                 self._cut()
                 return
@@ -122,14 +136,61 @@ class RouterosDouble:
 
     def _tick(self) -> None:
         with self._lock:
-            for one in list(self.items.get("/system/scheduler", ())):
-                due = self._due.get(one["name"])
+            scheduled = {one["name"]: one["on-event"] for one in self.items.get("/system/scheduler", ())}
+            for name, text in (scheduled | self._background).items():
+                due = self._due.get(name)
                 if due is not None and time.monotonic() >= due:
-                    self._due.pop(one["name"])
+                    self._due.pop(name)
+                    self._background.pop(name, None)
                     try:
-                        self._run(one["on-event"])
+                        self._run(text)
                     except RestartError:
                         self._cut()
+
+    def _answer(self, command: str) -> str:
+        if command == OBSERVE:
+            return self._observed()
+        asked, _, rest = command.partition(_END)
+        if command.endswith(_END) and not rest:
+            said = self._facts() if command in (console.FACTS, console.UPTIME) else self._typed(asked)
+            return said if said.startswith(("failure", "syntax error")) else f"{said}nirkabel end\n"
+        if command.startswith(":if "):
+            return "".join(f"{yes if self._holds(what) else no}\n" for what, yes, no in _PROBE.findall(command))
+        return self._run(command)
+
+    def _holds(self, condition: str) -> bool:
+        if used := _USED.fullmatch(condition):
+            return used[1] != self.invalid and len(self._find(used[1], {"name": used[2]})) == 1
+        if there := _FILE.fullmatch(condition):
+            return sum(there[1] in name for name in self.files) == 1
+        return not self.silent.issuperset(_PING.findall(condition))
+
+    def _typed(self, text: str) -> str:
+        put = _PUT.fullmatch(text)
+        return f"{put[1]}\n" if put else self._run(text)
+
+    def _facts(self) -> str:
+        up = int(time.monotonic() - self._started)
+        days, clock = divmod(up, 86400)
+        told = f"uptime {days // 7}w{days % 7}d{clock // 3600:02}:{clock // 60 % 60:02}:{clock % 60:02}\n"
+        about = "kind routeros\nmodel hAP ax\nmodel C52iG\nsystem RouterOS 7.16.1 (stable)\nmemory_kb 512000\n"
+        rest = "guests 3\nstations 4\nmac 02:00:00:00:06:01 ether1\nversion wifi-qcom 7.16.1\n"
+        return about + told + rest
+
+    def _restart(self) -> None:
+        self._due.clear()
+        self.restarts += 1
+        self._started = time.monotonic()
+        for one in list(self.items.get("/system/scheduler", ())):
+            if one.get("start-time") == "startup":
+                self._run(one["on-event"])
+        raise RestartError
+
+    def _soon(self, script: str) -> None:
+        """In the background; the answer goes out first."""
+        name = f"execute {len(self.commands)}"
+        self._due[name] = time.monotonic() + 2 * _TICK
+        self._background[name] = script
 
     def _observed(self) -> str:
         current = [one["source"] for one in self.items.get("/system/script", ()) if one["name"] == "nirkabel-current"]
@@ -147,6 +208,8 @@ class RouterosDouble:
         ]
 
     def _run(self, text: str) -> str:
+        if text == "/system/reboot":
+            self._restart()
         try:
             for command in parse(text):
                 self._do(command)
@@ -164,6 +227,8 @@ class RouterosDouble:
             except RefusedError:
                 for other in one.otherwise:
                     self._do(other)
+        elif one.verb == ":execute":
+            self._soon(one.values["script"])
         elif one.menu == "/import":
             self._import(one.values["file-name"])
         elif one.menu == "/system/backup":
@@ -191,12 +256,7 @@ class RouterosDouble:
         if f"{name}.backup" not in self.files:
             raise RefusedError("no such backup")
         self.items = copy.deepcopy(self._backups[name])
-        self._due.clear()
-        self.restarts += 1
-        for one in list(self.items.get("/system/scheduler", ())):
-            if one.get("start-time") == "startup":
-                self._run(one["on-event"])
-        raise RestartError
+        self._restart()
 
     def _find(self, menu: str, wanted: Mapping[str, str]) -> list[dict[str, str]]:
         return [one for one in self.items.get(menu, ()) if wanted.items() <= one.items()]

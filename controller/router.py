@@ -18,7 +18,7 @@ from .plan import stamp
 from .ssh import Problem, SshError, Target, execute, send_files
 from .trial import Router, parse_router
 
-_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 1.0
 _LONGEST_TEXT: Final = 300
 _PROBE_SECONDS: Final = 20.0
 """So long it may take until what is tried works."""
@@ -104,7 +104,7 @@ class RouterContact:
                 last = str(error)
             except PeerError as error:
                 last = str(error)
-            time.sleep(_PAUSE)
+            time.sleep(min(_LONGEST_PAUSE, self._confirm / 20))
         return "unconfirmed", f"{last}; it reverts by itself after {self._confirm} s"
 
     def _refusal(self, desired: Desired) -> str:

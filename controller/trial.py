@@ -6,8 +6,8 @@ program that hashes files, so a drift is an export that differs, or a page of an
 
 A try is a backup of everything that the router's scheduler loads again at the deadline or when it starts, and an import
 behind it; `nirkabel-trying` bears the push's id while it lasts. Who keeps it has come over a new connection, read
-there that the import had ended, and heard that what it is for works. (RouterOS's safe mode goes back only when the session dies, after minutes, and forgets
-silently what exceeds 100 actions.)
+there that the import had ended, and heard that what it is for works. (RouterOS's safe mode goes back only when the
+session dies, after minutes, and forgets silently what exceeds 100 actions.)
 
 Source: RouterOS documentation (Scripting, Scheduler, Backup, Configuration Management); never tried on a RouterOS.
 """
@@ -178,7 +178,7 @@ def keep_script(tx: str, desired: Desired, export: str, stale: Iterable[str]) ->
 
 
 def probe(condition: str, otherwise: str) -> str:
-    """A console text for `Desired.probes`: tells whether a condition of the console's language holds, or what is wrong."""
+    """A console text for `Desired.probes`: tells whether a condition of the console's language holds, or what not."""
     return f':if ({condition}) do={{ :put "{_ANSWER} yes" }} else={{ :put "{_ANSWER} no {otherwise}" }}'
 
 

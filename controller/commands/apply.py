@@ -12,8 +12,8 @@ from hotspot.store import catch_up, pushes, revisions
 from hotspot.store.pushes import Push, Run
 from hotspot.terminal import FAILED, Command, Node, pass_node, quiet_option
 
-from ..payload import digest, manifest
 from ..job import Job, Outcome, Result
+from ..payload import digest, manifest
 from ..push import Contact
 from ..selectors import select
 from ..waves import WORKERS, Pace, Waves

@@ -17,8 +17,8 @@ from hotspot.terminal import Command, Node, pass_node, quiet_option
 
 from .. import backup as form
 from ..desired import Desired
-from ..plan import Observed
 from ..job import Job, Outcome, Ran
+from ..plan import Observed
 from ..push import Contact
 from ..waves import Pace
 from .jobs import SELECTOR, ap_argument, confirm_option, contact_of, dry_run_option, job_of, jobs_of, one_of

@@ -15,8 +15,8 @@ from .. import firmware as steps
 from .. import remote
 from ..desired import Desired
 from ..firmware import Firmware, Image
-from ..plan import Observed, plan
 from ..job import Job, Outcome, Ran
+from ..plan import Observed, plan
 from ..push import Contact
 from ..waves import Pace
 from .apply import wave_option

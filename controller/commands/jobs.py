@@ -18,8 +18,8 @@ from hotspot.units import parse_duration
 
 from ..authority import MARK
 from ..desired import Desired
-from ..kinds import render, secrets_of
 from ..job import Job, Outcome, unusable
+from ..kinds import render, secrets_of
 from ..push import Contact
 from ..readers import Readers
 from ..selectors import METAVAR, candidates, select

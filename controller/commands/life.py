@@ -195,7 +195,7 @@ def _rebooted(contact: Contact, job: Job, wait: int) -> Ran:
 @quiet_option
 @pass_node
 def locate(node: Node, aps: tuple[str, ...], everywhere: bool, seconds: int, dry_run: bool) -> None:
-    """Have an access point's LEDs blink, to find it on its pole.
+    """Have an access point's LEDs blink, to find it on its pole; on RouterOS those of its Ethernet ports.
 
     \b
     hotspot locate tk2-ap1 --for 5m

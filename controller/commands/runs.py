@@ -22,8 +22,8 @@ from hotspot.store.catch_up import Waiting
 from hotspot.store.pushes import Push, Run
 from hotspot.terminal import FAILED, Node
 
-from ..payload import digest, manifest
 from ..job import Job, Outcome, Result
+from ..payload import digest, manifest
 from ..push import Contact
 from ..reconcile import queued, queues
 from ..waves import Pace, Waves

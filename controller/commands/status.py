@@ -9,8 +9,8 @@ from hotspot.sites import Inventory
 from hotspot.store import pushes
 from hotspot.terminal import FAILED, Command, Node, pass_node
 
-from ..plan import Observed
 from ..job import Job, Outcome, Result
+from ..plan import Observed
 from ..push import Contact
 from ..remote import Facts
 from ..waves import WORKERS, Waves

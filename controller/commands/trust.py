@@ -9,9 +9,9 @@ from hotspot.store import audit, pushes
 from hotspot.store.pushes import HostKey
 from hotspot.terminal import Command, Group, Node, pass_node, quiet_option
 
+from ..job import Job, Ran
 from ..kinds.setup import tunnel_secret
 from ..kinds.tunnel import authorized_line
-from ..job import Job, Ran
 from ..push import Contact
 from ..remote import Facts
 from ..selectors import select

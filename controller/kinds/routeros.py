@@ -181,8 +181,8 @@ def _pages(setup: Setup, gateway: MikrotikGateway) -> tuple[File, ...]:
 
 
 def _probes(folder: str, servers: tuple[str, ...]) -> tuple[str, ...]:
-    """What must hold before a push is kept. A router asks RADIUS for guests alone: whether its servers are there at all is
-    what it can find out by itself.
+    """What must hold before a push is kept. A router asks RADIUS for guests alone: whether its servers are there at all
+    is what it can find out by itself.
     """
     used = 'where name="nirkabel" and !disabled and !invalid'
     pings = " + ".join(f"[/ping {server} count=2]" for server in servers)

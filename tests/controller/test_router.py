@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.desired import Desired
-from controller.plan import State
 from controller.job import Job, Outcome
-from controller.push import Contact
-from controller.ssh import Target, create_key, execute, load_key, public_line
-from controller.trial import BACK, keep_script, parse_router, try_script
+from controller.plan import State
+from controller.ssh import Target
+from controller.trial import BACK, keep_script, parse_router, probe, refusal, try_script
 from hotspot.errors import PeerError
 from tests.controller.local import eventually
 from tests.controller.routers import AP, FIRST, SECOND, Admin
 from tests.doubles.routeros import Items, RouterosDouble
 from tests.node import free_port
+
 
 @pytest.fixture
 def admin(tmp_path: Path) -> Iterator[Admin]:
@@ -30,6 +29,7 @@ def tries(router: RouterosDouble) -> list[str]:
 
 def test_a_double_is_configured_in_one_push_and_tells_what_it_carries(admin: Admin) -> None:
     router = admin.router
+    router.silent.add("203.0.113.11")  # one RADIUS server that is there is enough
     assert admin.state(FIRST) is State.NEW
     result = admin.contact().apply(admin.job(FIRST))
     assert (result.outcome, tries(router), router.restarts) == (Outcome.APPLIED, [], 0)
@@ -86,12 +86,34 @@ def test_a_double_that_is_cut_off_goes_back_by_itself(admin: Admin) -> None:
     assert tries(admin.router) == []
 
 
+def test_what_does_not_work_on_a_double_is_taken_back(admin: Admin) -> None:
+    admin.router.invalid = "/ip/hotspot"
+    admin.router.silent = {"203.0.113.11", "203.0.113.12"}
+    result = admin.contact(confirm=2).apply(admin.job(FIRST))
+    assert result.outcome is Outcome.REVERTED
+    assert result.detail == (
+        "it does not work: its Hotspot is invalid or not in use; no RADIUS server answers its ping"
+    )
+    eventually(lambda: admin.router.restarts == 1)
+    assert admin.state(FIRST) is State.NEW
+    assert admin.router.named("/ip/hotspot") == []
+
+
+def test_a_probe_that_is_not_answered_speaks_against_a_push() -> None:
+    probes = (probe("1 = 1", "one is not one"), probe("1 = 2", "one is not two"))
+    told = "SEQ HOST\n0 203.0.113.11\nnirkabel answers yes\nnirkabel answers no one is not two\n"
+    assert refusal(probes, told) == "one is not two"
+    assert refusal(probes, "nirkabel answers yes\nnirkabel answers yes\n") == ""
+    assert "expected end of command" in refusal(probes, "nirkabel answers yes\nexpected end of command\n")
+
+
 def test_a_try_that_nobody_kept_is_busy_to_others_and_kept_by_who_knows_it(admin: Admin) -> None:
     admin.router.files["nirkabel-aa.rsc"] = next(one.data for one in FIRST.files if one.path == "/nirkabel.rsc")
     admin.router.files["try"] = try_script("aa", 60).encode()
     admin.run('/import file-name="try"')
     assert admin.state(FIRST) is State.PENDING
     assert admin.contact().apply(admin.job(FIRST)).outcome is Outcome.BUSY
+    admin.router.files |= {one.path[1:]: one.data for one in FIRST.files if one.path.endswith(".html")}
     assert admin.contact().apply(admin.job(FIRST, earlier=("aa",))).outcome is Outcome.APPLIED
     assert tries(admin.router) == []
 

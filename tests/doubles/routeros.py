@@ -29,6 +29,10 @@ _PROBE: Final = re.compile(r':if \((.*?)\) do=\{ :put "([^"]*)" \} else=\{ :put 
 _USED: Final = re.compile(r'\[:len \[(/\S+)/find where name="(\w+)" and !disabled and !invalid\]\] = 1')
 _FILE: Final = re.compile(r'\[:len \[/file/find where name~"(\S+)"\]\] = 1')
 _PING: Final = re.compile(r"/ping (\S+) count=2")
+_FORGET: Final = re.compile(
+    r'/user/ssh-keys remove \[find where user="(\S+)" and key-owner~"\^(\w+)"(?: and key-owner!="(\S+)")?\]'
+)
+_BLINK: Final = re.compile(r"/interface/ethernet/blink \[find\] duration=(\d+)s")
 _END: Final = '; :put "nirkabel end"'
 
 
@@ -56,9 +60,13 @@ class RouterosDouble:
         self.restarts = 0
         self.never_comes_back = False
         self.invalid = ""
+        self.mac = "02:00:5e:bb:00:01"
         self.silent: set[str] = set()
         self.host_key = paramiko.ECDSAKey.generate()
-        self._authorized = key_line.split()[1]
+        self.keys: list[tuple[str, str]] = [(key_line.split()[1], " ".join(key_line.split()[2:]))]
+        """Base64 and comment, of the one account that there is."""
+        self.ports = 5
+        self.blinked = 0
         self._backups: dict[str, Items] = {}
         self._due: dict[str, float] = {}
         self._background: dict[str, str] = {}
@@ -111,7 +119,7 @@ class RouterosDouble:
         self._connections.clear()
 
     def answers_to(self, key: paramiko.PKey) -> bool:
-        return bool(key.get_base64() == self._authorized)
+        return key.get_base64() in [base64 for base64, _ in self.keys]
 
     def execute(self, channel: paramiko.Channel, command: str) -> None:
         """Runs a command in a thread of its own, as a real one would."""
@@ -166,15 +174,30 @@ class RouterosDouble:
         return not self.silent.issuperset(_PING.findall(condition))
 
     def _typed(self, text: str) -> str:
-        put = _PUT.fullmatch(text)
-        return f"{put[1]}\n" if put else self._run(text)
+        if put := _PUT.fullmatch(text):
+            return f"{put[1]}\n"
+        said = ""
+        for one in text.split("; "):
+            if not said.startswith(("failure", "syntax error")):
+                said = self._special(one)
+        return said
+
+    def _special(self, text: str) -> str:
+        """What our reader does not read."""
+        if forget := _FORGET.fullmatch(text):
+            self.keys = [one for one in self.keys if not one[1].startswith(forget[2]) or one[1] == forget[3]]
+        elif text.startswith(":if ([:len [/interface/ethernet/find]] = 0)"):
+            return "" if self.ports else "failure: it has no Ethernet port\n"
+        else:
+            return self._run(text)
+        return ""
 
     def _facts(self) -> str:
         up = int(time.monotonic() - self._started)
         days, clock = divmod(up, 86400)
         told = f"uptime {days // 7}w{days % 7}d{clock // 3600:02}:{clock // 60 % 60:02}:{clock % 60:02}\n"
         about = "kind routeros\nmodel hAP ax\nmodel C52iG\nsystem RouterOS 7.16.1 (stable)\nmemory_kb 512000\n"
-        rest = "guests 3\nstations 4\nmac 02:00:00:00:06:01 ether1\nversion wifi-qcom 7.16.1\n"
+        rest = f"guests 3\nstations 4\nmac {self.mac} ether1\nversion wifi-qcom 7.16.1\n"
         return about + told + rest
 
     def _restart(self) -> None:
@@ -210,6 +233,9 @@ class RouterosDouble:
     def _run(self, text: str) -> str:
         if text == "/system/reboot":
             self._restart()
+        if blink := _BLINK.fullmatch(text):
+            self.blinked = int(blink[1])
+            return ""
         try:
             for command in parse(text):
                 self._do(command)
@@ -233,6 +259,8 @@ class RouterosDouble:
             self._import(one.values["file-name"])
         elif one.menu == "/system/backup":
             self._backup(one.verb, one.values["name"])
+        elif (one.menu, one.verb) == ("/user/ssh-keys", "import"):
+            self._import_key(one.values["public-key-file"])
         elif one.menu == "/file":
             for name in [name for name in self.files if name == (one.find or {})["name"]]:
                 del self.files[name]
@@ -247,6 +275,12 @@ class RouterosDouble:
                 self._do(command)
             except RefusedError as error:
                 raise RefusedError(f"{name} command {number}: {error}") from error
+
+    def _import_key(self, name: str) -> None:
+        if name not in self.files:
+            raise RefusedError(f"no such file {name}")
+        _, base64, comment = self.files.pop(name).decode().split()
+        self.keys.append((base64, comment))
 
     def _backup(self, verb: str, name: str) -> None:
         if verb == "save":

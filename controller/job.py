@@ -55,6 +55,8 @@ class Job:
     """The push's id, chosen before the first contact so that a later run knows it again."""
     earlier: tuple[str, ...] = ()
     """Pushes of the same content whose end our side never heard: what still waits of them is confirmed."""
+    password: str = field(default="", repr=False)
+    """Of a backup that its access point encrypted itself."""
 
 
 @dataclass(frozen=True)

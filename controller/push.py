@@ -17,13 +17,13 @@ import paramiko
 
 from hotspot.errors import PeerError
 
-from . import payload
+from . import account, backup, payload, router_backup
 from .desired import Desired
 from .diff import kept
 from .hands import Hands
-from .job import Job, Outcome, Ran, Result
+from .job import Job, Outcome, Ran, Result, StoppedError
 from .payload import unpacked
-from .plan import Observed, parse_observed, parse_told, plan
+from .plan import Observed, Plan, State, parse_observed, parse_told, plan
 from .remote import Facts
 from .router import RouterContact
 from .router_hands import RouterHands
@@ -41,9 +41,6 @@ _LONGEST_SILENCE: Final = 6.0
 _SHORTEST_SILENCE: Final = 1.5
 """Where the confirmation has to come very soon."""
 _PROOF: Final = re.compile(r"[0-9a-f]{32}")
-
-
-_NOT_THERE: Final = (Outcome.FAILED, "RouterOS: that is not done there; it is planned, applied and rolled back")
 
 
 class Contact:
@@ -93,13 +90,27 @@ class Contact:
         found: dict[str, bytes] = {}
 
         def work(target: Target, _desired: Desired) -> Result:
-            if target.routeros:
-                return Result(job.ap, *_NOT_THERE)
             found.update(unpacked(self._question(target, "fetch", paths=paths)))
             return Result(job.ap, Outcome.DONE)
 
         result = self._guarded(job, work)
         return result, {path: data for path, data in found.items() if path in paths}
+
+    def kept(self, job: Job, observed: Observed, password: str) -> tuple[Result, Desired | None]:
+        """What an access point carries, for a backup; ConfigError where that cannot be given back. `password` is for
+        what encrypts it by itself, too.
+        """
+        found: list[Desired] = []
+
+        def work(target: Target, _desired: Desired) -> Result:
+            found.append(self._router(target).kept(password))
+            return Result(job.ap, Outcome.DONE)
+
+        if job.target is not None and job.target.routeros:
+            result = self._guarded(job, work)
+            return result, found[0] if found else None
+        result, contents = self.fetch(job, (*observed.committed, *backup.MANIFESTS))
+        return result, backup.carried(observed, contents) if result.outcome.good else None
 
     def stand(self, job: Job) -> tuple[Result, str]:
         """What an access point is committed to: a digest, "" for nothing. A push that waits there is undone first."""
@@ -127,6 +138,8 @@ class Contact:
             return work(kind(job.ap, job.target, self._key, self._seconds)) or Ran(job.ap, Outcome.DONE)
         except SshError as error:
             return Ran(job.ap, Outcome(error.problem.value), str(error))
+        except StoppedError as error:
+            return Ran(job.ap, error.outcome, str(error))
         except PeerError as error:
             return Ran(job.ap, Outcome.FAILED, str(error))
 
@@ -135,16 +148,6 @@ class Contact:
         found: list[Facts] = []
         ran = self.does(job, lambda hands: found.append(hands.facts()))
         return ran, found[0] if found else None
-
-    def run(self, job: Job, command: str, seconds: float = 0.0, stdin: bytes = b"") -> Ran:
-        """Runs a text of `controller.remote`, within `seconds` (default: those of any contact), as root."""
-
-        def work(hands: Hands) -> Ran:
-            if not isinstance(hands, ShellHands):
-                return Ran(job.ap, *_NOT_THERE)
-            return hands.ask(command, seconds, stdin)
-
-        return self.does(job, work)
 
     def _guarded(self, job: Job, work: Callable[[Target, Desired], Result]) -> Result:
         """A failure is a result beside the others."""
@@ -170,7 +173,10 @@ class Contact:
         patience: Patience = lambda _output: None,
     ) -> bytes:
         command = payload.command(self._script, verb, tx, *arguments, root=self._root)
-        return execute(target, self._key, target.as_root(command), stream, self._seconds, patience=patience)
+        if not target.is_root:
+            stream = account.request(" ".join(["helper", verb, tx, *map(str, arguments)]).strip(), stream)
+            command = account.command(target.user)
+        return execute(target, self._key, command, stream, self._seconds, patience=patience)
 
     def _question(
         self, target: Target, verb: str, *, tx: str = "", proof: str = "", paths: tuple[str, ...] = ()
@@ -179,7 +185,11 @@ class Contact:
         return self._call(target, verb, tx, payload.pack_call(self._script, paths), *arguments)
 
     def _plan(self, ap: str, target: Target, desired: Desired, *, contents: bool) -> Result:
-        found = plan(desired, self._observed(target, desired))
+        observed = self._observed(target, desired)
+        if target.routeros and router_backup.is_one(desired):
+            found = Plan(State.CHANGED, (), note="it would load the backup, and restart")
+        else:
+            found = plan(desired, observed)
         before: dict[str, bytes] = {}
         changed = tuple(change.path for change in found.changes)
         if contents and changed and not target.routeros:
@@ -205,7 +215,11 @@ class Contact:
     def _apply(self, job: Job, target: Target, desired: Desired) -> Result:
         job = replace(job, tx=job.tx or secrets.token_hex(16))
         if target.routeros:
-            word, rest = self._router(target).apply(desired, job.tx, job.earlier)
+            router = self._router(target)
+            if router_backup.is_one(desired):
+                word, rest = router.restore(desired, job.password)
+            else:
+                word, rest = router.apply(desired, job.tx, job.earlier)
             return Result(job.ap, _ANSWERS.get(word, Outcome.FAILED), rest)
         deadline = time.monotonic() + self._confirm
         answer = self._armed(job, target, desired)

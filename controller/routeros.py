@@ -7,7 +7,7 @@ command, and of the scripting language no more than that needs:
     remove [find comment="nirkabel"]                a verb; words, NAME=VALUE, [find …]
     :do { … } on-error={ … }                        a block on one line, its commands divided by ;
     :execute script="…"                             commands that run in the background
-    /import file-name="x.rsc"
+    /import file-name="x.rsc"                       and /export
     # a comment
 
 A value is a bare word or a text in quotes, in which \\" \\\\ \\$ \\n \\r \\t \\_ and \\XX (two hex digits) stand for
@@ -110,7 +110,7 @@ class _Reader:
             self._must(_MENU.fullmatch(path), f"{path!r} is no menu")
             menu = path
         self._must(menu, "a command before any menu")
-        verb = "import" if menu == "/import" else self._word()
+        verb = menu[1:] if menu in ("/import", "/export") else self._word()
         self._must(_NAME.fullmatch(verb), f"{verb!r} is no command")
         words: list[str] = []
         values: dict[str, str] = {}

@@ -33,7 +33,10 @@ WITHDRAW: Final = f":execute script={quoted(BACK)}"
 """The same at once, where nobody is asked whether that is meant."""
 _DONE: Final = '/system/scheduler remove [find name="nirkabel-trying"]'
 """Once the backup is back, in which the mark of the try stands, too."""
-_APPLIED: Final = " applied"
+APPLIED: Final = " applied"
+"""After the id of what is tried, once all of it is there."""
+RESTORED: Final = "nirkabel-restored"
+"""The mark of a backup that was loaded and is not kept yet (`controller.router_backup`)."""
 _ANSWER: Final = "nirkabel answers"
 _CHANGED: Final = Stamp("changed on the router", "")
 
@@ -41,6 +44,7 @@ OBSERVE: Final = "; ".join(
     (
         ':do { :put [/system/script/get [find name="nirkabel-current"] source] } on-error={ :put "nirkabel 0" }',
         ':do { :put ("trying " . [/system/scheduler/get [find name="nirkabel-trying"] comment]) } on-error={ }',
+        f':do {{ :put ("trying " . [/system/scheduler/get [find name="{RESTORED}"] comment]) }} on-error={{ }}',
         ':foreach one in=[/file/find where name~"^nirkabel"] '
         'do={ :put ("file " . [/file/get $one size] . " " . [/file/get $one name]) }',
         ':put "export"',
@@ -98,8 +102,8 @@ def parse_router(text: str) -> Router:
             case _:
                 continue
     current, kept, committed = _parse_kept(lines[0])
-    tx = trying.removesuffix(_APPLIED)
-    return Router(exported(export), files, current, kept, committed, tx, trying.endswith(_APPLIED))
+    tx = trying.removesuffix(APPLIED)
+    return Router(exported(export), files, current, kept, committed, tx, trying.endswith(APPLIED))
 
 
 _FILE: Final = re.compile(r"file ([0-9a-f]{64}) (\S{10}) (\d+) (/\S+)")
@@ -124,7 +128,7 @@ def exported(text: str) -> str:
     return hashlib.sha256("\n".join(ours).encode()).hexdigest()
 
 
-def _script(lines: Iterable[str]) -> str:
+def script_of(lines: Iterable[str]) -> str:
     """Read back before it counts."""
     text = "\n".join(lines) + "\n"
     parse(text)
@@ -135,7 +139,7 @@ def try_script(tx: str, confirm: int) -> str:
     """Tries `nirkabel-TX.rsc` for `confirm` seconds. Its first line fails where a try is under way already, since its
     name is taken, and where any line fails the rest of it is not run.
     """
-    return _script(
+    return script_of(
         (
             "/system/scheduler",
             f'add name="nirkabel-trying" comment={quoted(tx)} start-time=startup on-event={quoted(_DONE)}',
@@ -148,7 +152,7 @@ def try_script(tx: str, confirm: int) -> str:
             "/file",
             f"remove [find name={quoted(staged(tx))}]",
             "/system/scheduler",
-            f'set [find name="nirkabel-trying"] comment={quoted(tx + _APPLIED)}',
+            f'set [find name="nirkabel-trying"] comment={quoted(tx + APPLIED)}',
         )
     )
 
@@ -159,10 +163,10 @@ def keep_script(tx: str, desired: Desired, export: str, stale: Iterable[str]) ->
     for one in desired.files:
         mark = stamp(one)
         kept += f"|file {mark.sha256} {mark.mode} {len(one.data)} {one.path}"
-    return _script(
+    return script_of(
         (
             "/system/scheduler",
-            f'get [find name="nirkabel-trying" comment={quoted(tx + _APPLIED)}] name',
+            f'get [find name="nirkabel-trying" comment={quoted(tx + APPLIED)}] name',
             "/system/script",
             'remove [find name="nirkabel-current"]',
             f'add name="nirkabel-current" source={quoted(kept)}',

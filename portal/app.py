@@ -1,6 +1,5 @@
 """The portal's Flask application: its routes, and errors as pages in the person's language."""
 
-import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,22 +11,18 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotspot import logs
 from hotspot.catalogue import load
 from hotspot.errors import HotspotError, PeerError, RequestError
 from hotspot.grant import Denial, Grant
 from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
 from hotspot.one_time import masked
-from hotspot.service import end_with_parent
-from hotspot.settings import Settings
 from hotspot.sites import Inventory, Site
 from hotspot.store import admission, people
-from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import captive, codes, faults, gateways, hooks, limits, passwords, privacy, remembering, sso, status, unifi
+from . import captive, codes, faults, gateways, hooks, limits, passwords, privacy, remembering, sso, status
 from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
@@ -497,17 +492,3 @@ def _problem(portal: Portal, key: str, code: int, wait: int = 0) -> Response:
         text = portal.pages.catalogue.text(lang, "error.bad-request")
     nowhere: dict[str, Any] = {"text": text, "place": "", "city": None, "others": []}  # the store may be what is away
     return portal.pages.render("problem.html", lang, nowhere, code=code)
-
-
-def from_environment() -> Flask:
-    """The application of this process, from its environment: what the WSGI server's workers load."""
-    end_with_parent()
-    logs.configure()
-    settings = Settings.load()
-    desk = Desk(settings, *open_keyed(settings))
-    unifi.start(desk)
-    app = create(desk)
-    gc.collect()
-    gc.freeze()  # what lives as long as the process need not be looked through again and again
-    gc.set_threshold(50_000, 20, 50)
-    return app

@@ -3,7 +3,8 @@
 #
 #   facts | start | reboot | locate SECONDS     fixed texts below
 #   helper VERB [TX [ARGUMENT...]]              the rest of stdin is what the helper works on, and the helper itself, which
-#                                               must be the one whose SHA-256 root has left beside this file
+#                                               must be the one whose SHA-256 root has left beside this file; what is
+#                                               pushed must be signed by the key in `allowed_signers` there
 #   exec                                        the rest of stdin is a command; only where root has left a file `exec` there
 #
 # Every request is in the log, and answered by a line `result …`. Debian alone: it needs GNU tar and find.
@@ -28,8 +29,7 @@ main() {
 	read -r line || answer "bad-payload request"
 	case $line in *[!0-9a-z\ ]*) answer "bad-payload request" ;; esac
 	told "$line"
-	set -f
-	# shellcheck disable=SC2086 # its words
+	# shellcheck disable=SC2086 # its words, in which nothing stands for a file's name
 	set -- $line
 	case ${1:-} in
 	facts | start | reboot) [ $# -eq 1 ] || answer "bad-payload request" ;;
@@ -73,7 +73,7 @@ locate() {
 free() {
 	[ -f "$here/exec" ] || answer "refused exec"
 	command=$(cat)
-	told "exec: $command"
+	told "exec: $(printf %s "$command" | tr '\000-\037' ' ')"
 	sh -c "$command" </dev/null 2>&1
 	code=$?
 	echo
@@ -113,7 +113,14 @@ helper() { # VERB [TX [ARGUMENT...]]
 		ours "$path" || answer "invalid $path is no file that is managed there"
 	done <"$stage/asked"
 	rm -f "$stage/asked"
+	[ "$1" != apply ] || signed ||
+		answer "failed root has let in another signature there: run what \`hotspot keys account\` prints, as root"
 	NIRKABEL_ROOT=$root exec sh "$stage/helper.sh" "$@"
+}
+
+signed() { # the manifest, by the installation's key, which is not the one that logs in
+	ssh-keygen -Y verify -f "$here/allowed_signers" -I nirkabel -n nirkabel-push -s "$stage/signature" \
+		<"$stage/manifest" >/dev/null 2>&1
 }
 
 ours() { # PATH

@@ -6,6 +6,7 @@ drop-ins, Environment, ExecStartPre, ExecStartPost, PIDFile, Wants and Requires;
 RestartSec, without systemd's limit of starts.
 """
 
+import contextlib
 import fcntl
 import os
 import shlex
@@ -50,10 +51,17 @@ def run_all(unit: Unit, key: str) -> None:
             sys.exit(f"{key}={line} failed with {done.returncode}")
 
 
+def noted(name: str) -> str:
+    """What stands in the note of a service; empty where there is none, or none any more."""
+    try:
+        return (STATE / name).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def pid_of(name: str) -> int:
     """The service's process; 0 when it is not active, -1 for a oneshot that has run."""
-    file = STATE / name
-    text = file.read_text().strip() if file.exists() else ""
+    text = noted(name)
     if text in ("", "-1"):
         return int(text or 0)
     try:
@@ -110,14 +118,13 @@ def supervise(name: str, unit: Unit, pid: int) -> None:
     os.open(os.devnull, os.O_RDWR)
     os.dup2(0, 1)
     os.dup2(0, 2)
-    file = STATE / name
     while True:
         while pid_of(name) == pid:
             time.sleep(0.2)
         time.sleep(float((unit.get("RestartSec") or ["0.1"])[-1]))
         with (STATE / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not file.exists() or file.read_text() != str(pid):
+            if noted(name) != str(pid):
                 os._exit(0)
             with (STATE / f"{name}.log").open("a") as log:
                 log.write(f"{name} ended by itself and is started again\n")
@@ -129,13 +136,13 @@ def supervise(name: str, unit: Unit, pid: int) -> None:
 def stop(name: str) -> None:
     pid = pid_of(name)
     if pid > 0:
-        os.kill(pid, signal.SIGTERM)
-        for _ in range(100):
-            if not pid_of(name):
-                break
-            time.sleep(0.05)
-        else:
-            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(pid, signal.SIGTERM)
+            end = time.monotonic() + 30  # openNDS runs dozens of programs before it goes
+            while pid_of(name):
+                if time.monotonic() > end:
+                    os.kill(pid, signal.SIGKILL)
+                time.sleep(0.05)
     (STATE / name).unlink(missing_ok=True)
 
 

@@ -233,7 +233,7 @@ def test_the_binauth_script_runs_with_nothing_but_busybox(tmp_path: Path) -> Non
 
     def run(*arguments: str) -> str:
         command = [f"{tools}/sh", str(script), *arguments]
-        done = subprocess.run(command, env={"PATH": tools}, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(command, env={"PATH": tools}, capture_output=True, text=True, timeout=120, check=True)
         assert done.stderr == ""
         return done.stdout.strip()
 

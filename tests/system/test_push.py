@@ -131,8 +131,11 @@ def test_a_first_push_that_cuts_the_access_point_off_leaves_it_blank(city: City)
     """The confirmation is under way while the access point switches: it must not count."""
     city.sites.write_text(sites_toml(network=f"{PORTAL}/24"))
     city.hotspot("activate", str(city.sites))
-    assert "unconfirmed" in city.hotspot("apply", "--yes", "--confirm", "4s", code=1)
-    wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back", 20)
+    said = city.hotspot("apply", "--yes", "--confirm", "4s", code=1)
+    assert (
+        "unconfirmed" in said or "not confirmed in time" in said
+    )  # a slow machine asks once more when it has reverted
+    wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back")
     wait_until(lambda: city.state_of() == "new", "it is done")
     assert "br-lan" not in city.bed.ap.run("ip", "link").stdout
     assert "nirkabel" not in city.bed.ap.run("nft", "list", "tables").stdout
@@ -142,7 +145,7 @@ def test_a_first_push_that_cuts_the_access_point_off_leaves_it_blank(city: City)
 
 
 def test_a_blank_access_point_is_configured_in_one_push(city: City) -> None:
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert city.state_of() == "in-sync"
     assert "in-sync" in city.hotspot("apply", "--yes")
     city.settled()
@@ -227,9 +230,8 @@ def test_whom_opennds_puts_out_is_out(city: City) -> None:
     client = city.bed.clients[0]
     city.put_out(client)
     assert client.get("http://internet.test:8080/")[0] == 0
-    assert "event ndsctl_deauth" in city.bed.ap.read("/run/nirkabel/spool") + city.bed.ap.read(
-        "/run/nirkabel/agent/sending"
-    )
+    spools = "cat /run/nirkabel/spool /run/nirkabel/agent/sending"  # the agent moves one to the other
+    wait_until(lambda: "event ndsctl_deauth" in city.bed.ap.run("sh", "-c", spools).stdout, "the agent is told")
 
 
 def test_whom_opennds_admits_without_a_pass_reaches_nothing(city: City) -> None:
@@ -261,7 +263,7 @@ def test_the_walled_garden_is_open_before_a_login_and_rates_are_kept(city: City)
     garden = f'walled_garden = ["{INTERNET_NAME}", "{PRIVATE}/32"]\ndown = "8 Mbit/s"\n'
     city.sites.write_text(sites_toml().replace("[wifi]\n", f"[wifi]\n{garden}"))
     city.hotspot("activate", str(city.sites))
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     city.settled()
     assert client.get(f"http://{INTERNET}:8080/")[0] == 0, "nobody has asked for its name yet"
     assert client.resolve(AP_LAN, INTERNET_NAME) == INTERNET
@@ -273,7 +275,7 @@ def test_the_walled_garden_is_open_before_a_login_and_rates_are_kept(city: City)
     assert time.monotonic() - started > 2, "4 MB at 1 MB/s, of which the first comes at once"
     city.sites.write_text(sites_toml())
     city.hotspot("activate", str(city.sites))
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     city.settled()
     assert client.get(f"http://{INTERNET_NAME}:8080/")[0] == 0
 
@@ -284,7 +286,7 @@ def test_drift_is_seen_and_repaired(city: City) -> None:
     assert f"{AP}: drifted" in plan
     assert "-server=203.0.113.10" in plan
     assert plan == city.hotspot("render", AP, "--diff")
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert "203.0.113.10" not in city.bed.ap.read(DRIFTED)
     assert "-server=203.0.113.10" in city.hotspot("audit", "list", AP, "--last", "1", "--diff")
     assert city.state_of() == "in-sync"
@@ -296,7 +298,7 @@ def test_a_diff_shows_no_secret(city: City) -> None:
     assert "only secrets or permissions differ" in plan
     for secret in ("an-older-secret-key", city.secret(FAS_KEY).decode(), city.secret(AGENT_KEY).decode()):
         assert secret not in plan
-    city.hotspot("apply", "--yes", "--confirm", "30s")
+    city.hotspot("apply", "--yes", "--confirm", "120s")
 
 
 def test_a_configuration_that_cuts_the_access_point_off_reverts_by_itself(city: City) -> None:
@@ -309,7 +311,7 @@ def test_a_configuration_that_cuts_the_access_point_off_reverts_by_itself(city: 
     assert "applied" not in answer
     city.sites.write_text(sites_toml())
     city.hotspot("activate", str(city.sites))
-    wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back", 20)
+    wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back")
     assert city.bed.ap.read("/etc/nirkabel/dnsmasq.conf") == before
     assert city.state_of() == "in-sync"
 
@@ -322,7 +324,7 @@ def test_an_access_point_that_lost_its_link_reverts_by_itself(city: City) -> Non
     )
     wait_until(lambda: city.bed.ap.run("test", "-f", "/var/lib/nirkabel/pending").returncode == 0, "it is armed")
     city.bed.ap.cut()
-    assert process.wait(30) == 1
+    assert process.wait(120) == 1
     wait_until(lambda: city.bed.ap.run("test", "-f", "/var/lib/nirkabel/pending").returncode == 1, "it reverted")
     wait_until(lambda: city.bed.ap.run("test", "-f", "/var/lib/nirkabel/rolling").returncode == 1, "it is done")
     city.bed.ap.mend()
@@ -338,7 +340,7 @@ def test_an_access_point_becomes_a_bridge_to_a_gateway_behind_it(city: City) -> 
     bed = city.bed
     city.sites.write_text(bridged_toml())
     city.hotspot("activate", str(city.sites))
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert city.state_of() == "in-sync"
     assert bed.ap.run("systemctl", "is-active", "opennds").returncode != 0
     assert f"{bed.ap.address}/24" in bed.ap.run("ip", "-br", "addr", "show", "br-lan").stdout
@@ -352,7 +354,7 @@ def test_an_access_point_becomes_a_bridge_to_a_gateway_behind_it(city: City) -> 
     assert bed.ap.run("/usr/local/lib/nirkabel/net", "up").returncode == 0
     city.sites.write_text(sites_toml())
     city.hotspot("activate", str(city.sites))
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert f"{bed.ap.address}/24" in bed.ap.run("ip", "-br", "addr", "show", "wan0").stdout
     city.settled()
     assert guest.dhcp().router == AP_LAN

@@ -148,7 +148,7 @@ def test_two_logins_in_one_association_are_not_counted_twice(place: Place) -> No
     page = log_in(node, controller, guest.mac)
     until(online(page), "online again")
     guest.down = 130_000_000
-    until(lambda: "30 MB unduh" in Browser().open(page.url).text, "only what came since")
+    assert until(lambda: "30 MB unduh" in Browser().open(page.url).text, "only what came since")
 
 
 def test_guests_of_others_are_left_alone(place: Place) -> None:

@@ -7,6 +7,8 @@
 The key is derived from the master key for this purpose alone: whoever loses that key loses the backups with it.
 """
 
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -74,6 +76,11 @@ def opened(data: bytes, keys: Keys) -> tuple[Head, Desired]:
         raise ConfigError("it was changed, or made under another master key than this node's") from error
     # Nobody without the key could have written what follows.
     return Head(**json.loads(line)), _desired(json.loads(zlib.decompress(packed)))
+
+
+def password(ap: str, keys: Keys) -> str:
+    """With which an access point encrypts its own part of a backup, where it makes one."""
+    return hmac.new(keys.derive(f"{_PURPOSE} password"), ap.encode(), hashlib.sha256).hexdigest()
 
 
 def _desired(content: Any) -> Desired:

@@ -10,20 +10,24 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Final
 
 import paramiko
 
-from hotspot.errors import ConfigError, PeerError
+from hotspot.errors import PeerError
 
-from . import payload
+from . import backup, payload, router_backup
 from .desired import Desired
 from .diff import kept
+from .hands import Hands
+from .job import Job, Outcome, Ran, Result
 from .payload import unpacked
-from .plan import Observed, Plan, parse_observed, parse_told, plan
+from .plan import Observed, Plan, State, parse_observed, parse_told, plan
+from .remote import Facts
 from .router import RouterContact
+from .router_hands import RouterHands
+from .shell import ShellHands, result_of
 from .ssh import Patience, Problem, SshError, Target, execute
 
 CONTACT_SECONDS: Final = 60.0
@@ -36,79 +40,7 @@ _LONGEST_SILENCE: Final = 6.0
 """Seconds without a sign of life, of which there is one each second (five, where its `sleep` knows whole ones only)."""
 _SHORTEST_SILENCE: Final = 1.5
 """Where the confirmation has to come very soon."""
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _PROOF: Final = re.compile(r"[0-9a-f]{32}")
-
-
-class Outcome(StrEnum):
-    """How one access point fared. The first five are good."""
-
-    PLANNED = "planned"
-    IN_SYNC = "in-sync"
-    APPLIED = "applied"
-    WITHDRAWN = "withdrawn"
-    DONE = "done"
-    INVALID = "invalid"
-    BUSY = "busy"
-    REVERTED = "reverted"
-    UNCONFIRMED = "unconfirmed"
-    DAMAGED = "damaged"
-    FAILED = "failed"
-    NOT_ADOPTED = "not-adopted"
-    CONFIG = "configuration"
-    SKIPPED = "skipped"
-    UNREACHABLE = "unreachable"
-    WRONG_KEY = "wrong-host-key"
-    REFUSED = "login-refused"
-    TIMEOUT = "timeout"
-    BROKEN = "broken-off"
-
-    @property
-    def good(self) -> bool:
-        return self in (Outcome.PLANNED, Outcome.IN_SYNC, Outcome.APPLIED, Outcome.WITHDRAWN, Outcome.DONE)
-
-    @property
-    def blames_push(self) -> bool:
-        """Whether it speaks against what was pushed, and not only for an access point that is away."""
-        return self in (Outcome.INVALID, Outcome.REVERTED, Outcome.UNCONFIRMED, Outcome.DAMAGED, Outcome.FAILED)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One access point with what it should hold, or the reason why it cannot be worked on."""
-
-    ap: str
-    target: Target | None = None
-    desired: Desired | None = None
-    problem: tuple[Outcome, str] | None = None
-    tx: str = ""
-    """The push's id, chosen before the first contact so that a later run knows it again."""
-    earlier: tuple[str, ...] = ()
-    """Pushes of the same content whose end our side never heard: what still waits of them is confirmed."""
-
-
-@dataclass(frozen=True)
-class Result:
-    ap: str
-    outcome: Outcome
-    detail: str = ""
-    seconds: float = 0.0
-    plan: Plan | None = None
-    before: dict[str, bytes] = field(default_factory=dict)
-    """Contents that stand on the access point, where a diff was asked for."""
-    diff: tuple[str, ...] = ()
-    """What a push wrote over, secrets masked, as it is kept."""
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command gave, its stderr among its output; no code where it never ended."""
-
-    ap: str
-    outcome: Outcome
-    detail: str = ""
-    output: bytes = b""
-    code: int | None = None
 
 
 _NOT_THERE: Final = (Outcome.FAILED, "RouterOS: that is not done there; it is planned, applied and rolled back")
@@ -139,7 +71,7 @@ class Contact:
 
         def work(target: Target, desired: Desired) -> Result:
             answer = self._armed(job, target, desired, stay=0)
-            word, rest = _result(answer)
+            word, rest = result_of(answer)
             outcome = Outcome.APPLIED if word == "armed" else _ANSWERS.get(word, Outcome.FAILED)
             return Result(job.ap, outcome, rest, diff=_wrote_over(desired, answer))
 
@@ -161,13 +93,27 @@ class Contact:
         found: dict[str, bytes] = {}
 
         def work(target: Target, _desired: Desired) -> Result:
-            if target.routeros:
-                return Result(job.ap, *_NOT_THERE)
             found.update(unpacked(self._question(target, "fetch", paths=paths)))
             return Result(job.ap, Outcome.DONE)
 
         result = self._guarded(job, work)
         return result, {path: data for path, data in found.items() if path in paths}
+
+    def kept(self, job: Job, observed: Observed, password: str) -> tuple[Result, Desired | None]:
+        """What an access point carries, for a backup; ConfigError where that cannot be given back. `password` is for
+        what encrypts it by itself, too.
+        """
+        found: list[Desired] = []
+
+        def work(target: Target, _desired: Desired) -> Result:
+            found.append(self._router(target).kept(password))
+            return Result(job.ap, Outcome.DONE)
+
+        if job.target is not None and job.target.routeros:
+            result = self._guarded(job, work)
+            return result, found[0] if found else None
+        result, contents = self.fetch(job, (*observed.committed, *backup.MANIFESTS))
+        return result, backup.carried(observed, contents) if result.outcome.good else None
 
     def stand(self, job: Job) -> tuple[Result, str]:
         """What an access point is committed to: a digest, "" for nothing. A push that waits there is undone first."""
@@ -180,33 +126,39 @@ class Contact:
             if target.routeros:
                 self._router(target).withdraw(tx)
                 return Result(job.ap, Outcome.WITHDRAWN, "it loads what it had, and restarts")
-            word, rest = _result(self._question(target, "rollback", tx=tx))
+            word, rest = result_of(self._question(target, "rollback", tx=tx))
             return Result(job.ap, Outcome.WITHDRAWN if word == "reverted" else Outcome.FAILED, rest)
 
         return self._guarded(job, work), ""
 
-    def run(self, job: Job, command: str, seconds: float = 0.0, stdin: bytes = b"", *, root: bool = True) -> Ran:
-        """Runs a text of `controller.remote`, within `seconds` (default: those of any contact), as root or as who logs
-        in.
-        """
+    def does(self, job: Job, work: Callable[[Hands], Ran | None]) -> Ran:
+        """Has something done to an access point beside its configuration; nothing told of it means that it is done."""
         if job.target is None:
             outcome, detail = job.problem or (Outcome.FAILED, "nothing to do")
             return Ran(job.ap, outcome, detail)
-        if job.target.routeros:
-            return Ran(job.ap, *_NOT_THERE)
+        kind = RouterHands if job.target.routeros else ShellHands
         try:
-            text = job.target.as_root(command) if root else command
-            answer = execute(job.target, self._key, text, stdin, seconds or self._seconds)
-            word, rest = _result(answer)
+            return work(kind(job.ap, job.target, self._key, self._seconds)) or Ran(job.ap, Outcome.DONE)
         except SshError as error:
             return Ran(job.ap, Outcome(error.problem.value), str(error))
-        if word != "exit" or not rest.isdigit():
-            return Ran(job.ap, Outcome.FAILED, f"{word} {rest}")
-        output = answer.rstrip().rpartition(b"\n")[0].removesuffix(b"\n")
-        code = int(rest)
-        return Ran(
-            job.ap, Outcome.DONE if code == 0 else Outcome.FAILED, f"exit code {code}" if code else "", output, code
-        )
+        except PeerError as error:
+            return Ran(job.ap, Outcome.FAILED, str(error))
+
+    def facts(self, job: Job) -> tuple[Ran, Facts | None]:
+        """What an access point says of itself; nothing where it could not be asked."""
+        found: list[Facts] = []
+        ran = self.does(job, lambda hands: found.append(hands.facts()))
+        return ran, found[0] if found else None
+
+    def run(self, job: Job, command: str, seconds: float = 0.0, stdin: bytes = b"") -> Ran:
+        """Runs a text of `controller.remote`, within `seconds` (default: those of any contact), as root."""
+
+        def work(hands: Hands) -> Ran:
+            if not isinstance(hands, ShellHands):
+                return Ran(job.ap, *_NOT_THERE)
+            return hands.ask(command, seconds, stdin)
+
+        return self.does(job, work)
 
     def _guarded(self, job: Job, work: Callable[[Target, Desired], Result]) -> Result:
         """A failure is a result beside the others."""
@@ -241,7 +193,11 @@ class Contact:
         return self._call(target, verb, tx, payload.pack_call(self._script, paths), *arguments)
 
     def _plan(self, ap: str, target: Target, desired: Desired, *, contents: bool) -> Result:
-        found = plan(desired, self._observed(target, desired))
+        observed = self._observed(target, desired)
+        if target.routeros and router_backup.is_one(desired):
+            found = Plan(State.CHANGED, (), note="it would load the backup, and restart")
+        else:
+            found = plan(desired, observed)
         before: dict[str, bytes] = {}
         changed = tuple(change.path for change in found.changes)
         if contents and changed and not target.routeros:
@@ -267,11 +223,15 @@ class Contact:
     def _apply(self, job: Job, target: Target, desired: Desired) -> Result:
         job = replace(job, tx=job.tx or secrets.token_hex(16))
         if target.routeros:
-            word, rest = self._router(target).apply(desired, job.tx, job.earlier)
+            router = self._router(target)
+            if router_backup.is_one(desired):
+                word, rest = router.restore(desired, job.password)
+            else:
+                word, rest = router.apply(desired, job.tx, job.earlier)
             return Result(job.ap, _ANSWERS.get(word, Outcome.FAILED), rest)
         deadline = time.monotonic() + self._confirm
         answer = self._armed(job, target, desired)
-        word, rest = _result(answer)
+        word, rest = result_of(answer)
         if word == "busy" and rest in job.earlier:
             result = self._await_confirmation(job.ap, target, rest, deadline)
             return result if result.outcome.good else self._apply(replace(job, earlier=()), target, desired)
@@ -287,7 +247,7 @@ class Contact:
         last = "it did not finish switching"
         while time.monotonic() < deadline:
             try:
-                word, rest = _result(self._question(target, "confirm", tx=tx, proof=proof))
+                word, rest = result_of(self._question(target, "confirm", tx=tx, proof=proof))
             except SshError as error:
                 if error.problem in (Problem.WRONG_KEY, Problem.REFUSED):
                     return Result(ap, Outcome.UNCONFIRMED, f"{error}; it reverts by itself")
@@ -337,17 +297,3 @@ _ANSWERS: Final = {
     "reverted": Outcome.REVERTED,
     "unconfirmed": Outcome.UNCONFIRMED,
 }
-
-
-def _result(output: bytes) -> tuple[str, str]:
-    """The word and the rest of the helper's `result` line. SshError when there is none."""
-    for line in reversed(output.decode("utf-8", "replace").splitlines()):
-        if line.startswith("result "):
-            word, _, rest = line.removeprefix("result ").partition(" ")
-            return word, _UNPRINTABLE.sub(" ", rest).strip()
-    raise SshError(Problem.BROKEN, f"it gave no result: {output[-200:].decode('utf-8', 'replace').strip()!r}")
-
-
-def unusable(ap: str, error: ConfigError) -> Job:
-    """A job that cannot be done because of the configuration."""
-    return Job(ap, problem=(Outcome.CONFIG, "; ".join(map(str, error.faults))))

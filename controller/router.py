@@ -4,6 +4,7 @@ The words of its answers are those of the helper of other access points (`contro
 alone, never in a command, which routers log.
 """
 
+import secrets
 import time
 from typing import Final
 
@@ -11,15 +12,20 @@ import paramiko
 
 from hotspot.errors import PeerError
 
-from . import trial
+from . import router_backup, trial
 from .desired import Desired
 from .payload import digest, manifest
 from .plan import stamp
-from .ssh import Problem, SshError, Target, execute, send_files
+from .routeros import quoted
+from .ssh import Problem, SshError, Target, execute, fetch_files, send_files
 from .trial import Router, parse_router
 
-_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 1.0
 _LONGEST_TEXT: Final = 300
+_FILE_SECONDS: Final = 5.0
+_FILE_PAUSE: Final = 0.2
+_PROBE_SECONDS: Final = 20.0
+"""So long it may take until what is tried works."""
 
 
 class RouterContact:
@@ -65,11 +71,62 @@ class RouterContact:
             return "reverted", f"it refused a line: {_short(said)}"
         return self._kept(desired, tx, deadline)
 
+    def kept(self, password: str) -> Desired:
+        """A backup of all that it carries, encrypted there with `password`. PeerError where it makes none."""
+        name = f"nirkabel-{secrets.token_hex(16)}-save.rsc"
+        script = router_backup.save_script(secrets.token_hex(16), password, self._confirm)
+        pages = tuple(f"/{path}" for path in self.look().files if "/" in path)
+        made = (router_backup.BINARY, router_backup.EXPORT)
+        send_files(self._target, self._key, {f"/{name}": script.encode()}, self._seconds)
+        try:
+            said = self._run(f'/import file-name="{name}"')
+            found: dict[str, bytes] = {}
+            end = time.monotonic() + min(_FILE_SECONDS, self._confirm / 4)
+            while not found.keys() >= set(made) and time.monotonic() < end:  # a file may show a little later
+                time.sleep(_FILE_PAUSE)
+                found = fetch_files(self._target, self._key, (*made, *pages), self._seconds)
+        finally:
+            self._run("; ".join(f'/file remove [find name="{one}"]' for one in (name, *(path[1:] for path in made))))
+        if not found.keys() >= set(made):
+            raise PeerError(f"it made no backup: {_short(said)}")
+        return router_backup.of(found)
+
+    def restore(self, backup: Desired, password: str) -> tuple[str, str]:
+        """Loads a backup and keeps it, over a new connection; the outcome as `apply` tells it."""
+        deadline = time.monotonic() + self._confirm
+        found = self.look()
+        if found.trying:
+            return "busy", found.trying
+        name = f"nirkabel-{secrets.token_hex(16)}-load.rsc"
+        files = {one.path: one.data for one in backup.files if one.path != router_backup.EXPORT}
+        files |= {f"/{name}": router_backup.load_script(password).encode()}
+        send_files(self._target, self._key, files, self._seconds)
+        # In the background: its answer would be cut off.
+        self._run(f":execute script={quoted(f'/import file-name={name}')}")
+        last = "it has not loaded the backup"
+        while time.monotonic() < deadline:
+            time.sleep(min(_LONGEST_PAUSE, self._confirm / 20))
+            try:
+                found = self.look()
+                if found.trying:
+                    stale = sorted(path for path in found.files if path.endswith((".backup", ".rsc")))
+                    said = self._imported("keep", router_backup.keep_script(found.trying, stale))
+                    if not self.look().trying:
+                        return "confirmed", ""
+                    last = f"it does not keep it: {_short(said)}"
+            except SshError as error:
+                if error.problem in (Problem.WRONG_KEY, Problem.REFUSED):
+                    return "unconfirmed", f"{error}; it goes back by itself"
+                last = str(error)
+            except PeerError as error:
+                last = str(error)
+        return "unconfirmed", f"{last}; what was loaded goes back by itself"
+
     def withdraw(self, tx: str) -> None:
         """Has it load what it had before the try; it restarts, which cuts the connection."""
         try:
             self._run(f'/file remove [find name="{trial.staged(tx)}"]')  # no backup has files
-            self._run(trial.BACK)
+            self._run(trial.WITHDRAW)
         except SshError as error:
             if error.problem not in (Problem.BROKEN, Problem.TIMEOUT):
                 raise
@@ -78,6 +135,7 @@ class RouterContact:
         """Keeps what it tries, over new connections, until that is done or its time is over."""
         wanted = digest(manifest(desired))
         last = "it did not finish the import"
+        patience = time.monotonic() + min(_PROBE_SECONDS, self._confirm / 3)
         while time.monotonic() < deadline:
             try:
                 found = self.look()
@@ -85,7 +143,12 @@ class RouterContact:
                     return ("confirmed", "") if found.current == wanted else ("reverted", "not confirmed in time")
                 if found.trying != tx:
                     return "reverted", f"it tries {found.trying} now"
-                if found.applied:
+                if found.applied and (why := self._refusal(desired)):
+                    last = f"it does not work: {why}"
+                    if time.monotonic() > patience:
+                        self.withdraw(tx)
+                        return "reverted", last
+                elif found.applied:
                     said = self._keep(desired, tx, found)
                     if self.look().current == wanted:
                         return "confirmed", ""
@@ -96,16 +159,24 @@ class RouterContact:
                 last = str(error)
             except PeerError as error:
                 last = str(error)
-            time.sleep(_PAUSE)
+            time.sleep(min(_LONGEST_PAUSE, self._confirm / 20))
         return "unconfirmed", f"{last}; it reverts by itself after {self._confirm} s"
+
+    def _refusal(self, desired: Desired) -> str:
+        if not desired.probes:
+            return ""
+        return trial.refusal(desired.probes, self._run("; ".join(desired.probes)).replace("\r", ""))
 
     def _keep(self, desired: Desired, tx: str, found: Router) -> str:
         pages = {one.path[1:] for one in desired.files}
-        name = f"nirkabel-{tx}-keep.rsc"
         stale = sorted({*found.files} - pages - {"nirkabel-before.backup"})
         kept = {one.partition("/")[0] for one in pages}
         folders = sorted({one.partition("/")[0] for one in stale if "/" in one} - kept)
-        text = trial.keep_script(tx, desired, found.export, [*stale, *folders])
+        return self._imported(f"{tx}-keep", trial.keep_script(tx, desired, found.export, [*stale, *folders]))
+
+    def _imported(self, word: str, text: str) -> str:
+        """What it says to a script; the file goes with the next one that is kept."""
+        name = f"nirkabel-{word}.rsc"
         send_files(self._target, self._key, {f"/{name}": text.encode()}, self._seconds)
         return self._run(f'/import file-name="{name}"')
 

@@ -6,7 +6,8 @@ command, and of the scripting language no more than that needs:
     /ip/pool                                        a menu, for the lines below it
     remove [find comment="nirkabel"]                a verb; words, NAME=VALUE, [find …]
     :do { … } on-error={ … }                        a block on one line, its commands divided by ;
-    /import file-name="x.rsc"
+    :execute script="…"                             commands that run in the background
+    /import file-name="x.rsc"                       and /export
     # a comment
 
 A value is a bare word or a text in quotes, in which \\" \\\\ \\$ \\n \\r \\t \\_ and \\XX (two hex digits) stand for
@@ -99,13 +100,17 @@ class _Reader:
             inner = self._block()
             self._must(self._take("on-error="), "a :do needs its on-error")
             return Command(self._line, self._menu, ":do", inner=inner, otherwise=self._block())
+        if self._take(":execute"):
+            name, script = self._argument()
+            self._must(name == "script" and script is not None, "an :execute needs its script")
+            return Command(self._line, self._menu, ":execute", values={name: script or ""})
         menu = self._menu
         if self._peek() == "/":
             path = self._word()
             self._must(_MENU.fullmatch(path), f"{path!r} is no menu")
             menu = path
         self._must(menu, "a command before any menu")
-        verb = "import" if menu == "/import" else self._word()
+        verb = menu[1:] if menu in ("/import", "/export") else self._word()
         self._must(_NAME.fullmatch(verb), f"{verb!r} is no command")
         words: list[str] = []
         values: dict[str, str] = {}

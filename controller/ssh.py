@@ -15,7 +15,7 @@ import shlex
 import socket
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -211,6 +211,27 @@ def send_files(target: Target, key: paramiko.PKey, files: Mapping[str, bytes], s
                 sftp.putfo(io.BytesIO(data), path)
             except OSError as error:
                 raise SshError(Problem.BROKEN, f"{path} could not be written there: {error}") from error
+
+
+def fetch_files(target: Target, key: paramiko.PKey, paths: Iterable[str], seconds: float) -> dict[str, bytes]:
+    """Reads files by SFTP; those that are not there are not among them. SshError as for `execute`."""
+    deadline = _Deadline(seconds)
+    contact = _Contact(target, key, "", b"", deadline, lambda _output: None)
+    found: dict[str, bytes] = {}
+    with contact.session() as channel:
+        channel.settimeout(deadline.left())
+        channel.invoke_subsystem("sftp")
+        sftp = paramiko.SFTPClient(channel)
+        for path in paths:
+            data = io.BytesIO()
+            try:
+                sftp.getfo(path, data)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise SshError(Problem.BROKEN, f"{path} could not be read there: {error}") from error
+            found[path] = data.getvalue()
+    return found
 
 
 class _UnheardError(Exception):

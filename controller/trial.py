@@ -5,9 +5,9 @@ files, and the SHA-256 of the router's own export of whatever is named nirkabel,
 program that hashes files, so a drift is an export that differs, or a page of another size.
 
 A try is a backup of everything that the router's scheduler loads again at the deadline or when it starts, and an import
-behind it; `nirkabel-trying` bears the push's id while it lasts. Who keeps it has come over a new connection and read
-there that the import had ended. (RouterOS's safe mode goes back only when the session dies, after minutes, and forgets
-silently what exceeds 100 actions.)
+behind it; `nirkabel-trying` bears the push's id while it lasts. Who keeps it has come over a new connection, read
+there that the import had ended, and heard that what it is for works. (RouterOS's safe mode goes back only when the
+session dies, after minutes, and forgets silently what exceeds 100 actions.)
 
 Source: RouterOS documentation (Scripting, Scheduler, Backup, Configuration Management); never tried on a RouterOS.
 """
@@ -29,15 +29,22 @@ SCRIPT: Final = "/nirkabel.rsc"
 """The managed file that is imported and not left there, since it holds secrets."""
 BACK: Final = '/system/backup load name="nirkabel-before" password=""'
 """A password must be given where nobody can be asked for one, an empty one for a backup that has none. It restarts."""
+WITHDRAW: Final = f":execute script={quoted(BACK)}"
+"""The same at once, where nobody is asked whether that is meant."""
 _DONE: Final = '/system/scheduler remove [find name="nirkabel-trying"]'
 """Once the backup is back, in which the mark of the try stands, too."""
-_APPLIED: Final = " applied"
+APPLIED: Final = " applied"
+"""After the id of what is tried, once all of it is there."""
+RESTORED: Final = "nirkabel-restored"
+"""The mark of a backup that was loaded and is not kept yet (`controller.router_backup`)."""
+_ANSWER: Final = "nirkabel answers"
 _CHANGED: Final = Stamp("changed on the router", "")
 
 OBSERVE: Final = "; ".join(
     (
         ':do { :put [/system/script/get [find name="nirkabel-current"] source] } on-error={ :put "nirkabel 0" }',
         ':do { :put ("trying " . [/system/scheduler/get [find name="nirkabel-trying"] comment]) } on-error={ }',
+        f':do {{ :put ("trying " . [/system/scheduler/get [find name="{RESTORED}"] comment]) }} on-error={{ }}',
         ':foreach one in=[/file/find where name~"^nirkabel"] '
         'do={ :put ("file " . [/file/get $one size] . " " . [/file/get $one name]) }',
         ':put "export"',
@@ -95,8 +102,8 @@ def parse_router(text: str) -> Router:
             case _:
                 continue
     current, kept, committed = _parse_kept(lines[0])
-    tx = trying.removesuffix(_APPLIED)
-    return Router(exported(export), files, current, kept, committed, tx, trying.endswith(_APPLIED))
+    tx = trying.removesuffix(APPLIED)
+    return Router(exported(export), files, current, kept, committed, tx, trying.endswith(APPLIED))
 
 
 _FILE: Final = re.compile(r"file ([0-9a-f]{64}) (\S{10}) (\d+) (/\S+)")
@@ -121,7 +128,7 @@ def exported(text: str) -> str:
     return hashlib.sha256("\n".join(ours).encode()).hexdigest()
 
 
-def _script(lines: Iterable[str]) -> str:
+def script_of(lines: Iterable[str]) -> str:
     """Read back before it counts."""
     text = "\n".join(lines) + "\n"
     parse(text)
@@ -132,7 +139,7 @@ def try_script(tx: str, confirm: int) -> str:
     """Tries `nirkabel-TX.rsc` for `confirm` seconds. Its first line fails where a try is under way already, since its
     name is taken, and where any line fails the rest of it is not run.
     """
-    return _script(
+    return script_of(
         (
             "/system/scheduler",
             f'add name="nirkabel-trying" comment={quoted(tx)} start-time=startup on-event={quoted(_DONE)}',
@@ -145,7 +152,7 @@ def try_script(tx: str, confirm: int) -> str:
             "/file",
             f"remove [find name={quoted(staged(tx))}]",
             "/system/scheduler",
-            f'set [find name="nirkabel-trying"] comment={quoted(tx + _APPLIED)}',
+            f'set [find name="nirkabel-trying"] comment={quoted(tx + APPLIED)}',
         )
     )
 
@@ -156,10 +163,10 @@ def keep_script(tx: str, desired: Desired, export: str, stale: Iterable[str]) ->
     for one in desired.files:
         mark = stamp(one)
         kept += f"|file {mark.sha256} {mark.mode} {len(one.data)} {one.path}"
-    return _script(
+    return script_of(
         (
             "/system/scheduler",
-            f'get [find name="nirkabel-trying" comment={quoted(tx + _APPLIED)}] name',
+            f'get [find name="nirkabel-trying" comment={quoted(tx + APPLIED)}] name',
             "/system/script",
             'remove [find name="nirkabel-current"]',
             f'add name="nirkabel-current" source={quoted(kept)}',
@@ -172,6 +179,20 @@ def keep_script(tx: str, desired: Desired, export: str, stale: Iterable[str]) ->
             *(f"remove [find name={quoted(name)}]" for name in stale),
         )
     )
+
+
+def probe(condition: str, otherwise: str) -> str:
+    """A console text for `Desired.probes`: tells whether a condition of the console's language holds, or what not."""
+    return f':if ({condition}) do={{ :put "{_ANSWER} yes" }} else={{ :put "{_ANSWER} no {otherwise}" }}'
+
+
+def refusal(probes: Iterable[str], output: str) -> str:
+    """What probes that were asked in this order say against what is tried; "" for nothing."""
+    told = [line.removeprefix(f"{_ANSWER} ") for line in output.splitlines() if line.startswith(f"{_ANSWER} ")]
+    against = [one.removeprefix("no ") for one in told if one != "yes"]
+    if against:
+        return "; ".join(against)
+    return "" if len(told) == len(tuple(probes)) else f"the router answered {output[-200:].strip()!r}"
 
 
 def staged(tx: str) -> str:

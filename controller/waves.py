@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Final, Generic, TypeVar
 
-from .push import Outcome, Result
+from .job import Outcome, Result
 
 WORKERS: Final = 16
 _IDLE: Final = 0.5

@@ -12,8 +12,9 @@ from hotspot.store import catch_up, pushes, revisions
 from hotspot.store.pushes import Push, Run
 from hotspot.terminal import FAILED, Command, Node, pass_node, quiet_option
 
+from ..job import Job, Outcome, Result
 from ..payload import digest, manifest
-from ..push import Contact, Job, Outcome, Result
+from ..push import Contact
 from ..selectors import select
 from ..waves import WORKERS, Pace, Waves
 from .jobs import confirm_option, dry_run_option, job_of, jobs_of, prechecked, private_key, selectors_argument

@@ -17,8 +17,9 @@ from hotspot.terminal import Command, Node, pass_node, quiet_option
 
 from .. import backup as form
 from ..desired import Desired
+from ..job import Job, Outcome, Ran
 from ..plan import Observed
-from ..push import Contact, Job, Outcome, Ran
+from ..push import Contact
 from ..waves import Pace
 from .jobs import SELECTOR, ap_argument, confirm_option, contact_of, dry_run_option, job_of, jobs_of, one_of
 from .life import on_each, show_ends, would
@@ -74,11 +75,11 @@ def _kept(node: Node, contact: Contact, job: Job, folder: Path, keys: Keys) -> t
     if not observed.current or observed.pending:
         why = "a push waits there for its confirmation" if observed.pending else "it carries nothing of ours"
         return Ran(job.ap, Outcome.BUSY if observed.pending else Outcome.FAILED, why), {}
-    result, contents = contact.fetch(job, (*observed.committed, *form.MANIFESTS))
-    if not result.outcome.good:
-        return Ran(job.ap, result.outcome, result.detail), {}
     try:
-        data = form.sealed(_head(node, job.ap, observed), form.carried(observed, contents), keys)
+        result, carried = contact.kept(job, observed, form.password(job.ap, keys))
+        if carried is None:
+            return Ran(job.ap, result.outcome, result.detail), {}
+        data = form.sealed(_head(node, job.ap, observed), carried, keys)
         path = folder / f"{job.ap}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(node.now))}.nirkabel"
         keep(private(path, new=True), data)
     except (ConfigError, OSError) as error:
@@ -123,7 +124,8 @@ def restore(node: Node, ap: str, file: Path, confirm: int | None, yes: bool, dry
     job = replace(usual, problem=usual.problem if usual.target is None else None)
     if job.target is None:
         job = job_of(node, revision.inventory, ap, keys, files=False)
-    job = replace(job, desired=form.masked_as(desired, usual.desired) if job.target else None)
+    known_masks = form.masked_as(desired, usual.desired)
+    job = replace(job, desired=known_masks if job.target else None, password=form.password(ap, node.keys))
     contact = contact_of(node, confirm)
     if dry_run:
         planned(node, revision, [job], contact, diffs=True)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from hotspot.terminal import Node
 
-from ..push import Result
+from ..job import Result
 
 _SHOWN: Final = 16
 """Access points under way, and failures, that are shown at most."""

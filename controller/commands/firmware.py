@@ -15,8 +15,9 @@ from .. import firmware as steps
 from .. import remote
 from ..desired import Desired
 from ..firmware import Firmware, Image
+from ..job import Job, Outcome, Ran
 from ..plan import Observed, plan
-from ..push import Contact, Job, Outcome, Ran
+from ..push import Contact
 from ..waves import Pace
 from .apply import wave_option
 from .jobs import SELECTOR, contact_of, dry_run_option, jobs_of, private_key, selectors_argument

@@ -18,8 +18,9 @@ from hotspot.units import parse_duration
 
 from ..authority import MARK
 from ..desired import Desired
-from ..kinds import SHELLS, render, secrets_of
-from ..push import Contact, Job, Outcome, unusable
+from ..job import Job, Outcome, unusable
+from ..kinds import render, secrets_of
+from ..push import Contact
 from ..readers import Readers
 from ..selectors import METAVAR, candidates, select
 from ..ssh import Target, certified, load_key
@@ -104,11 +105,6 @@ def trusted(inventory: Inventory, keys: dict[str, HostKey]) -> set[str]:
     return set(inventory.ap_by_id) if inventory.controller.host_ca else set(keys)
 
 
-def has_shell(inventory: Inventory, ap_id: str) -> bool:
-    """Whether more can be done there than to configure it."""
-    return inventory.ap_by_id[ap_id][1].kind in SHELLS
-
-
 def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey], *, files: bool = True) -> Job:
     """An access point with what it should hold; without `files` as one that should hold nothing, for other work."""
     found = inventory.find_ap(ap_id)
@@ -133,17 +129,11 @@ def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey
 
 
 def jobs_of(node: Node, revision: Revision, names: tuple[str, ...], *, files: bool = True) -> list[Job]:
-    """The access points that selectors mean; without `files` of kinds that have no shell those alone that are named."""
+    """The access points that selectors mean, each with what it should hold; without `files` for other work."""
     with node.store.core.read() as connection:
         keys = pushes.pinned(connection)
     inventory = revision.inventory
-    meant = select(inventory, names, node.now)
-    plain = set(names)
-    wanted = [name for name in meant if files or name in plain or has_shell(inventory, name)]
-    left_out = sorted(set(meant) - set(wanted))
-    if left_out:
-        node.complain(f"left out, since RouterOS is only configured: {', '.join(left_out)}")
-    return [job_of(node, inventory, name, keys, files=files) for name in wanted]
+    return [job_of(node, inventory, name, keys, files=files) for name in select(inventory, names, node.now)]
 
 
 def contact_of(node: Node, confirm: int | None = None) -> Contact:

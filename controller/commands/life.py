@@ -4,7 +4,6 @@ Everything that changes something is in the audit trail twice: that it is about 
 and how it ended.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,8 +13,9 @@ from hotspot.store import audit, catch_up, pushes
 from hotspot.store.audit import Happening
 from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node, quiet_option
 
-from .. import remote
-from ..push import Contact, Job, Outcome, Ran, Result
+from ..hands import Hands, until_restarted
+from ..job import Job, Outcome, Ran, Result
+from ..push import Contact
 from ..waves import WORKERS, Pace, Waves
 from .jobs import contact_of, dry_run_option, jobs_of, private_key, selectors_argument
 from .plan import progress, stops
@@ -114,7 +114,7 @@ def _jobs(node: Node, aps: tuple[str, ...], everywhere: bool) -> list[Job]:
 def exec_(
     node: Node, command: str, aps: tuple[str, ...], everywhere: bool, timeout: int, yes: bool, dry_run: bool
 ) -> None:
-    """Run a shell command on access points and print what it says.
+    """Run a command on access points and print what it says: of a shell, or of RouterOS' console.
 
     The command is kept in the audit trail as it is typed: put no secret in it. What it prints is not kept. Exit code 1
     when it failed anywhere.
@@ -124,6 +124,7 @@ def exec_(
     hotspot exec 'logread | tail -n 20' tk2-ap1 sman2-ap1
     hotspot exec 'df -h /' --all
     hotspot exec 'wifi reload' kind:openwrt,district:serpong
+    hotspot exec '/log/print' kind:routeros
     """
     jobs = _jobs(node, aps, everywhere)
     if dry_run:
@@ -132,7 +133,7 @@ def exec_(
     contact = contact_of(node)
     asked(f"Run {command!r}", jobs, yes=yes)
     record_begin(node, "exec", jobs, command=command)
-    ends, why = on_each(node, jobs, lambda job: contact.run(job, remote.command(command), timeout))
+    ends, why = on_each(node, jobs, lambda job: contact.does(job, lambda hands: hands.run(command, timeout)))
     record_ends(node, "exec", ends)
     show_ends(node, ends, why)
 
@@ -171,26 +172,19 @@ def reboot(
 
 
 def _rebooted(contact: Contact, job: Job, wait: int) -> Ran:
-    end = time.monotonic() + wait
     result, observed = contact.observe(job)
     if observed is None:
         return Ran(job.ap, result.outcome, result.detail)
     if observed.pending is not None:
         return Ran(job.ap, Outcome.BUSY, f"push {observed.pending.tx} waits for its confirmation")
-    before = contact.run(job, remote.BOOT)
-    if not before.outcome.good:
-        return before
-    begun = contact.run(job, remote.REBOOT)
-    if not begun.outcome.good:
-        return begun
-    last = "it has not restarted"
-    while time.monotonic() < end:
-        time.sleep(2)
-        now = contact.run(job, remote.BOOT, 10)
-        if now.outcome.good and now.output != before.output:
-            return Ran(job.ap, Outcome.APPLIED)
-        last = now.detail or "it has not restarted"
-    return Ran(job.ap, Outcome.FAILED, f"not back after {wait} s: {last}")
+
+    def work(hands: Hands) -> Ran:
+        before = hands.start()
+        hands.reboot()
+        last = until_restarted(hands, before, wait)
+        return Ran(job.ap, Outcome.FAILED, f"not back after {wait} s: {last}") if last else Ran(job.ap, Outcome.APPLIED)
+
+    return contact.does(job, work)
 
 
 @click.command(cls=Command)
@@ -201,7 +195,7 @@ def _rebooted(contact: Contact, job: Job, wait: int) -> Ran:
 @quiet_option
 @pass_node
 def locate(node: Node, aps: tuple[str, ...], everywhere: bool, seconds: int, dry_run: bool) -> None:
-    """Have an access point's LEDs blink, to find it on its pole.
+    """Have an access point's LEDs blink, to find it on its pole; on RouterOS those of its Ethernet ports.
 
     \b
     hotspot locate tk2-ap1 --for 5m
@@ -212,12 +206,7 @@ def locate(node: Node, aps: tuple[str, ...], everywhere: bool, seconds: int, dry
         return
     contact = contact_of(node)
     record_begin(node, "locate", jobs, seconds=seconds)
-
-    def work(job: Job) -> Ran:
-        ran = contact.run(job, remote.locate(seconds))
-        return Ran(ran.ap, Outcome.FAILED, "it has no LED that can be told to blink") if ran.code == 1 else ran
-
-    ends, why = on_each(node, jobs, work)
+    ends, why = on_each(node, jobs, lambda job: contact.does(job, lambda hands: hands.locate(seconds)))
     record_ends(node, "locate", ends)
     show_ends(node, ends, why)
 
@@ -248,13 +237,13 @@ def retire(node: Node, aps: tuple[str, ...], gone: bool, yes: bool, dry_run: boo
         return
     asked("Give up the control", jobs, yes=yes, always=True)
     record_begin(node, "retire", jobs, gone=gone)
-    base64 = "" if gone else private_key(node, revision.inventory).get_base64()
-    contact = None if gone else contact_of(node)
+    asks = None if gone else (contact_of(node), private_key(node, revision.inventory))
 
     def work(job: Job) -> Ran:
-        if contact is None:
+        if asks is None:
             return Ran(job.ap, Outcome.DONE, "it was not asked")
-        return contact.run(job, remote.forget_key(base64), root=False)
+        contact, key = asks
+        return contact.does(job, lambda hands: hands.shut_out(key))
 
     ends, why = on_each(node, jobs, work)
     with node.store.core.write() as connection:

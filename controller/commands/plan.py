@@ -13,8 +13,9 @@ from hotspot.store.revisions import Revision
 from hotspot.terminal import FAILED, Command, Node, pass_node
 
 from ..diff import diff
+from ..job import Job, Result
 from ..plan import State
-from ..push import Contact, Job, Result
+from ..push import Contact
 from ..waves import WORKERS, Waves
 from .jobs import jobs_of, private_key, selectors_argument
 

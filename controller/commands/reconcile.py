@@ -18,9 +18,10 @@ from hotspot.store.pushes import HostKey, Run
 from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node, quiet_option
 
 from ..desired import Desired
+from ..job import Job, Outcome, Result, unusable
 from ..lease import Lease
 from ..plan import Observed, State, plan
-from ..push import Contact, Job, Outcome, Result, unusable
+from ..push import Contact
 from ..reconcile import Reason, Step, after, due, verdict
 from ..selectors import select
 from ..waves import WORKERS, Pace, Waves

@@ -22,8 +22,9 @@ from hotspot.store.catch_up import Waiting
 from hotspot.store.pushes import Push, Run
 from hotspot.terminal import FAILED, Node
 
+from ..job import Job, Outcome, Result
 from ..payload import digest, manifest
-from ..push import Contact, Job, Outcome, Result
+from ..push import Contact
 from ..reconcile import queued, queues
 from ..waves import Pace, Waves
 from .board import on_terminal

@@ -9,9 +9,9 @@ from hotspot.sites import Inventory
 from hotspot.store import pushes
 from hotspot.terminal import FAILED, Command, Node, pass_node
 
-from .. import remote
+from ..job import Job, Outcome, Result
 from ..plan import Observed
-from ..push import Contact, Job, Outcome, Result
+from ..push import Contact
 from ..remote import Facts
 from ..waves import WORKERS, Waves
 from .jobs import contact_of, jobs_of, selectors_argument
@@ -68,13 +68,13 @@ def status(node: Node, aps: tuple[str, ...]) -> None:
 
 
 def _asked(contact: Contact, job: Job) -> Said:
-    asked = contact.run(job, remote.command(remote.FACTS))
-    if not asked.outcome.good:
+    asked, facts = contact.facts(job)
+    if facts is None:
         return Said(job.ap, asked.outcome, asked.detail)
     result, observed = contact.observe(job)
     if observed is None:
         return Said(job.ap, result.outcome, result.detail)
-    return Said(job.ap, Outcome.DONE, "", remote.parse_facts(asked.output.decode("utf-8", "replace")), observed)
+    return Said(job.ap, Outcome.DONE, "", facts, observed)
 
 
 def differences(inventory: Inventory, ap: str, facts: Facts | None) -> list[str]:

@@ -9,10 +9,10 @@ from hotspot.store import audit, pushes
 from hotspot.store.pushes import HostKey
 from hotspot.terminal import Command, Group, Node, pass_node, quiet_option
 
-from .. import remote
+from ..job import Job, Ran
 from ..kinds.setup import tunnel_secret
 from ..kinds.tunnel import authorized_line
-from ..push import Contact, Job, Ran
+from ..push import Contact
 from ..remote import Facts
 from ..selectors import select
 from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
@@ -69,14 +69,13 @@ def _looked_at(node: Node, ap: str) -> tuple[Facts | None, list[str]]:
     revision = node.revision()
     try:
         [job] = jobs_of(node, revision, (ap,), files=False)
-        ran = contact_of(node).run(job, remote.command(remote.FACTS))
+        ran, facts = contact_of(node).facts(job)
     except ConfigError as error:
         node.complain(f"{ap} was not asked what it is: {error}")
         return None, []
-    if not ran.outcome.good:
+    if facts is None:
         node.complain(f"{ap} was not asked what it is: {ran.detail or ran.outcome}")
         return None, []
-    facts = remote.parse_facts(ran.output.decode("utf-8", "replace"))
     differs = differences(revision.inventory, ap, facts)
     for line in lines_of(facts):
         node.say(line)
@@ -163,11 +162,10 @@ def rotate(node: Node, without: tuple[str, ...], yes: bool, dry_run: bool) -> No
     new = load_key(fresh.read_bytes())
     before, after = (Contact(key, inventory.controller.confirm) for key in (old, new))
     record_begin(node, "keys.rotate", jobs, fingerprint=fingerprint(public_line(new, "")))
-    add = remote.add_key(old.get_base64(), public_line(new, "nirkabel"))
 
     def proven(job: Job) -> Ran:
-        ran = before.run(job, add, root=False)
-        return after.run(job, remote.command("true")) if ran.outcome.good else ran
+        ran = before.does(job, lambda hands: hands.let_in(old, new))
+        return after.does(job, lambda hands: hands.prove()) if ran.outcome.good else ran
 
     ends, why = on_each(node, jobs, proven)
     if not all(ran.outcome.good for ran in ends):
@@ -175,6 +173,6 @@ def rotate(node: Node, without: tuple[str, ...], yes: bool, dry_run: bool) -> No
         node.complain("the old key stays in use everywhere; start it again, or go on --without an access point")
         show_ends(node, ends, why)
     fresh.replace(path)  # from here on the new one is the controller's
-    ends, why = on_each(node, jobs, lambda job: after.run(job, remote.forget_key(old.get_base64()), root=False))
+    ends, why = on_each(node, jobs, lambda job: after.does(job, lambda hands: hands.shut_out(old, new)))
     record_ends(node, "keys.rotate", ends)
     show_ends(node, ends, why)

@@ -24,8 +24,6 @@ GATEWAYS: Final[dict[str, tuple[str, ...]]] = {
     "routeros": ("mikrotik",),
 }
 """The dialects of the gateways that each kind can run."""
-SHELLS: Final = ("debian", "openwrt")
-"""Kinds that are more than configured: what is run there, read there and flashed there is for a shell."""
 
 
 def render(inventory: Inventory, ap_id: str, secrets: Secrets) -> Desired:

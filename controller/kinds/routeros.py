@@ -18,7 +18,7 @@ from hotspot.wifi import Radio
 
 from .. import routeros
 from ..desired import Desired, File
-from ..trial import SCRIPT
+from ..trial import SCRIPT, probe
 from .setup import Bss, Setup, is_ipv4, lease_range, portal_values
 from .template import file
 
@@ -54,13 +54,15 @@ def render(setup: Setup) -> Desired:
         raise setup.fault("wifi.ssids", f"{setup.ap.id} {message}")
     values = _values(setup, radios, bss)
     pages: tuple[File, ...] = ()
+    probes: tuple[str, ...] = ()
     if gateway is not None:
         values |= _gateway_values(setup, gateway)
         pages = _pages(setup, gateway)
         values["pages"] = pages[0].path.split("/")[1]
+        probes = _probes(values["pages"], values["radius_servers"])
     script = file(SCRIPT, "routeros/nirkabel.rsc.j2", values, 0o600, _SECRETS)
     _read_back(script)
-    return Desired(files=(script, *pages))
+    return Desired(files=(script, *pages), probes=probes)
 
 
 def _naming(radio: Radio) -> Any:
@@ -176,6 +178,20 @@ def _pages(setup: Setup, gateway: MikrotikGateway) -> tuple[File, ...]:
     sums = "".join(hashlib.sha256(f"{name} {text}".encode()).hexdigest() for name, text in sorted(made.items()))
     folder = f"/nirkabel-{hashlib.sha256(sums.encode()).hexdigest()[:8]}"
     return tuple(File(f"{folder}/{name}", text.encode()) for name, text in made.items())
+
+
+def _probes(folder: str, servers: tuple[str, ...]) -> tuple[str, ...]:
+    """What must hold before a push is kept. A router asks RADIUS for guests alone: whether its servers are there at all
+    is what it can find out by itself.
+    """
+    used = 'where name="nirkabel" and !disabled and !invalid'
+    pings = " + ".join(f"[/ping {server} count=2]" for server in servers)
+    return (
+        probe(f"[:len [/ip/hotspot/find {used}]] = 1", "its Hotspot is invalid or not in use"),
+        probe(f"[:len [/ip/dhcp-server/find {used}]] = 1", "its DHCP server is invalid or not in use"),
+        probe(f'[:len [/file/find where name~"{folder}/login.html"]] = 1', "the login page is not there"),
+        probe(f"({pings}) > 0", "no RADIUS server answers its ping"),
+    )
 
 
 def _read_back(script: File) -> None:

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from controller.commands.board import Board
-from controller.push import Outcome, Result
+from controller.job import Outcome, Result
 
 
 def shown(board: Board) -> list[str]:

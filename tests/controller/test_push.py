@@ -14,8 +14,9 @@ import pytest
 from controller import payload
 from controller.desired import Desired, File, Reload
 from controller.driven import usable
+from controller.job import Job, Outcome
 from controller.plan import State
-from controller.push import Contact, Job, Outcome
+from controller.push import Contact
 from controller.ssh import (
     Problem,
     SshError,

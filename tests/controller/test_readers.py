@@ -6,7 +6,7 @@ import pytest
 
 from controller.commands.jobs import prechecked
 from controller.desired import Desired, File
-from controller.push import Job, Outcome
+from controller.job import Job, Outcome
 from controller.readers import Readers
 from controller.ssh import Target
 from hotspot.inventory import load

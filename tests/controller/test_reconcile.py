@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from controller.commands.reconcile import LeasedPace
+from controller.job import Outcome, Result
 from controller.lease import SECONDS, Lease
 from controller.plan import Plan, State
-from controller.push import Outcome, Result
 from controller.reconcile import MOST_TRIES, Reason, Step, after, due, queued, queues, verdict
 from hotspot.settings import Settings
 from hotspot.store import Store, catch_up, observed

@@ -5,46 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from controller.desired import Desired
+from controller.job import Job, Outcome
 from controller.plan import State
-from controller.push import Contact, Job, Outcome
-from controller.ssh import Target, create_key, execute, load_key, public_line
-from controller.trial import BACK, keep_script, parse_router, try_script
+from controller.ssh import Target
+from controller.trial import BACK, keep_script, parse_router, probe, refusal, try_script
 from hotspot.errors import PeerError
-from tests.controller.local import eventually, new_tx
-from tests.controller.rendering import changed, rendered
+from tests.controller.local import eventually
+from tests.controller.routers import AP, FIRST, SECOND, Admin
 from tests.doubles.routeros import Items, RouterosDouble
 from tests.node import free_port
-
-AP = "gate-1"
-FIRST = rendered(changed("routeros"), AP)
-SECOND = rendered(changed("routeros", ('network = "10.211.0.1/24"', 'network = "10.212.0.1/24"')), AP)
-
-
-class Admin:
-    """A controller and its router."""
-
-    def __init__(self, folder: Path):
-        create_key(folder / "key")
-        self.key = load_key((folder / "key").read_bytes())
-        self.router = RouterosDouble(public_line(self.key, "x"), free_port())
-
-    def contact(self, confirm: int = 20) -> Contact:
-        return Contact(self.key, confirm)
-
-    def job(self, desired: Desired, tx: str = "", earlier: tuple[str, ...] = ()) -> Job:
-        target = Target("127.0.0.1", self.router.port, "admin", self.router.host_key_line, routeros=True)
-        return Job(AP, target, desired, tx=tx or new_tx(), earlier=earlier)
-
-    def run(self, command: str) -> bytes:
-        target = self.job(FIRST).target
-        assert target is not None
-        return execute(target, self.key, command, b"", 10)
-
-    def state(self, desired: Desired) -> State:
-        found = self.contact().plan(self.job(desired)).plan
-        assert found is not None
-        return found.state
 
 
 @pytest.fixture
@@ -60,6 +29,7 @@ def tries(router: RouterosDouble) -> list[str]:
 
 def test_a_double_is_configured_in_one_push_and_tells_what_it_carries(admin: Admin) -> None:
     router = admin.router
+    router.silent.add("203.0.113.11")  # one RADIUS server that is there is enough
     assert admin.state(FIRST) is State.NEW
     result = admin.contact().apply(admin.job(FIRST))
     assert (result.outcome, tries(router), router.restarts) == (Outcome.APPLIED, [], 0)
@@ -116,12 +86,34 @@ def test_a_double_that_is_cut_off_goes_back_by_itself(admin: Admin) -> None:
     assert tries(admin.router) == []
 
 
+def test_what_does_not_work_on_a_double_is_taken_back(admin: Admin) -> None:
+    admin.router.invalid = "/ip/hotspot"
+    admin.router.silent = {"203.0.113.11", "203.0.113.12"}
+    result = admin.contact(confirm=2).apply(admin.job(FIRST))
+    assert result.outcome is Outcome.REVERTED
+    assert result.detail == (
+        "it does not work: its Hotspot is invalid or not in use; no RADIUS server answers its ping"
+    )
+    eventually(lambda: admin.router.restarts == 1)
+    assert admin.state(FIRST) is State.NEW
+    assert admin.router.named("/ip/hotspot") == []
+
+
+def test_a_probe_that_is_not_answered_speaks_against_a_push() -> None:
+    probes = (probe("1 = 1", "one is not one"), probe("1 = 2", "one is not two"))
+    told = "SEQ HOST\n0 203.0.113.11\nnirkabel answers yes\nnirkabel answers no one is not two\n"
+    assert refusal(probes, told) == "one is not two"
+    assert refusal(probes, "nirkabel answers yes\nnirkabel answers yes\n") == ""
+    assert "expected end of command" in refusal(probes, "nirkabel answers yes\nexpected end of command\n")
+
+
 def test_a_try_that_nobody_kept_is_busy_to_others_and_kept_by_who_knows_it(admin: Admin) -> None:
     admin.router.files["nirkabel-aa.rsc"] = next(one.data for one in FIRST.files if one.path == "/nirkabel.rsc")
     admin.router.files["try"] = try_script("aa", 60).encode()
     admin.run('/import file-name="try"')
     assert admin.state(FIRST) is State.PENDING
     assert admin.contact().apply(admin.job(FIRST)).outcome is Outcome.BUSY
+    admin.router.files |= {one.path[1:]: one.data for one in FIRST.files if one.path.endswith(".html")}
     assert admin.contact().apply(admin.job(FIRST, earlier=("aa",))).outcome is Outcome.APPLIED
     assert tries(admin.router) == []
 
@@ -134,12 +126,6 @@ def test_a_pending_try_of_a_double_is_withdrawn(admin: Admin) -> None:
     assert result.outcome is Outcome.WITHDRAWN
     eventually(lambda: admin.router.restarts == 1)
     assert admin.state(FIRST) is State.NEW
-
-
-def test_no_shell_command_is_run_on_routeros(admin: Admin) -> None:
-    ran = admin.contact().run(admin.job(FIRST), "true")
-    assert (ran.outcome, admin.router.commands) == (Outcome.FAILED, [])
-    assert "RouterOS" in ran.detail
 
 
 def test_a_wrong_host_key_gets_no_file(admin: Admin) -> None:

@@ -197,5 +197,16 @@ def test_a_double_is_adopted_and_configured_by_the_commands(tmp_path: Path) -> N
         [one] = json.loads(done.stdout)["access_points"]
         assert (one["outcome"], router.named("/ip/hotspot")) == ("applied", ["nirkabel"])
         assert router.users == {"nirkabel"}
+        [said] = json.loads(hotspot(tmp_path, "status", "gate-1", "--json").stdout)
+        assert (said["facts"]["system"], said["carries"], said["differs"]) == (
+            "RouterOS 7.16.1 (stable)", "revision 1", []
+        )  # fmt: skip
+        assert "  out\n" in hotspot(tmp_path, "exec", ':put "out"', "gate-1").stdout
+        assert "gate-1: applied" in hotspot(tmp_path, "reboot", "gate-1", "--yes", "--wait", "30s").stdout
+        hotspot(tmp_path, "backup", "gate-1", "--to", str(tmp_path / "kept"))
+        [kept] = (tmp_path / "kept").iterdir()
+        router.items["/ip/pool"] = []
+        assert "1 of 1 as wanted" in hotspot(tmp_path, "restore", "gate-1", str(kept), "--yes").stdout
+        assert (router.restarts, router.named("/ip/pool")) == (2, ["nirkabel"])
     finally:
         router.close()

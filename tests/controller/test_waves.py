@@ -1,6 +1,6 @@
 """Runs over many access points: canaries, waves, halts."""
 
-from controller.push import Outcome, Result
+from controller.job import Outcome, Result
 from controller.waves import WORKERS, Pace, Waves
 
 NAMES = [f"ap{number}" for number in range(6)]

@@ -6,6 +6,8 @@ own strict reader, and what is not understood is an error, as it would be there.
 
 import copy
 import io
+import os
+import re
 import socket
 import threading
 import time
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 import paramiko
 
+from controller import console
 from controller.routeros import Command, parse
 from controller.trial import OBSERVE
 from hotspot.errors import ConfigError
@@ -22,6 +25,18 @@ Items = dict[str, list[dict[str, str]]]
 
 _SINGLETONS: Final = ("/system/identity", "/system/clock", "/ip/dns", "/radius/incoming")
 _TICK: Final = 0.05
+_PUT: Final = re.compile(r':put "([^"]*)"')
+_PROBE: Final = re.compile(r':if \((.*?)\) do=\{ :put "([^"]*)" \} else=\{ :put "([^"]*)" \}')
+_USED: Final = re.compile(r'\[:len \[(/\S+)/find where name="(\w+)" and !disabled and !invalid\]\] = 1')
+_FILE: Final = re.compile(r'\[:len \[/file/find where name~"(\S+)"\]\] = 1')
+_PING: Final = re.compile(r"/ping (\S+) count=2")
+_FORGET: Final = re.compile(
+    r'/user/ssh-keys remove \[find where user="(\S+)" and key-owner~"\^(\w+)"(?: and key-owner!="(\S+)")?\]'
+)
+_BLINK: Final = re.compile(r"/interface/ethernet/blink \[find\] duration=(\d+)s")
+_DELAY: Final = re.compile(r":delay (\d+)s; (.*)")
+_IF_THERE: Final = re.compile(r':if \(\[:len \[(/\S+)/find name="(\S+)"\]\] > 0\) do=\{ (.*) \}')
+_END: Final = '; :put "nirkabel end"'
 
 
 class RefusedError(Exception):
@@ -34,7 +49,8 @@ class RestartError(Exception):
 
 class RouterosDouble:
     """One router, listening on a port of 127.0.0.1 for one key. `refuses` is a menu where nothing can be added,
-    `cut_off_by` says of its state whether it can be reached then.
+    `cut_off_by` says of its state whether it can be reached then. `invalid` is a menu whose items are, `silent` are
+    addresses that answer no ping.
     """
 
     def __init__(self, key_line: str, port: int):
@@ -45,10 +61,20 @@ class RouterosDouble:
         self.commands: list[str] = []
         self.users: set[str] = set()
         self.restarts = 0
+        self.never_comes_back = False
+        self.invalid = ""
+        self.mac = "02:00:5e:bb:00:01"
+        self.silent: set[str] = set()
         self.host_key = paramiko.ECDSAKey.generate()
-        self._authorized = key_line.split()[1]
-        self._backups: dict[str, Items] = {}
+        self.keys: list[tuple[str, str]] = [(key_line.split()[1], " ".join(key_line.split()[2:]))]
+        """Base64 and comment, of the one account that there is."""
+        self.ports = 5
+        self.blinked = 0
+        self._backups: dict[bytes, tuple[str, Items]] = {}
+        """By the file's content, with its password."""
         self._due: dict[str, float] = {}
+        self._background: dict[str, str] = {}
+        self._started = time.monotonic() - 1_000_000
         self._lock = threading.RLock()
         self._connections: list[paramiko.Transport] = []
         self._stopped = threading.Event()
@@ -82,7 +108,7 @@ class RouterosDouble:
                 connection, _ = self._listening.accept()
             except TimeoutError:
                 continue
-            if self.cut_off_by(self.items):
+            if self.cut_off_by(self.items) or (self.restarts and self.never_comes_back):
                 connection.close()
                 continue
             transport = paramiko.Transport(connection)
@@ -97,7 +123,7 @@ class RouterosDouble:
         self._connections.clear()
 
     def answers_to(self, key: paramiko.PKey) -> bool:
-        return bool(key.get_base64() == self._authorized)
+        return key.get_base64() in [base64 for base64, _ in self.keys]
 
     def execute(self, channel: paramiko.Channel, command: str) -> None:
         """Runs a command in a thread of its own, as a real one would."""
@@ -107,7 +133,7 @@ class RouterosDouble:
         self.commands.append(command)
         try:
             with self._lock:
-                said = self._observed() if command == OBSERVE else self._run(command)
+                said = self._answer(command)
             if self.cut_off_by(self.items):
                 self._cut()
                 return
@@ -122,18 +148,88 @@ class RouterosDouble:
 
     def _tick(self) -> None:
         with self._lock:
-            for one in list(self.items.get("/system/scheduler", ())):
-                due = self._due.get(one["name"])
+            scheduled = {one["name"]: one["on-event"] for one in self.items.get("/system/scheduler", ())}
+            for name, text in (scheduled | self._background).items():
+                due = self._due.get(name)
                 if due is not None and time.monotonic() >= due:
-                    self._due.pop(one["name"])
+                    self._due.pop(name)
+                    self._background.pop(name, None)
                     try:
-                        self._run(one["on-event"])
+                        self._run(text)
                     except RestartError:
                         self._cut()
 
+    def _answer(self, command: str) -> str:
+        if command == OBSERVE:
+            return self._observed()
+        asked, _, rest = command.partition(_END)
+        if command.endswith(_END) and not rest:
+            said = self._facts() if command in (console.FACTS, console.UPTIME) else self._typed(asked)
+            return said if said.startswith(("failure", "syntax error")) else f"{said}nirkabel end\n"
+        if command.startswith("/file remove"):
+            return self._typed(command)
+        if command.startswith(":if "):
+            return "".join(f"{yes if self._holds(what) else no}\n" for what, yes, no in _PROBE.findall(command))
+        return self._run(command)
+
+    def _holds(self, condition: str) -> bool:
+        if used := _USED.fullmatch(condition):
+            return used[1] != self.invalid and len(self._find(used[1], {"name": used[2]})) == 1
+        if there := _FILE.fullmatch(condition):
+            return sum(there[1] in name for name in self.files) == 1
+        return not self.silent.issuperset(_PING.findall(condition))
+
+    def _typed(self, text: str) -> str:
+        if put := _PUT.fullmatch(text):
+            return f"{put[1]}\n"
+        said = ""
+        for one in text.split("; "):
+            if not said.startswith(("failure", "syntax error")):
+                said = self._special(one)
+        return said
+
+    def _special(self, text: str) -> str:
+        """What our reader does not read."""
+        if forget := _FORGET.fullmatch(text):
+            self.keys = [one for one in self.keys if not one[1].startswith(forget[2]) or one[1] == forget[3]]
+        elif text.startswith(":if ([:len [/interface/ethernet/find]] = 0)"):
+            return "" if self.ports else "failure: it has no Ethernet port\n"
+        else:
+            return self._run(text)
+        return ""
+
+    def _facts(self) -> str:
+        up = int(time.monotonic() - self._started)
+        days, clock = divmod(up, 86400)
+        told = f"uptime {days // 7}w{days % 7}d{clock // 3600:02}:{clock // 60 % 60:02}:{clock % 60:02}\n"
+        about = "kind routeros\nmodel hAP ax\nmodel C52iG\nsystem RouterOS 7.16.1 (stable)\nmemory_kb 512000\n"
+        rest = f"guests 3\nstations 4\nmac {self.mac} ether1\nversion wifi-qcom 7.16.1\n"
+        return about + told + rest
+
+    def _restart(self) -> None:
+        self._due.clear()
+        self._background.clear()
+        self.restarts += 1
+        self._started = time.monotonic()
+        for one in list(self.items.get("/system/scheduler", ())):
+            if one.get("start-time") == "startup":
+                self._run(one["on-event"])
+        raise RestartError
+
+    def _soon(self, script: str, seconds: float = 2 * _TICK) -> None:
+        """In the background; the answer goes out first."""
+        name = f"background {len(self._background)} {len(self.commands)}"
+        self._due[name] = time.monotonic() + seconds
+        self._background[name] = script
+
     def _observed(self) -> str:
         current = [one["source"] for one in self.items.get("/system/script", ()) if one["name"] == "nirkabel-current"]
-        trying = [one.get("comment") for one in self._find("/system/scheduler", {"name": "nirkabel-trying"})]
+        marks = [
+            one
+            for name in ("nirkabel-trying", "nirkabel-restored")
+            for one in self._find("/system/scheduler", {"name": name})
+        ]
+        trying = [one.get("comment") for one in marks]
         lines = [*(current or ["nirkabel 0"]), *(f"trying {one}" for one in trying)]
         lines += [f"file {len(data)} {name}" for name, data in self.files.items() if name.startswith("nirkabel")]
         lines += ["export", "# 2026-01-01 by RouterOS 7", *self._export(), "nirkabel end", ""]
@@ -147,6 +243,16 @@ class RouterosDouble:
         ]
 
     def _run(self, text: str) -> str:
+        if text == "/system/reboot":
+            self._restart()
+        if delay := _DELAY.fullmatch(text):
+            self._soon(delay[2], float(delay[1]))
+            return ""
+        if there := _IF_THERE.fullmatch(text):
+            return self._run(there[3]) if self._find(there[1], {"name": there[2]}) else ""
+        if blink := _BLINK.fullmatch(text):
+            self.blinked = int(blink[1])
+            return ""
         try:
             for command in parse(text):
                 self._do(command)
@@ -164,10 +270,16 @@ class RouterosDouble:
             except RefusedError:
                 for other in one.otherwise:
                     self._do(other)
+        elif one.verb == ":execute":
+            self._soon(one.values["script"])
         elif one.menu == "/import":
             self._import(one.values["file-name"])
         elif one.menu == "/system/backup":
-            self._backup(one.verb, one.values["name"])
+            self._backup(one.verb, one.values["name"], one.values.get("password", ""))
+        elif one.menu == "/export":
+            self.files[f"{one.values['file']}.rsc"] = "\n".join(self._export()).encode()
+        elif (one.menu, one.verb) == ("/user/ssh-keys", "import"):
+            self._import_key(one.values["public-key-file"])
         elif one.menu == "/file":
             for name in [name for name in self.files if name == (one.find or {})["name"]]:
                 del self.files[name]
@@ -183,20 +295,27 @@ class RouterosDouble:
             except RefusedError as error:
                 raise RefusedError(f"{name} command {number}: {error}") from error
 
-    def _backup(self, verb: str, name: str) -> None:
+    def _import_key(self, name: str) -> None:
+        if name not in self.files:
+            raise RefusedError(f"no such file {name}")
+        _, base64, comment = self.files.pop(name).decode().split()
+        self.keys.append((base64, comment))
+
+    def _backup(self, verb: str, name: str, password: str) -> None:
         if verb == "save":
-            self._backups[name] = copy.deepcopy(self.items)
-            self.files[f"{name}.backup"] = b"everything"
+            if self.refuses == "/system/backup":
+                raise RefusedError("not enough space")
+            content = b"backup %d" % len(self._backups)
+            self._backups[content] = (password, copy.deepcopy(self.items))
+            self.files[f"{name}.backup"] = content
             return
         if f"{name}.backup" not in self.files:
             raise RefusedError("no such backup")
-        self.items = copy.deepcopy(self._backups[name])
-        self._due.clear()
-        self.restarts += 1
-        for one in list(self.items.get("/system/scheduler", ())):
-            if one.get("start-time") == "startup":
-                self._run(one["on-event"])
-        raise RestartError
+        right, items = self._backups[self.files[f"{name}.backup"]]
+        if password != right:
+            raise RefusedError("wrong password")
+        self.items = copy.deepcopy(items)
+        self._restart()
 
     def _find(self, menu: str, wanted: Mapping[str, str]) -> list[dict[str, str]]:
         return [one for one in self.items.get(menu, ()) if wanted.items() <= one.items()]
@@ -246,19 +365,22 @@ class _Server(paramiko.ServerInterface):  # type: ignore[misc] # paramiko has no
 
 
 class _Handle(paramiko.SFTPHandle):  # type: ignore[misc] # paramiko has no types
-    def __init__(self, router: RouterosDouble, name: str):
+    def __init__(self, router: RouterosDouble, name: str, *, written: bool):
         super().__init__()
         self._router = router
         self._name = name
+        self._written = written
         self.writefile = io.BytesIO()
+        self.readfile = io.BytesIO(b"" if written else router.files[name])
 
     def stat(self) -> Any:
         found = paramiko.SFTPAttributes()
-        found.st_size = len(self.writefile.getvalue())
+        found.st_size = len(self.writefile.getvalue() or self.readfile.getvalue())
         return found
 
     def close(self) -> None:
-        self._router.files[self._name] = self.writefile.getvalue()
+        if self._written:
+            self._router.files[self._name] = self.writefile.getvalue()
 
 
 class _Files(paramiko.SFTPServerInterface):  # type: ignore[misc] # paramiko has no types
@@ -266,8 +388,11 @@ class _Files(paramiko.SFTPServerInterface):  # type: ignore[misc] # paramiko has
         super().__init__(server)
         self._router = server.router
 
-    def open(self, path: str, flags: int, attr: object) -> _Handle:  # noqa: ARG002 - paramiko's
-        return _Handle(self._router, path.lstrip("/"))
+    def open(self, path: str, flags: int, attr: object) -> _Handle | int:  # noqa: ARG002 - paramiko's
+        written = bool(flags & os.O_WRONLY or flags & os.O_RDWR)
+        if not written and path.lstrip("/") not in self._router.files:
+            return int(paramiko.SFTP_NO_SUCH_FILE)
+        return _Handle(self._router, path.lstrip("/"), written=written)
 
     def stat(self, path: str) -> Any:
         found = paramiko.SFTPAttributes()

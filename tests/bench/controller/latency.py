@@ -11,7 +11,8 @@ from typing import Final
 import paramiko
 
 from controller.desired import Desired, File
-from controller.push import Contact, Job, Outcome
+from controller.job import Job, Outcome
+from controller.push import Contact
 from controller.ssh import Target, load_key
 
 from .targets import Targets, port

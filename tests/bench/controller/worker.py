@@ -18,8 +18,9 @@ import paramiko
 from controller.commands.jobs import jobs_of, private_key
 from controller.commands.runs import Ledger
 from controller.desired import Desired, Reload
+from controller.job import Job, Outcome, Result
 from controller.plan import State
-from controller.push import Contact, Job, Outcome, Result
+from controller.push import Contact
 from controller.waves import WORKERS, Pace, Waves
 from hotspot.identity import new_id
 from hotspot.store import pushes, revisions

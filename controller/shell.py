@@ -1,0 +1,80 @@
+"""Hands on what has a shell, Debian and OpenWrt: the texts of `controller.remote`, one exec each."""
+
+import re
+from typing import Final
+
+import paramiko
+
+from hotspot.errors import PeerError
+
+from . import remote
+from .hands import Start
+from .job import Outcome, Ran
+from .remote import Facts
+from .ssh import Problem, SshError, Target, execute, public_line
+
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+def result_of(output: bytes) -> tuple[str, str]:
+    """The word and the rest of the `result` line that every contact ends with. SshError when there is none."""
+    for line in reversed(output.decode("utf-8", "replace").splitlines()):
+        if line.startswith("result "):
+            word, _, rest = line.removeprefix("result ").partition(" ")
+            return word, _UNPRINTABLE.sub(" ", rest).strip()
+    raise SshError(Problem.BROKEN, f"it gave no result: {output[-200:].decode('utf-8', 'replace').strip()!r}")
+
+
+class ShellHands:
+    """One access point. `seconds` bound each contact that has no bound of its own."""
+
+    def __init__(self, ap: str, target: Target, key: paramiko.PKey, seconds: float):
+        self._ap = ap
+        self._target = target
+        self._key = key
+        self._seconds = seconds
+
+    def ask(self, text: str, seconds: float = 0.0, stdin: bytes = b"", *, root: bool = True) -> Ran:
+        """Runs a text of `controller.remote`, as root or as who logs in."""
+        text = self._target.as_root(text) if root else text
+        answer = execute(self._target, self._key, text, stdin, seconds or self._seconds)
+        word, rest = result_of(answer)
+        if word != "exit" or not rest.isdigit():
+            return Ran(self._ap, Outcome.FAILED, f"{word} {rest}")
+        output = answer.rstrip().rpartition(b"\n")[0].removesuffix(b"\n")
+        code = int(rest)
+        outcome = Outcome.FAILED if code else Outcome.DONE
+        return Ran(self._ap, outcome, f"exit code {code}" if code else "", output, code)
+
+    def _must(self, ran: Ran) -> bytes:
+        if not ran.outcome.good:
+            said = ran.output.decode("utf-8", "replace").strip()[-200:]
+            raise PeerError(f"{ran.detail}: {said}" if said else ran.detail)
+        return ran.output
+
+    def facts(self) -> Facts:
+        return remote.parse_facts(self._must(self.ask(remote.command(remote.FACTS))).decode("utf-8", "replace"))
+
+    def run(self, command: str, seconds: float) -> Ran:
+        return self.ask(remote.command(command), seconds)
+
+    def start(self) -> Start:
+        return Start(self._must(self.ask(remote.BOOT, 10)).decode("utf-8", "replace").strip())
+
+    def reboot(self) -> None:
+        self._must(self.ask(remote.REBOOT))
+
+    def locate(self, seconds: int) -> None:
+        ran = self.ask(remote.locate(seconds))
+        if ran.code == 1:
+            raise PeerError("it has no LED that can be told to blink")
+        self._must(ran)
+
+    def prove(self) -> None:
+        self._must(self.ask(remote.command("true")))
+
+    def let_in(self, known: paramiko.PKey, fresh: paramiko.PKey) -> None:
+        self._must(self.ask(remote.add_key(known.get_base64(), public_line(fresh, "nirkabel")), root=False))
+
+    def shut_out(self, key: paramiko.PKey, but: paramiko.PKey | None = None) -> None:  # noqa: ARG002 - it is not named
+        self._must(self.ask(remote.forget_key(key.get_base64()), root=False))

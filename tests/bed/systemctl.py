@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 STATE = Path("/run/standin")
@@ -78,12 +79,22 @@ def record(name: str, pid: int) -> None:
     fresh.rename(STATE / name)
 
 
+@contextlib.contextmanager
+def job(name: str) -> Iterator[None]:
+    """As systemd, one job of a service at a time, and services beside each other: openNDS restarts dnsmasq while others
+    do, and while it is being stopped itself."""
+    with (STATE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def start(name: str) -> None:
     if pid_of(name):
         return
     unit = read(name)
     for needed in " ".join(unit.get("Wants", []) + unit.get("Requires", [])).split():
-        start(needed)
+        with job(needed):
+            start(needed)
     run_all(unit, "ExecStartPre")
     kind = (unit.get("Type") or ["simple"])[-1]
     if kind in ("oneshot", "forking"):
@@ -122,8 +133,7 @@ def supervise(name: str, unit: Unit, pid: int) -> None:
         while pid_of(name) == pid:
             time.sleep(0.2)
         time.sleep(float((unit.get("RestartSec") or ["0.1"])[-1]))
-        with (STATE / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with job(name):
             if noted(name) != str(pid):
                 os._exit(0)
             with (STATE / f"{name}.log").open("a") as log:
@@ -148,8 +158,7 @@ def stop(name: str) -> None:
 
 def main(arguments: list[str]) -> int:
     STATE.mkdir(exist_ok=True)
-    lock = (STATE / "lock").open("w")  # as systemd does one job at a time: openNDS restarts dnsmasq while others do
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # who calls from a handler of SIGTERM blocks it for what is started
     now = "--now" in arguments
     verb, *names = [word for word in arguments if not word.startswith("-")]
     units = [name if name.endswith(".service") else f"{name}.service" for name in names]
@@ -157,12 +166,13 @@ def main(arguments: list[str]) -> int:
         if verb == "is-active":
             print("active" if pid_of(name) else "inactive")
             return 0 if pid_of(name) else 3
-        if verb in ("stop", "restart") or (verb == "disable" and now):
-            stop(name)
-        if verb in ("start", "restart") or (verb == "enable" and now):
-            start(name)
-        if verb == "reload":
-            run_all(read(name), "ExecReload")
+        with job(name):
+            if verb in ("stop", "restart") or (verb == "disable" and now):
+                stop(name)
+            if verb in ("start", "restart") or (verb == "enable" and now):
+                start(name)
+            if verb == "reload":
+                run_all(read(name), "ExecReload")
         if verb in ("enable", "disable"):
             read(name)
     return 0

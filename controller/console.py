@@ -58,6 +58,7 @@ FACTS: Final = command(
             _told("load", '[/system/resource/get cpu-load] . " %"'),
             _told("memory_kb", "([/system/resource/get free-memory] / 1024)"),
             _told("flash_kb", "([/system/resource/get free-hdd-space] / 1024)"),
+            _told("flash_folder", '[:len [/file/find name="flash"]]'),
             _told("guests", "[:len [/ip/hotspot/active/find]]"),
             _told("stations", "[:len [/interface/wifi/registration-table/find]]"),
             _EACH_MAC.format(menu="/interface/ethernet"),

@@ -10,6 +10,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from . import remote
@@ -35,14 +36,19 @@ command -v sysupgrade >/dev/null && echo "sysupgrade yes"
 
 @dataclass(frozen=True)
 class Image:
-    """A firmware file. Version, revision and boards as its own metadata say; empty where it has none."""
+    """A firmware file. Version, revision and boards as its own metadata say; empty where it has none. Package and
+    architecture of a RouterOS package, as its name says.
+    """
 
     data: bytes
     version: str = ""
     revision: str = ""
     boards: tuple[str, ...] = ()
+    file: str = ""
+    package: str = ""
+    architecture: str = ""
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 

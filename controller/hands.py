@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,8 +12,11 @@ import paramiko
 
 from hotspot.errors import PeerError
 
+from .firmware import Image
+from .flashing import Flasher
 from .job import Ran
 from .remote import Facts
+from .ssh import Problem, SshError
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 2.0
@@ -57,6 +60,9 @@ class Hands(Protocol):
     def prove(self) -> None:
         """That the key opens it, and that it can work there."""
 
+    def flasher(self, images: Sequence[Image], key: paramiko.PKey) -> Flasher:
+        """What puts images on it; `key` is the one that must open it afterwards."""
+
     def let_in(self, known: paramiko.PKey, fresh: paramiko.PKey) -> None:
         """Lets a second key of the controller in, where the one that is known is let in."""
 
@@ -79,6 +85,10 @@ def until(done: Callable[[], str], wait: float) -> str:
         pause = min(2 * pause, _LONGEST_PAUSE)
         try:
             last = done()
+        except SshError as error:
+            if error.problem is Problem.WRONG_KEY:  # it will not be another one later
+                raise
+            last = str(error)
         except PeerError as error:
             last = str(error)
         if not last:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hotspot.errors import ConfigError
+from hotspot.errors import ConfigError, PeerError
 
 from .desired import Desired
 from .plan import Plan
@@ -81,6 +81,14 @@ class Ran:
     detail: str = ""
     output: bytes = b""
     code: int | None = None
+
+
+class StoppedError(PeerError):
+    """Why an access point is left as it is."""
+
+    def __init__(self, outcome: Outcome, why: str):
+        self.outcome = outcome
+        super().__init__(why)
 
 
 def unusable(ap: str, error: ConfigError) -> Job:

@@ -21,7 +21,7 @@ from . import backup, payload, router_backup
 from .desired import Desired
 from .diff import kept
 from .hands import Hands
-from .job import Job, Outcome, Ran, Result
+from .job import Job, Outcome, Ran, Result, StoppedError
 from .payload import unpacked
 from .plan import Observed, Plan, State, parse_observed, parse_told, plan
 from .remote import Facts
@@ -41,9 +41,6 @@ _LONGEST_SILENCE: Final = 6.0
 _SHORTEST_SILENCE: Final = 1.5
 """Where the confirmation has to come very soon."""
 _PROOF: Final = re.compile(r"[0-9a-f]{32}")
-
-
-_NOT_THERE: Final = (Outcome.FAILED, "RouterOS: that is not done there; it is planned, applied and rolled back")
 
 
 class Contact:
@@ -141,6 +138,8 @@ class Contact:
             return work(kind(job.ap, job.target, self._key, self._seconds)) or Ran(job.ap, Outcome.DONE)
         except SshError as error:
             return Ran(job.ap, Outcome(error.problem.value), str(error))
+        except StoppedError as error:
+            return Ran(job.ap, error.outcome, str(error))
         except PeerError as error:
             return Ran(job.ap, Outcome.FAILED, str(error))
 
@@ -149,16 +148,6 @@ class Contact:
         found: list[Facts] = []
         ran = self.does(job, lambda hands: found.append(hands.facts()))
         return ran, found[0] if found else None
-
-    def run(self, job: Job, command: str, seconds: float = 0.0, stdin: bytes = b"") -> Ran:
-        """Runs a text of `controller.remote`, within `seconds` (default: those of any contact), as root."""
-
-        def work(hands: Hands) -> Ran:
-            if not isinstance(hands, ShellHands):
-                return Ran(job.ap, *_NOT_THERE)
-            return hands.ask(command, seconds, stdin)
-
-        return self.does(job, work)
 
     def _guarded(self, job: Job, work: Callable[[Target, Desired], Result]) -> Result:
         """A failure is a result beside the others."""

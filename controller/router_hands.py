@@ -1,6 +1,7 @@
 """Hands on a RouterOS router: the texts of `controller.console`, one exec each, and files by SFTP."""
 
 import time
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import paramiko
@@ -8,10 +9,12 @@ import paramiko
 from hotspot.errors import PeerError
 
 from . import console
+from .firmware import Image
+from .flashing import PackageFlasher
 from .hands import Start
 from .job import Outcome, Ran
 from .remote import Facts
-from .ssh import Problem, SshError, Target, execute, public_line, send_files
+from .ssh import Problem, SshError, Target, execute, fetch_files, public_line, send_files
 
 _LONGEST_TEXT: Final = 300
 
@@ -25,24 +28,24 @@ class RouterHands:
         self._key = key
         self._seconds = seconds
 
-    def _say(self, text: str, seconds: float = 0.0) -> str:
+    def say(self, text: str, seconds: float = 0.0) -> str:
         # The way that paramiko itself goes: what saves round trips elsewhere was never tried on a router.
         answer = execute(self._target, self._key, text, b"", seconds or self._seconds, driven=False)
         return answer.decode("utf-8", "replace")
 
     def facts(self) -> Facts:
-        return console.parse(self._say(console.FACTS))
+        return console.parse(self.say(console.FACTS))
 
     def run(self, command: str, seconds: float) -> Ran:
-        output, whole = console.ended(self._say(console.command(command), seconds))
+        output, whole = console.ended(self.say(console.command(command), seconds))
         detail = "" if whole else "it did not run to its end"
         return Ran(self._ap, Outcome.DONE if whole else Outcome.FAILED, detail, output.encode())
 
     def start(self) -> Start:
-        return Start("", console.uptime_of(self._say(console.UPTIME, 10)), time.monotonic())
+        return Start("", console.uptime_of(self.say(console.UPTIME, 10)), time.monotonic())
 
     def reboot(self) -> None:
-        self._say(console.REBOOT)
+        self.say(console.REBOOT)
 
     def locate(self, seconds: int) -> None:
         self._told(console.locate(seconds))
@@ -50,9 +53,18 @@ class RouterHands:
     def prove(self) -> None:
         self.start()
 
+    def send(self, files: dict[str, bytes], seconds: float) -> None:
+        send_files(self._target, self._key, files, seconds)
+
+    def fetch(self, paths: Iterable[str], seconds: float) -> dict[str, bytes]:
+        return fetch_files(self._target, self._key, paths, seconds)
+
+    def flasher(self, images: Sequence[Image], key: paramiko.PKey) -> PackageFlasher:  # noqa: ARG002 - packages keep it
+        return PackageFlasher(self, images)
+
     def let_in(self, known: paramiko.PKey, fresh: paramiko.PKey) -> None:  # noqa: ARG002 - keys belong to the account
         line = public_line(fresh, console.key_owner(fresh))
-        send_files(self._target, self._key, {f"/{console.key_file(fresh)}": f"{line}\n".encode()}, self._seconds)
+        self.send({f"/{console.key_file(fresh)}": f"{line}\n".encode()}, self._seconds)
         self._told(console.import_key(fresh, self._target.user))
 
     def shut_out(self, key: paramiko.PKey, but: paramiko.PKey | None = None) -> None:
@@ -67,7 +79,7 @@ class RouterHands:
 
     def _told(self, text: str) -> str:
         """What it said to a `console.command` that must be done to its end."""
-        output, whole = console.ended(self._say(text))
+        output, whole = console.ended(self.say(text))
         if not whole:
             raise PeerError(" ".join(output.split())[:_LONGEST_TEXT] or "it did not say that it is done")
         return output

@@ -1,6 +1,7 @@
 """Hands on what has a shell, Debian and OpenWrt: the texts of `controller.remote`, one exec each."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import paramiko
@@ -8,6 +9,8 @@ import paramiko
 from hotspot.errors import PeerError
 
 from . import remote
+from .firmware import Image
+from .flashing import SysupgradeFlasher
 from .hands import Start
 from .job import Outcome, Ran
 from .remote import Facts
@@ -72,6 +75,9 @@ class ShellHands:
 
     def prove(self) -> None:
         self._must(self.ask(remote.command("true")))
+
+    def flasher(self, images: Sequence[Image], key: paramiko.PKey) -> SysupgradeFlasher:
+        return SysupgradeFlasher(self, images, key)
 
     def let_in(self, known: paramiko.PKey, fresh: paramiko.PKey) -> None:
         self._must(self.ask(remote.add_key(known.get_base64(), public_line(fresh, "nirkabel")), root=False))

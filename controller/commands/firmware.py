@@ -1,35 +1,38 @@
-"""`hotspot firmware`: which firmware OpenWrt access points run, whether an image fits, and upgrades in waves."""
+"""`hotspot firmware`: which firmware access points run, whether an image fits, and upgrades in waves."""
 
 import hmac
-import time
 from functools import partial
 from pathlib import Path
 
 import click
+import paramiko
 
-from hotspot.errors import ConfigError
+from hotspot.errors import ConfigError, PeerError
 from hotspot.sites import Inventory
 from hotspot.terminal import DURATION, Group, Node, pass_node, quiet_option
 
 from .. import firmware as steps
-from .. import remote
+from .. import npk
 from ..desired import Desired
 from ..firmware import Firmware, Image
-from ..job import Job, Outcome, Ran
+from ..flashing import Flasher
+from ..hands import Hands, until_restarted
+from ..job import Job, Outcome, Ran, StoppedError
+from ..kinds import FLASHED
 from ..plan import Observed, plan
 from ..push import Contact
+from ..ssh import SshError
 from ..waves import Pace
 from .apply import wave_option
 from .jobs import SELECTOR, contact_of, dry_run_option, jobs_of, private_key, selectors_argument
 from .life import asked, on_each, record_begin, record_ends, show_ends, would
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-_LOOK_EVERY = 2.0
 
 
 @click.group(cls=Group)
 def firmware() -> None:
-    """The firmware of OpenWrt access points."""
+    """The firmware of OpenWrt and RouterOS access points."""
 
 
 def _jobs(node: Node, inventory: Inventory, aps: tuple[str, ...]) -> list[Job]:
@@ -38,28 +41,43 @@ def _jobs(node: Node, inventory: Inventory, aps: tuple[str, ...]) -> list[Job]:
     kinds = {ap.id: ap.kind for _, ap in inventory.access_points()}
     return [
         job
-        if kinds[job.ap] == "openwrt"
-        else Job(job.ap, problem=(Outcome.CONFIG, f"kind {kinds[job.ap]} has no sysupgrade"))
+        if kinds[job.ap] in FLASHED
+        else Job(job.ap, problem=(Outcome.CONFIG, f"kind {kinds[job.ap]} has no firmware that is changed from here"))
         for job in found
     ]
 
 
-def _image(file: Path, sha256: str | None) -> Image:
-    image = steps.image_of(file.read_bytes())
-    if sha256 is not None and not hmac.compare_digest(sha256.lower().encode(), image.sha256.encode()):
-        raise ConfigError(f"{file} has the SHA-256 {image.sha256}, not {sha256}")
-    return image
+def _images(files: tuple[Path, ...], sums: tuple[str, ...]) -> tuple[Image, ...]:
+    """The images in the order they are given; packages must be of one version, and --sha256 as many as images."""
+    images = tuple(_image(file) for file in files)
+    if sums and len(sums) != len(files):
+        raise ConfigError(f"there are {len(sums)} --sha256 for {len(files)} images: give one for each, in their order")
+    for file, image, sha256 in zip(files, images, sums, strict=False):
+        if not hmac.compare_digest(sha256.lower().encode(), image.sha256.encode()):
+            raise ConfigError(f"{file} has the SHA-256 {image.sha256}, not {sha256}")
+    if len({image.version for image in images}) > 1:
+        raise ConfigError("the images are of different versions")
+    return images
 
 
-_sha256_option = click.option("--sha256", metavar="HEX", help="What the image must have, as its maker tells it.")
+def _image(file: Path) -> Image:
+    data = file.read_bytes()
+    return npk.image_of(file.name, data) if npk.is_package(file.name) else steps.image_of(data)
+
+
+_sha256_option = click.option(
+    "--sha256", "sums", metavar="HEX", multiple=True, help="What the image must have, as its maker tells it."
+)
 
 
 @firmware.command()
 @selectors_argument
-@click.option("--image", "file", type=_FILE, help="Whether this one fits: it is sent, read there, and removed again.")
+@click.option(
+    "--image", "files", type=_FILE, multiple=True, help="Whether it fits: it is sent, read there, and removed again."
+)
 @_sha256_option
 @pass_node
-def check(node: Node, aps: tuple[str, ...], file: Path | None, sha256: str | None) -> None:
+def check(node: Node, aps: tuple[str, ...], files: tuple[Path, ...], sums: tuple[str, ...]) -> None:
     """Which firmware access points run; with --image whether they would take that one and keep their settings.
 
     \b
@@ -67,30 +85,23 @@ def check(node: Node, aps: tuple[str, ...], file: Path | None, sha256: str | Non
     hotspot firmware check tk2-ap1 --image openwrt-24.10.1-sysupgrade.bin
     """
     inventory = node.revision().inventory
-    image = _image(file, sha256) if file else None
+    images = _images(files, sums)
     jobs, contact = _jobs(node, inventory, aps), contact_of(node)
-    key = private_key(node, inventory).get_base64()
-
-    def work(job: Job) -> Ran:
-        try:
-            running = _running(contact, job)
-            if image is None:
-                return Ran(job.ap, Outcome.DONE, running.version, running.text.encode(), 0)
-            try:
-                _prepared(contact, job, image, key, running)
-            finally:
-                contact.run(job, steps.REMOVE)
-        except _StoppedError as stopped:
-            return stopped.ran
-        return Ran(job.ap, Outcome.DONE, f"takes {image.name}; it runs {running.version}")
-
-    ends, why = on_each(node, jobs, work)
+    key = private_key(node, inventory)
+    ends, why = on_each(node, jobs, lambda job: _tried(contact, job, images, key))
     show_ends(node, ends, why)
 
 
 @firmware.command()
 @click.argument("aps", nargs=-1, metavar="SELECTOR...", type=SELECTOR, required=True)
-@click.option("--image", "file", type=_FILE, required=True, help="The sysupgrade image.")
+@click.option(
+    "--image",
+    "files",
+    type=_FILE,
+    multiple=True,
+    required=True,
+    help="The sysupgrade image; for RouterOS every package.",
+)
 @_sha256_option
 @click.option("--canary", type=click.IntRange(1), default=1, show_default=True, help="APs that must work, one by one.")
 @wave_option
@@ -103,8 +114,8 @@ def check(node: Node, aps: tuple[str, ...], file: Path | None, sha256: str | Non
 def upgrade(
     node: Node,
     aps: tuple[str, ...],
-    file: Path,
-    sha256: str | None,
+    files: tuple[Path, ...],
+    sums: tuple[str, ...],
     canary: int,
     wave: int | None,
     halt_after: int,
@@ -112,27 +123,30 @@ def upgrade(
     yes: bool,
     dry_run: bool,
 ) -> None:
-    """Flash an image on OpenWrt access points that are alike, keeping their settings: a canary, then waves.
+    """Flash an image on access points that are alike, keeping their settings: a canary, then waves.
 
-    Each one gets the image into its memory, compares its SHA-256, has `sysupgrade -T` read it, and is flashed only if
-    it keeps all that it needs to come back as the same: what is configured here, the controller's key, its host key.
-    It is done when it is back with the image's version and its configuration unchanged. Programs that are not in the
-    image are gone then: build them in. There is no way back from here to the firmware before.
+    Each OpenWrt one gets the image into its memory, compares its SHA-256, has `sysupgrade -T` read it, and is flashed
+    only if it keeps all that it needs to come back as the same: what is configured here, the controller's key, its host
+    key. It is done when it is back with the image's version and its configuration unchanged. Programs that are not in
+    the image are gone then: build them in. A RouterOS one gets all its packages, reads them, and restarts. There is no
+    way back from here to the firmware before.
 
     \b
     hotspot firmware upgrade tag:canary --image openwrt-24.10.1-sysupgrade.bin
     hotspot firmware upgrade kind:openwrt --image … --sha256 9f86d0… --canary 2 --wave 10%
+    hotspot firmware upgrade kind:routeros --image routeros-7.16.1-arm64.npk --image wifi-qcom-7.16.1-arm64.npk
     """
     inventory = node.revision().inventory
-    image, jobs = _image(file, sha256), _jobs(node, inventory, aps)
+    images, jobs = _images(files, sums), _jobs(node, inventory, aps)
+    name = images[0].name
     if dry_run:
-        would(node, f"would be flashed with {image.name}", jobs)
+        would(node, f"would be flashed with {name}", jobs)
         return
-    contact, key = contact_of(node), private_key(node, inventory).get_base64()
-    asked(f"Flash {image.name}", jobs, yes=yes, always=True)
-    record_begin(node, "firmware", jobs, sha256=image.sha256, version=image.name)
+    contact, key = contact_of(node), private_key(node, inventory)
+    asked(f"Flash {name}", jobs, yes=yes, always=True)
+    record_begin(node, "firmware", jobs, sha256=" ".join(image.sha256 for image in images), version=name)
     pace = Pace(len(jobs), canaries=canary, wave=wave or 10, halt_after=halt_after)
-    ends, why = on_each(node, jobs, partial(_upgraded, contact, image, key, wait), pace)
+    ends, why = on_each(node, jobs, partial(_upgraded, contact, images, key, wait), pace)
     record_ends(node, "firmware", ends)
     show_ends(node, ends, why)
 
@@ -140,84 +154,55 @@ def upgrade(
 # -- one access point --------------------------------------------------------------------------------------------
 
 
-class _StoppedError(Exception):
-    """Why an access point is left as it is."""
+def _tried(contact: Contact, job: Job, images: tuple[Image, ...], key: paramiko.PKey) -> Ran:
+    """What it runs and, where images are given, whether it would take them; they do not stay there."""
 
-    def __init__(self, ap: str, outcome: Outcome, why: str):
-        super().__init__(why)
-        self.ran = Ran(ap, outcome, why)
+    def work(hands: Hands) -> Ran:
+        flasher = hands.flasher(images, key)
+        running = flasher.running()
+        if not images:
+            return Ran(job.ap, Outcome.DONE, running.version, running.text.encode(), 0)
+        try:
+            _prepared(contact, job, flasher, images, running)
+        finally:
+            flasher.drop()
+        return Ran(job.ap, Outcome.DONE, f"takes {images[0].name}; it runs {running.version}")
 
-
-def _asked_about(contact: Contact, job: Job) -> tuple[Ran, Firmware]:
-    ran = contact.run(job, remote.command(steps.ABOUT))
-    return ran, steps.parse(ran.output)
-
-
-def _running(contact: Contact, job: Job) -> Firmware:
-    ran, running = _asked_about(contact, job)
-    if not ran.outcome.good:
-        raise _StoppedError(job.ap, ran.outcome, ran.detail)
-    return running
+    return contact.does(job, work)
 
 
-def _prepared(contact: Contact, job: Job, image: Image, key: str, running: Firmware) -> Observed:
-    """Brings the image into its memory; what it carries, once all speaks for the upgrade."""
-
-    def stop(outcome: Outcome, why: str) -> _StoppedError:
-        return _StoppedError(job.ap, outcome, why)
-
-    if running.runs(image):
-        raise stop(Outcome.IN_SYNC, f"it runs {image.name} already")
-    refused = steps.obstacle(running, image)
-    if refused:
-        raise stop(Outcome.INVALID, refused)
+def _prepared(contact: Contact, job: Job, flasher: Flasher, images: tuple[Image, ...], running: Firmware) -> Observed:
+    """Brings the images there; what it carries, once all speaks for the upgrade."""
+    if running.runs(images[0]):
+        raise StoppedError(Outcome.IN_SYNC, f"it runs {images[0].name} already")
     result, observed = contact.observe(job)
     if observed is None:
-        raise stop(result.outcome, result.detail)
+        raise StoppedError(result.outcome, result.detail)
     if observed.pending is not None:
-        raise stop(Outcome.BUSY, f"push {observed.pending.tx} waits for its confirmation")
-    sent = contact.run(job, steps.upload(image), steps.UPLOAD_SECONDS, image.data)
-    if not sent.outcome.good:
-        raise stop(sent.outcome, "what arrived is not what was sent" if sent.code is not None else sent.detail)
-    ran = contact.run(job, steps.tested(observed.committed, key))
-    if ran.code:
-        said = " / ".join(ran.output.decode("utf-8", "replace").split("\n"))[-300:]
-        raise stop(Outcome.INVALID, f"sysupgrade refuses it: {said}")
-    if not ran.outcome.good:
-        raise stop(ran.outcome, ran.detail)
-    lost = steps.lost(ran.output)
-    if lost:
-        raise stop(Outcome.INVALID, f"the upgrade would lose {', '.join(lost)}")
+        raise StoppedError(Outcome.BUSY, f"push {observed.pending.tx} waits for its confirmation")
+    flasher.bring(running, observed.committed)
     return observed
 
 
-def _upgraded(contact: Contact, image: Image, key: str, wait: int, job: Job) -> Ran:
-    try:
-        before = _running(contact, job)
+def _upgraded(contact: Contact, images: tuple[Image, ...], key: paramiko.PKey, wait: int, job: Job) -> Ran:
+    def work(hands: Hands) -> Ran:
+        flasher = hands.flasher(images, key)
+        before, start = flasher.running(), hands.start()
         try:
-            observed = _prepared(contact, job, image, key, before)
-        except _StoppedError:
-            contact.run(job, steps.REMOVE)
+            observed = _prepared(contact, job, flasher, images, before)
+        except PeerError:
+            flasher.drop()
             raise
-    except _StoppedError as stopped:
-        return stopped.ran
-    begun = contact.run(job, steps.FLASH)
-    return _awaited(contact, job, image, before, observed, wait) if begun.outcome.good else begun
+        flasher.flash()
+        try:
+            last = until_restarted(hands, start, wait)
+        except SshError as error:
+            return Ran(job.ap, Outcome.FAILED, f"it came back without its settings: {error}")
+        if last:
+            return Ran(job.ap, Outcome.FAILED, f"not back after {wait} s: {last}")
+        return _back(contact, job, images[0], (before, flasher.running()), observed)
 
-
-def _awaited(contact: Contact, job: Job, image: Image, before: Firmware, was: Observed, wait: int) -> Ran:
-    """Waits until it has restarted, and says whether it is what was wanted."""
-    end = time.monotonic() + wait
-    last = "it has not restarted"
-    while time.monotonic() < end:
-        time.sleep(_LOOK_EVERY)
-        ran, after = _asked_about(contact, job)
-        if ran.outcome is Outcome.WRONG_KEY:
-            return Ran(job.ap, Outcome.FAILED, f"it came back without its settings: {ran.detail}")
-        if ran.outcome.good and after.values.get("boot") != before.values.get("boot"):
-            return _back(contact, job, image, (before, after), was)
-        last = ran.detail or "it has not restarted"
-    return Ran(job.ap, Outcome.FAILED, f"not back after {wait} s: {last}")
+    return contact.does(job, work)
 
 
 def _back(contact: Contact, job: Job, image: Image, versions: tuple[Firmware, Firmware], was: Observed) -> Ran:

@@ -24,6 +24,8 @@ GATEWAYS: Final[dict[str, tuple[str, ...]]] = {
     "routeros": ("mikrotik",),
 }
 """The dialects of the gateways that each kind can run."""
+FLASHED: Final = ("openwrt", "routeros")
+"""Kinds whose firmware can be changed from here."""
 
 
 def render(inventory: Inventory, ap_id: str, secrets: Secrets) -> Desired:

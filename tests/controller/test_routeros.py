@@ -199,10 +199,15 @@ def test_a_double_is_adopted_and_configured_by_the_commands(tmp_path: Path) -> N
         assert router.users == {"nirkabel"}
         [said] = json.loads(hotspot(tmp_path, "status", "gate-1", "--json").stdout)
         assert (said["facts"]["system"], said["carries"], said["differs"]) == (
-            "RouterOS 7.16.1 (stable)", "revision 1", []
+            "RouterOS 7.15.3 (stable)", "revision 1", []
         )  # fmt: skip
         assert "  out\n" in hotspot(tmp_path, "exec", ':put "out"', "gate-1").stdout
-        assert "gate-1: applied" in hotspot(tmp_path, "reboot", "gate-1", "--yes", "--wait", "30s").stdout
+        images = [tmp_path / f"{name}-7.16.1-arm64.npk" for name in ("routeros", "wifi-qcom")]
+        for image in images:
+            image.write_bytes(b"npk 7.16.1 arm64")
+        given = [word for image in images for word in ("--image", str(image))]
+        done = hotspot(tmp_path, "firmware", "upgrade", "gate-1", *given, "--yes", "--wait", "30s")
+        assert "gate-1: applied: 7.15.3 -> 7.16.1" in done.stdout
         hotspot(tmp_path, "backup", "gate-1", "--to", str(tmp_path / "kept"))
         [kept] = (tmp_path / "kept").iterdir()
         router.items["/ip/pool"] = []

@@ -36,6 +36,7 @@ _FORGET: Final = re.compile(
 _BLINK: Final = re.compile(r"/interface/ethernet/blink \[find\] duration=(\d+)s")
 _DELAY: Final = re.compile(r":delay (\d+)s; (.*)")
 _IF_THERE: Final = re.compile(r':if \(\[:len \[(/\S+)/find name="(\S+)"\]\] > 0\) do=\{ (.*) \}')
+_PACKAGE: Final = re.compile(r':put \("package (\S+) " \. \[/file/get ')
 _END: Final = '; :put "nirkabel end"'
 
 
@@ -69,6 +70,7 @@ class RouterosDouble:
         self.keys: list[tuple[str, str]] = [(key_line.split()[1], " ".join(key_line.split()[2:]))]
         """Base64 and comment, of the one account that there is."""
         self.ports = 5
+        self.release = "7.15.3"
         self.blinked = 0
         self._backups: dict[bytes, tuple[str, Items]] = {}
         """By the file's content, with its password."""
@@ -182,16 +184,23 @@ class RouterosDouble:
     def _typed(self, text: str) -> str:
         if put := _PUT.fullmatch(text):
             return f"{put[1]}\n"
-        said = ""
+        told = ""
         for one in text.split("; "):
-            if not said.startswith(("failure", "syntax error")):
-                said = self._special(one)
-        return said
+            said = self._special(one)
+            if said.startswith(("failure", "syntax error")):
+                return said
+            told += said
+        return told
 
     def _special(self, text: str) -> str:
         """What our reader does not read."""
         if forget := _FORGET.fullmatch(text):
             self.keys = [one for one in self.keys if not one[1].startswith(forget[2]) or one[1] == forget[3]]
+        elif package := _PACKAGE.match(text):
+            words = self.files[package[1]].split()
+            return (
+                f"package {package[1]} {words[1].decode()} {words[2].decode()}\n" if words[0] == b"npk" else "failure\n"
+            )
         elif text.startswith(":if ([:len [/interface/ethernet/find]] = 0)"):
             return "" if self.ports else "failure: it has no Ethernet port\n"
         else:
@@ -202,14 +211,18 @@ class RouterosDouble:
         up = int(time.monotonic() - self._started)
         days, clock = divmod(up, 86400)
         told = f"uptime {days // 7}w{days % 7}d{clock // 3600:02}:{clock // 60 % 60:02}:{clock % 60:02}\n"
-        about = "kind routeros\nmodel hAP ax\nmodel C52iG\nsystem RouterOS 7.16.1 (stable)\nmemory_kb 512000\n"
-        rest = f"guests 3\nstations 4\nmac {self.mac} ether1\nversion wifi-qcom 7.16.1\n"
-        return about + told + rest
+        about = "kind routeros\nmodel hAP ax\nmodel C52iG\nmachine arm64\nmemory_kb 512000\nflash_kb 60000\n"
+        system = f"system RouterOS {self.release} (stable)\n"
+        rest = f"guests 3\nstations 4\nmac {self.mac} ether1\n"
+        packages = "".join(f"version {name} {self.release}\n" for name in ("routeros", "wifi-qcom"))
+        return about + system + told + rest + packages
 
     def _restart(self) -> None:
         self._due.clear()
         self._background.clear()
         self.restarts += 1
+        for name in [name for name in self.files if name.endswith(".npk")]:
+            self.release = self.files.pop(name).split()[1].decode()
         self._started = time.monotonic()
         for one in list(self.items.get("/system/scheduler", ())):
             if one.get("start-time") == "startup":

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from hotspot.errors import ConfigError, PeerError, StoreError
 from hotspot.settings import MASTER_KEY, Settings
-from hotspot.store import Store, schema
+from hotspot.store import Store, schema, telemetry_schema
 from hotspot.store.engine import migrate_database, safe_sqlite
 from tests.conftest import settings_in
 
@@ -100,7 +100,8 @@ def test_migrating_again_changes_nothing(store: Store) -> None:
 
 @pytest.mark.parametrize("name", ["core", "telemetry"])
 def test_migrations_make_the_schema_that_the_statements_use(store: Store, name: str) -> None:
-    database, metadata = getattr(store, name), getattr(schema, name)
+    database = getattr(store, name)
+    metadata = {"core": schema.core, "telemetry": telemetry_schema.telemetry}[name]
     with database.read() as connection:
         options = {"version_table": f"alembic_{name}", "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hotspot.identity import new_id
 from hotspot.settings import Settings, create_secrets
-from hotspot.store import Store, counts, schema
+from hotspot.store import Store, counts, telemetry_schema
 from hotspot.store.revisions import activate
 from telemetry.prober import keep
 from telemetry.uptime import Sample
@@ -165,7 +165,7 @@ def test_work_that_has_begun_cannot_be_withdrawn(state: Path) -> None:
         "recorded_at": now() - 100,
     }
     with opened(state) as store, store.telemetry.write() as connection:
-        connection.execute(schema.maintenance.insert().values(**row))
+        connection.execute(telemetry_schema.maintenance.insert().values(**row))
     refused = hotspot(state, "maintenance", "withdraw", number)
     assert refused.returncode == 2
     assert "has begun" in refused.stderr
@@ -269,7 +269,7 @@ def test_a_prober_that_dies_ends_the_service(state: Path) -> None:
     with service(state) as (url, process):
         until(lambda: ("hotspot_ap_up", "sman2-ap1", "sman-2") in metrics(url))
         with opened(state) as store, store.telemetry.write() as connection:
-            connection.execute(schema.tracker.update().values(state="not what a tracker is"))
+            connection.execute(telemetry_schema.tracker.update().values(state="not what a tracker is"))
         _, errors = process.communicate(timeout=60)
         assert process.returncode not in (0, None)
         assert "JSONDecodeError" in errors

@@ -143,6 +143,7 @@ class House:
             lease = client.dhcp()
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.bed.ap.look()}") from error
+        client.known_to_opennds()
         resolv = Path("/etc/netns") / client.name
         resolv.mkdir(parents=True, exist_ok=True)
         (resolv / "resolv.conf").write_text(f"nameserver {lease.dns}\n")

@@ -136,6 +136,10 @@ class Client(Namespace):
         status, _, redirect = last.partition(" ")
         return int(status or 0), redirect, body
 
+    def known_to_opennds(self) -> None:
+        """Waits until it does not answer 403 any more, as it does whom it does not find among dnsmasq's leases."""
+        wait_until(lambda: self.get(f"http://{INTERNET_NAME}/")[0] not in (0, 403), "openNDS knows of the lease")
+
     @property
     def router(self) -> str:
         return self.lease.router if self.lease else "0.0.0.0"

@@ -139,7 +139,7 @@ def test_a_first_push_that_cuts_the_access_point_off_leaves_it_blank(city: City)
     wait_until(lambda: city.state_of() == "new", "it is done")
     assert "br-lan" not in city.bed.ap.run("ip", "link").stdout
     assert "nirkabel" not in city.bed.ap.run("nft", "list", "tables").stdout
-    assert "opennds" not in city.bed.ap.run("ps", "ax").stdout
+    assert "opennds" not in city.bed.ap.run("ps", "-e", "-o", "comm=").stdout.split()
     city.sites.write_text(sites_toml())
     city.hotspot("activate", str(city.sites))
 
@@ -153,6 +153,7 @@ def test_a_blank_access_point_is_configured_in_one_push(city: City) -> None:
         lease = client.dhcp()
         assert (lease.router, lease.dns) == (AP_LAN, AP_LAN)
         assert lease.captive == "", "openNDS's API has no TLS"
+        client.known_to_opennds()
 
 
 def test_a_client_is_sent_to_the_portal(city: City) -> None:

@@ -32,7 +32,7 @@ class Flasher(Protocol):
 class Shell(Protocol):
     """What `SysupgradeFlasher` needs of `controller.shell`."""
 
-    def ask(self, text: str, seconds: float = 0.0, stdin: bytes = b"") -> Ran: ...
+    def ask(self, text: str, seconds: float = 0.0, stdin: bytes = b"", *, request: str = "") -> Ran: ...
 
 
 class SysupgradeFlasher:

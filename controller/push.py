@@ -17,7 +17,7 @@ import paramiko
 
 from hotspot.errors import PeerError
 
-from . import backup, payload, router_backup
+from . import account, backup, payload, router_backup
 from .desired import Desired
 from .diff import kept
 from .hands import Hands
@@ -173,7 +173,10 @@ class Contact:
         patience: Patience = lambda _output: None,
     ) -> bytes:
         command = payload.command(self._script, verb, tx, *arguments, root=self._root)
-        return execute(target, self._key, target.as_root(command), stream, self._seconds, patience=patience)
+        if not target.is_root:
+            stream = account.request(" ".join(["helper", verb, tx, *map(str, arguments)]).strip(), stream)
+            command = account.command(target.user)
+        return execute(target, self._key, command, stream, self._seconds, patience=patience)
 
     def _question(
         self, target: Target, verb: str, *, tx: str = "", proof: str = "", paths: tuple[str, ...] = ()

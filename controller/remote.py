@@ -52,7 +52,7 @@ REBOOT: Final = detached("sleep 1; reboot")
 BOOT: Final = command("cat /proc/sys/kernel/random/boot_id")
 
 
-def locate(seconds: int) -> str:
+def locate(seconds: int | str) -> str:
     """Has every LED blink for a while, and then do what it did before."""
     blink = f"""for led in /sys/class/leds/*; do
 	[ -w "$led/trigger" ] || continue

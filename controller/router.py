@@ -54,9 +54,9 @@ class RouterContact:
         if found.current == digest(manifest(desired)) and observed.live == wanted:
             return "insync", ""
         attempt = f"nirkabel-{tx}-try.rsc"
-        files = {one.path: one.data for one in desired.files if one.path != trial.SCRIPT}
-        [script] = [one.data for one in desired.files if one.path == trial.SCRIPT]
-        files |= {f"/{trial.staged(tx)}": script, f"/{attempt}": trial.try_script(tx, self._confirm).encode()}
+        script = trial.try_script(tx, self._confirm, found.flash).encode()
+        files = trial.placed(desired, found.flash)
+        files |= {f"/{trial.staged(tx)}": trial.script_for(desired, found.flash), f"/{attempt}": script}
         send_files(self._target, self._key, files, self._seconds)
         try:
             said = self._run(f'/import file-name="{attempt}"')
@@ -74,8 +74,9 @@ class RouterContact:
     def kept(self, password: str) -> Desired:
         """A backup of all that it carries, encrypted there with `password`. PeerError where it makes none."""
         name = f"nirkabel-{secrets.token_hex(16)}-save.rsc"
-        script = router_backup.save_script(secrets.token_hex(16), password, self._confirm)
-        pages = tuple(f"/{path}" for path in self.look().files if "/" in path)
+        carried = self.look()
+        script = router_backup.save_script(secrets.token_hex(16), password, self._confirm, carried.flash)
+        pages = tuple(f"/{seen.name}" for path, seen in carried.files.items() if "/" in path)
         made = (router_backup.BINARY, router_backup.EXPORT)
         send_files(self._target, self._key, {f"/{name}": script.encode()}, self._seconds)
         try:
@@ -89,7 +90,7 @@ class RouterContact:
             self._run("; ".join(f'/file remove [find name="{one}"]' for one in (name, *(path[1:] for path in made))))
         if not found.keys() >= set(made):
             raise PeerError(f"it made no backup: {_short(said)}")
-        return router_backup.of(found)
+        return router_backup.of({path.replace("/flash/", "/", 1): data for path, data in found.items()})
 
     def restore(self, backup: Desired, password: str) -> tuple[str, str]:
         """Loads a backup and keeps it, over a new connection; the outcome as `apply` tells it."""
@@ -98,8 +99,8 @@ class RouterContact:
         if found.trying:
             return "busy", found.trying
         name = f"nirkabel-{secrets.token_hex(16)}-load.rsc"
-        files = {one.path: one.data for one in backup.files if one.path != router_backup.EXPORT}
-        files |= {f"/{name}": router_backup.load_script(password).encode()}
+        files = router_backup.placed(backup, found.flash)
+        files |= {f"/{name}": router_backup.load_script(password, found.flash).encode()}
         send_files(self._target, self._key, files, self._seconds)
         # In the background: its answer would be cut off.
         self._run(f":execute script={quoted(f'/import file-name={name}')}")
@@ -109,7 +110,7 @@ class RouterContact:
             try:
                 found = self.look()
                 if found.trying:
-                    stale = sorted(path for path in found.files if path.endswith((".backup", ".rsc")))
+                    stale = sorted(one.name for one in found.files.values() if one.name.endswith((".backup", ".rsc")))
                     said = self._imported("keep", router_backup.keep_script(found.trying, stale))
                     if not self.look().trying:
                         return "confirmed", ""
@@ -126,7 +127,7 @@ class RouterContact:
         """Has it load what it had before the try; it restarts, which cuts the connection."""
         try:
             self._run(f'/file remove [find name="{trial.staged(tx)}"]')  # no backup has files
-            self._run(trial.WITHDRAW)
+            self._run(trial.withdraw(self.look().flash))
         except SshError as error:
             if error.problem not in (Problem.BROKEN, Problem.TIMEOUT):
                 raise
@@ -168,11 +169,7 @@ class RouterContact:
         return trial.refusal(desired.probes, self._run("; ".join(desired.probes)).replace("\r", ""))
 
     def _keep(self, desired: Desired, tx: str, found: Router) -> str:
-        pages = {one.path[1:] for one in desired.files}
-        stale = sorted({*found.files} - pages - {"nirkabel-before.backup"})
-        kept = {one.partition("/")[0] for one in pages}
-        folders = sorted({one.partition("/")[0] for one in stale if "/" in one} - kept)
-        return self._imported(f"{tx}-keep", trial.keep_script(tx, desired, found.export, [*stale, *folders]))
+        return self._imported(f"{tx}-keep", trial.keep_script(tx, desired, found))
 
     def _imported(self, word: str, text: str) -> str:
         """What it says to a script; the file goes with the next one that is kept."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from .desired import Desired, File
 from .routeros import quoted
-from .trial import APPLIED, BACK, RESTORED, script_of
+from .trial import APPLIED, RESTORED, back, script_of
 
 BINARY: Final = "/nirkabel-kept.backup"
 EXPORT: Final = "/nirkabel-kept.rsc"
@@ -31,21 +31,30 @@ def of(contents: dict[str, bytes]) -> Desired:
     return Desired(tuple(File(path, data, 0o600, _NONE) for path, data in sorted(contents.items())))
 
 
-def give_up(confirm: int) -> str:
+def placed(backup: Desired, flash: str) -> dict[str, bytes]:
+    """Its files by where they go: the pages must outlive a restart, the backup is read before it."""
+    return {
+        one.path if one.path == BINARY else f"/{flash}{one.path[1:]}": one.data
+        for one in backup.files
+        if one.path != EXPORT
+    }
+
+
+def give_up(confirm: int, flash: str) -> str:
     """What the schedule in a backup does: without a backup to go back to it only goes away itself."""
     gone = f'/system/scheduler remove [find name="{RESTORED}"]'
-    back = f":do {{ {BACK} }} on-error={{ {gone} }}"
-    return f':delay {confirm}s; :if ([:len [/system/scheduler/find name="{RESTORED}"]] > 0) do={{ {back} }}'
+    goes = f":do {{ {back(flash)} }} on-error={{ {gone} }}"
+    return f':delay {confirm}s; :if ([:len [/system/scheduler/find name="{RESTORED}"]] > 0) do={{ {goes} }}'
 
 
-def save_script(tx: str, password: str, confirm: int) -> str:
+def save_script(tx: str, password: str, confirm: int, flash: str = "") -> str:
     """Makes the backup and the export. The schedule goes away also where no backup could be made."""
     return script_of(
         (
             "/system/scheduler",
             f'remove [find name="{RESTORED}"]',
             f'add name="{RESTORED}" comment={quoted(tx + APPLIED)} start-time=startup '
-            f"on-event={quoted(give_up(confirm))}",
+            f"on-event={quoted(give_up(confirm, flash))}",
             f':do {{ /system/backup save name="{_NAME}" encryption=aes-sha256 password={quoted(password)} }} '
             "on-error={ }",
             f'remove [find name="{RESTORED}"]',
@@ -54,12 +63,12 @@ def save_script(tx: str, password: str, confirm: int) -> str:
     )
 
 
-def load_script(password: str) -> str:
+def load_script(password: str, flash: str = "") -> str:
     """Keeps what it has, and loads a backup that was sent; it restarts."""
     return script_of(
         (
             "/system/backup",
-            'save name="nirkabel-before" dont-encrypt=yes',
+            f'save name="{flash}nirkabel-before" dont-encrypt=yes',
             f'load name="{_NAME}" password={quoted(password)}',
         )
     )

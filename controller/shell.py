@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import paramiko
 
 from hotspot.errors import PeerError
 
-from . import remote
+from . import account, remote
 from .firmware import Image
 from .flashing import SysupgradeFlasher
 from .hands import Start
@@ -37,11 +38,16 @@ class ShellHands:
         self._key = key
         self._seconds = seconds
 
-    def ask(self, text: str, seconds: float = 0.0, stdin: bytes = b"", *, root: bool = True) -> Ran:
-        """Runs a text of `controller.remote`, as root or as who logs in."""
-        text = self._target.as_root(text) if root else text
+    def ask(self, text: str, seconds: float = 0.0, stdin: bytes = b"", *, request: str = "") -> Ran:
+        """Runs a text of `controller.remote`; by an account that is not root the request of the entry that does it,
+        where there is one.
+        """
+        if request and not self._target.is_root:
+            text, stdin = account.command(self._target.user), account.request(request, stdin)
         answer = execute(self._target, self._key, text, stdin, seconds or self._seconds)
         word, rest = result_of(answer)
+        if word == "refused":
+            return Ran(self._ap, Outcome.REFUSED, rest)
         if word != "exit" or not rest.isdigit():
             return Ran(self._ap, Outcome.FAILED, f"{word} {rest}")
         output = answer.rstrip().rpartition(b"\n")[0].removesuffix(b"\n")
@@ -56,31 +62,40 @@ class ShellHands:
         return ran.output
 
     def facts(self) -> Facts:
-        return remote.parse_facts(self._must(self.ask(remote.command(remote.FACTS))).decode("utf-8", "replace"))
+        return remote.parse_facts(
+            self._must(self.ask(remote.command(remote.FACTS), request="facts")).decode("utf-8", "replace")
+        )
 
     def run(self, command: str, seconds: float) -> Ran:
-        return self.ask(remote.command(command), seconds)
+        if self._target.is_root:
+            return self.ask(remote.command(command), seconds)
+        ran = self.ask("", seconds, command.encode(), request="exec")
+        if ran.outcome is not Outcome.REFUSED:
+            return ran
+        ran = self.ask(remote.command(command), seconds)
+        how = f"as {self._target.user}; as root where root has made the file {account.ALLOWS_EXEC}"
+        return replace(ran, detail=f"{ran.detail}, {how}" if ran.detail else how)
 
     def start(self) -> Start:
-        return Start(self._must(self.ask(remote.BOOT, 10)).decode("utf-8", "replace").strip())
+        return Start(self._must(self.ask(remote.BOOT, 10, request="start")).decode("utf-8", "replace").strip())
 
     def reboot(self) -> None:
-        self._must(self.ask(remote.REBOOT))
+        self._must(self.ask(remote.REBOOT, request="reboot"))
 
     def locate(self, seconds: int) -> None:
-        ran = self.ask(remote.locate(seconds))
+        ran = self.ask(remote.locate(seconds), request=f"locate {seconds}")
         if ran.code == 1:
             raise PeerError("it has no LED that can be told to blink")
         self._must(ran)
 
     def prove(self) -> None:
-        self._must(self.ask(remote.command("true")))
+        self.start()
 
     def flasher(self, images: Sequence[Image], key: paramiko.PKey) -> SysupgradeFlasher:
         return SysupgradeFlasher(self, images, key)
 
     def let_in(self, known: paramiko.PKey, fresh: paramiko.PKey) -> None:
-        self._must(self.ask(remote.add_key(known.get_base64(), public_line(fresh, "nirkabel")), root=False))
+        self._must(self.ask(remote.add_key(known.get_base64(), public_line(fresh, "nirkabel"))))
 
     def shut_out(self, key: paramiko.PKey, but: paramiko.PKey | None = None) -> None:  # noqa: ARG002 - it is not named
-        self._must(self.ask(remote.forget_key(key.get_base64()), root=False))
+        self._must(self.ask(remote.forget_key(key.get_base64())))

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
@@ -19,6 +20,8 @@ enum {
     MOST = 256,     /* datagrams at once */
     ROOM = 4160,    /* for each: more than a packet may have, so that a longer one is seen to be one */
     MOST_KEYS = 4096,
+    MOST_TOGETHER = 64,          /* datagrams as one message, as many as any kernel takes */
+    MOST_TOGETHER_BYTES = 60000, /* an IP packet's worth */
 };
 
 static const uint8_t zeroes[MD5_SIZE];
@@ -163,31 +166,103 @@ static PyObject *seal(PyObject *self, PyObject *const *arguments, Py_ssize_t cou
 
 /* -- attributes ---------------------------------------------------------------------------------------------------- */
 
-static const char *split(const uint8_t *data, Py_ssize_t length, PyObject *first, Py_ssize_t *signed_at)
-{
-    bool known[256] = {false};
+/* Looked at where they stand: a request has many more than are asked for. */
+struct attributes {
+    PyObject_HEAD
+    PyObject *packet; /* bytes, whose attributes are whole */
+};
 
+/* Where the first one of a kind begins; 0: nowhere. */
+static Py_ssize_t found_at(PyObject *packet, long kind)
+{
+    const uint8_t *data = (void *)PyBytes_AS_STRING(packet);
+
+    for (Py_ssize_t at = HEADER; at < PyBytes_GET_SIZE(packet); at += data[at + 1])
+        if (data[at] == kind)
+            return at;
+    return 0;
+}
+
+/* -1 and an exception where the key is no number. */
+static Py_ssize_t found_of(PyObject *self, PyObject *key)
+{
+    long kind = PyLong_AsLong(key);
+
+    return kind == -1 && PyErr_Occurred() ? -1 : found_at(((struct attributes *)self)->packet, kind);
+}
+
+static PyObject *value_at(PyObject *self, Py_ssize_t at)
+{
+    char *attribute = PyBytes_AS_STRING(((struct attributes *)self)->packet) + at;
+
+    return PyBytes_FromStringAndSize(attribute + 2, (uint8_t)attribute[1] - 2);
+}
+
+static int attributes_contain(PyObject *self, PyObject *key)
+{
+    Py_ssize_t at = found_of(self, key);
+
+    return at < 0 ? -1 : at > 0;
+}
+
+static PyObject *attributes_item(PyObject *self, PyObject *key)
+{
+    Py_ssize_t at = found_of(self, key);
+
+    if (at == 0)
+        PyErr_SetObject(PyExc_KeyError, key);
+    return at > 0 ? value_at(self, at) : NULL;
+}
+
+static PyObject *attributes_get(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count < 1 || count > 2)
+        return PyErr_Format(PyExc_TypeError, "a key is wanted, and perhaps a default");
+    Py_ssize_t at = found_of(self, arguments[0]);
+    if (at == 0)
+        return Py_NewRef(count == 2 ? arguments[1] : Py_None);
+    return at > 0 ? value_at(self, at) : NULL;
+}
+
+static void attributes_dealloc(PyObject *self)
+{
+    Py_DECREF(((struct attributes *)self)->packet);
+    PyObject_Free(self);
+}
+
+static PyMethodDef attributes_methods[] = {
+    {"get", (PyCFunction)(void *)attributes_get, METH_FASTCALL, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PySequenceMethods attributes_as_sequence = {.sq_contains = attributes_contain};
+static PyMappingMethods attributes_as_mapping = {.mp_subscript = attributes_item};
+
+static PyTypeObject attributes_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "radius._wire.Attributes",
+    .tp_basicsize = sizeof(struct attributes),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_dealloc = attributes_dealloc,
+    .tp_as_sequence = &attributes_as_sequence,
+    .tp_as_mapping = &attributes_as_mapping,
+    .tp_methods = attributes_methods,
+};
+
+/* What is wrong with the attributes, if anything. */
+static const char *fault_of(const uint8_t *data, Py_ssize_t length, Py_ssize_t *signed_at)
+{
     if (length < HEADER)
         return "attribute-length";
     for (Py_ssize_t at = HEADER, size; at < length; at += size) {
         size = at + 1 < length ? data[at + 1] : 0;
         if (size < 2 || size > length - at)
             return "attribute-length";
-        uint8_t kind = data[at];
-        if (kind == SIGNATURE) {
-            if (known[kind])
+        if (data[at] == SIGNATURE) {
+            if (*signed_at)
                 return "message-authenticator";
             *signed_at = at + 2;
         }
-        if (known[kind])
-            continue;
-        known[kind] = true;
-        PyObject *number = PyLong_FromLong(kind), *value = PyBytes_FromStringAndSize((char *)data + at + 2, size - 2);
-        int kept = number && value ? PyDict_SetItem(first, number, value) : -1;
-        Py_XDECREF(number);
-        Py_XDECREF(value);
-        if (kept < 0)
-            return "";
     }
     return NULL;
 }
@@ -199,23 +274,28 @@ static PyObject *walk(PyObject *self, PyObject *data)
     (void)self;
     if (!PyBytes_CheckExact(data))
         return PyErr_Format(PyExc_TypeError, "bytes are wanted");
-    PyObject *first = PyDict_New();
+    const char *fault = fault_of((void *)PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), &signed_at);
+    if (fault)
+        return PyUnicode_FromString(fault);
+    struct attributes *first = PyObject_New(struct attributes, &attributes_type);
     if (!first)
         return NULL;
-    const char *fault = split((void *)PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), first, &signed_at);
-    if (!fault)
-        return Py_BuildValue("Nn", first, signed_at);
-    Py_DECREF(first);
-    return *fault ? PyUnicode_FromString(fault) : NULL;
+    first->packet = Py_NewRef(data);
+    return Py_BuildValue("Nn", first, signed_at);
 }
 
 /* -- datagrams ----------------------------------------------------------------------------------------------------- */
 
 struct slots {
     PyObject_HEAD
+    int laid_out; /* how many messages are as the kernel wants them to receive */
     struct mmsghdr messages[MOST];
     struct iovec parts[MOST];
     struct sockaddr_in6 names[MOST]; /* or a sockaddr_in */
+    union {
+        char room[CMSG_SPACE(sizeof(uint16_t))];
+        struct cmsghdr aligned;
+    } segments[MOST];
     uint8_t room[MOST][ROOM];
 };
 
@@ -244,8 +324,8 @@ static PyObject *receive(PyObject *self, PyObject *arguments)
 
     if (!PyArg_ParseTuple(arguments, "iOO!O", &descriptor, &index, &PyDict_Type, &known, &learn))
         return NULL;
-    for (int k = 0; k < MOST; k++)
-        lay_out(slots, k, slots->room[k], ROOM, sizeof slots->names[k]);
+    for (; slots->laid_out < MOST; slots->laid_out++)
+        lay_out(slots, slots->laid_out, slots->room[slots->laid_out], ROOM, sizeof slots->names[0]);
     int count = recvmmsg(descriptor, slots->messages, MOST, MSG_DONTWAIT, NULL);
     if (count < 0) {
         if (errno != EAGAIN && errno != EINTR)
@@ -290,6 +370,45 @@ static bool lay_out_answer(struct slots *slots, int k, PyObject *answer, PyObjec
     return right;
 }
 
+/* Makes one message of neighbours that go to one address and are of one length: the kernel makes datagrams of it again
+ * (udp(7), UDP_SEGMENT), and most of its work is done once for all. How many messages there are then. */
+static int gather(struct slots *slots, int count)
+{
+    int last = 0;
+
+    for (int k = 1; k < count; k++) {
+        struct msghdr *message = &slots->messages[last].msg_hdr, *next = &slots->messages[k].msg_hdr;
+        size_t length = message->msg_iov->iov_len;
+        bool same = length && next->msg_iov->iov_len == length && next->msg_namelen == message->msg_namelen &&
+                    memcmp(next->msg_name, message->msg_name, message->msg_namelen) == 0;
+        if (!same || message->msg_iovlen == MOST_TOGETHER || (message->msg_iovlen + 1) * length > MOST_TOGETHER_BYTES) {
+            slots->messages[++last] = slots->messages[k];
+            continue;
+        }
+        if (message->msg_iovlen++ == 1) {
+            message->msg_control = &slots->segments[last];
+            message->msg_controllen = sizeof slots->segments[last];
+            struct cmsghdr *control = CMSG_FIRSTHDR(message);
+            *control = (struct cmsghdr){CMSG_LEN(sizeof(uint16_t)), SOL_UDP, UDP_SEGMENT};
+            memcpy(CMSG_DATA(control), &(uint16_t){(uint16_t)length}, sizeof(uint16_t));
+        }
+    }
+    return count ? last + 1 : 0;
+}
+
+/* Each part of a message for itself: not every way out takes them together. How many could not be sent. */
+static int send_apart(int descriptor, struct msghdr message)
+{
+    int lost = 0, count = (int)message.msg_iovlen;
+
+    message.msg_control = NULL;
+    message.msg_controllen = 0;
+    message.msg_iovlen = 1;
+    for (int k = 0; k < count; k++, message.msg_iov++)
+        lost += sendmsg(descriptor, &message, MSG_DONTWAIT) < 0;
+    return lost;
+}
+
 /* How many could not be sent. */
 static int send_out(struct slots *slots, int descriptor, int count)
 {
@@ -299,7 +418,10 @@ static int send_out(struct slots *slots, int descriptor, int count)
         int gone = sendmmsg(descriptor, slots->messages + sent, (unsigned)(count - sent), MSG_DONTWAIT);
         if (gone < 0 && errno == EINTR)
             continue;
-        lost += gone < 0; /* the first of them is the one that cannot be sent */
+        if (gone < 0) { /* the first of them is the one that cannot be sent */
+            const struct msghdr *message = &slots->messages[sent].msg_hdr;
+            lost += message->msg_iovlen > 1 ? send_apart(descriptor, *message) : 1;
+        }
         sent += gone < 0 ? 1 : gone;
     }
     return lost;
@@ -307,17 +429,19 @@ static int send_out(struct slots *slots, int descriptor, int count)
 
 static PyObject *send_answers(PyObject *self, PyObject *arguments)
 {
+    struct slots *slots = (struct slots *)self;
     PyObject *answers, *known, *find;
     int descriptor;
     long lost = 0;
 
     if (!PyArg_ParseTuple(arguments, "iO!O!O", &descriptor, &PyTuple_Type, &answers, &PyDict_Type, &known, &find))
         return NULL;
+    slots->laid_out = 0;
     for (Py_ssize_t next = 0, count; next < PyTuple_GET_SIZE(answers); next += count) {
         for (count = 0; count < MOST && next + count < PyTuple_GET_SIZE(answers); count++)
-            if (!lay_out_answer((struct slots *)self, (int)count, PyTuple_GET_ITEM(answers, next + count), known, find))
+            if (!lay_out_answer(slots, (int)count, PyTuple_GET_ITEM(answers, next + count), known, find))
                 return NULL;
-        lost += send_out((struct slots *)self, descriptor, (int)count);
+        lost += send_out(slots, descriptor, gather(slots, (int)count));
     }
     return PyLong_FromLong(lost);
 }
@@ -354,7 +478,7 @@ PyMODINIT_FUNC PyInit__wire(void)
     PyObject *made = PyModule_Create(&module);
 
     keys = PyDict_New();
-    if (!made || !keys || PyModule_AddType(made, &slots_type) < 0)
+    if (!made || !keys || PyModule_AddType(made, &slots_type) < 0 || PyType_Ready(&attributes_type) < 0)
         Py_CLEAR(made);
     return made;
 }

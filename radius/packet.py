@@ -4,7 +4,7 @@ Attributes keep their order. Whatever does not parse is `Malformed`, to be dropp
 """
 
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -41,11 +41,11 @@ class Malformed(Exception):  # noqa: N818 - a finding about bytes, not an error 
 
 
 class Packet:
-    """A decoded packet. `first` has the first value of each RFC attribute by number, for hot paths; never change it."""
+    """A decoded packet. `first` has the first value of each RFC attribute by number, for hot paths."""
 
     __slots__ = ("authenticator", "code", "first", "identifier", "raw", "signed_at")
 
-    def __init__(self, raw: bytes, first: dict[int, bytes], signed_at: int):
+    def __init__(self, raw: bytes, first: Mapping[int, bytes], signed_at: int):
         self.code = raw[0]
         self.identifier = raw[1]
         self.authenticator = raw[4:HEADER]

@@ -1,6 +1,7 @@
 """A packet's authenticators and attributes, in Python. Pure; `radius/_wire.c` has the same in C, for the same bytes."""
 
 import hmac
+from collections.abc import Mapping
 from typing import Final
 
 from hotspot.keyed_hash import hmac_digest, md5
@@ -38,7 +39,7 @@ def seal(code: int, identifier: int, request: bytes, body: bytes, secret: bytes,
     return b"".join((head, md5(b"".join((head, request, body, secret))).digest(), body))
 
 
-def walk(data: bytes, /) -> tuple[dict[int, bytes], int] | str:
+def walk(data: bytes, /) -> tuple[Mapping[int, bytes], int] | str:
     """The first value of each attribute of a packet that ends where its bytes do, and where that of the
     Message-Authenticator begins (0: nowhere). Or why there is no packet in it."""
     first: dict[int, bytes] = {}

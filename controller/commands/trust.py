@@ -9,6 +9,7 @@ from hotspot.store import audit, pushes
 from hotspot.store.pushes import HostKey
 from hotspot.terminal import Command, Group, Node, pass_node, quiet_option
 
+from .. import account as accounts
 from ..job import Job, Ran
 from ..kinds.setup import tunnel_secret
 from ..kinds.tunnel import authorized_line
@@ -102,6 +103,31 @@ def show(node: Node) -> None:
     line = public_line(key, "nirkabel")
     node.answer({"public_key": line})
     node.say(line)
+
+
+@keys.command()
+@click.argument("ap", metavar="[AP]", type=SELECTOR, required=False)
+@pass_node
+def account(node: Node, ap: str | None) -> None:
+    """Print what root runs on a Debian access point that lets no root in, so that `user` can work there.
+
+    It makes the account, lets the controller's key in, and lets sudo run one program as root, which does what this
+    controller asks and nothing else. Run it again after each new version of this controller.
+
+    \b
+    hotspot keys account | ssh admin@10.20.1.2 sudo sh
+    """
+    inventory = node.revision().inventory
+    user = inventory.controller.user
+    if ap is not None:
+        ap = one_of(inventory, ap, node.now)
+        user = inventory.ap_by_id[ap][1].user or user
+    if user == "root":
+        where = f"the entry of {ap}" if ap else "[controller]"
+        raise ConfigError(f'root logs in there: name an account, user = "nirkabel", in {where}')
+    script = accounts.script(user, public_line(private_key(node, inventory), "nirkabel"))
+    node.answer({"user": user, "script": script})
+    node.say(script)
 
 
 @keys.command()

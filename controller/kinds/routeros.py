@@ -189,7 +189,7 @@ def _probes(folder: str, servers: tuple[str, ...]) -> tuple[str, ...]:
     return (
         probe(f"[:len [/ip/hotspot/find {used}]] = 1", "its Hotspot is invalid or not in use"),
         probe(f"[:len [/ip/dhcp-server/find {used}]] = 1", "its DHCP server is invalid or not in use"),
-        probe(f'[:len [/file/find where name~"{folder}/login.html"]] = 1', "the login page is not there"),
+        probe(f'[:len [/file/find where name~"{folder}/login.html"]] > 0', "the login page is not there"),
         probe(f"({pings}) > 0", "no RADIUS server answers its ping"),
     )
 

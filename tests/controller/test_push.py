@@ -285,17 +285,3 @@ def test_a_key_is_made_once_and_is_private(tmp_path: Path) -> None:
         create_key(tmp_path / "state/key")
     with pytest.raises(ConfigError, match="not understood"):
         load_key(b"no key")
-
-
-@pytest.mark.parametrize(
-    ("sudo", "said"), [('shift; exec "$@"', "it's me\n"), ("exit 1", "result failed sudo does not")]
-)
-def test_who_is_not_root_goes_through_a_stand_in_for_sudo(tmp_path: Path, sudo: str, said: str) -> None:
-    (tmp_path / "sudo").write_text(f"#!/bin/sh\n{sudo}\n")
-    (tmp_path / "sudo").chmod(0o755)
-    command = Target("127.0.0.1", 22, "nirkabel", "").as_root("""echo "it's me" """)
-    done = subprocess.run(
-        ["/bin/sh", "-c", command], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.startswith(said)
-    assert Target("127.0.0.1", 22, "root", "").as_root(command) == command

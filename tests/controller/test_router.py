@@ -8,7 +8,7 @@ import pytest
 from controller.job import Job, Outcome
 from controller.plan import State
 from controller.ssh import Target
-from controller.trial import BACK, keep_script, parse_router, probe, refusal, try_script
+from controller.trial import Router, Seen, back, keep_script, parse_router, probe, refusal, script_for, try_script
 from hotspot.errors import PeerError
 from tests.controller.local import eventually
 from tests.controller.routers import AP, FIRST, SECOND, Admin
@@ -52,7 +52,7 @@ def test_what_somebody_changes_on_a_double_is_drift(admin: Admin) -> None:
     assert admin.state(FIRST) is State.IN_SYNC
     admin.router.items["/ip/pool"][0]["ranges"] = "10.211.0.2-10.211.0.9"
     page = next(name for name in admin.router.files if name.endswith("login.html"))
-    admin.router.files[page] += b"<!-- mine -->"
+    admin.router.files[page] = admin.router.files[page].swapcase()
     found = admin.contact().plan(admin.job(FIRST)).plan
     assert found is not None
     assert (found.state, found.drifted) == (State.DRIFTED, (f"/{page}", "/nirkabel.rsc"))
@@ -118,6 +118,21 @@ def test_a_try_that_nobody_kept_is_busy_to_others_and_kept_by_who_knows_it(admin
     assert tries(admin.router) == []
 
 
+def test_a_double_keeps_in_its_flash_what_must_outlive_a_restart(admin: Admin) -> None:
+    router = admin.router
+    router.has_flash = True
+    assert admin.contact().apply(admin.job(FIRST)).outcome is Outcome.APPLIED
+    [profile] = router.items["/ip/hotspot/profile"]
+    assert f"{profile['html-directory']}/login.html" in router.files
+    router.refuses = "/ip/hotspot"
+    assert admin.contact().apply(admin.job(SECOND)).outcome is Outcome.REVERTED
+    eventually(lambda: router.restarts == 1)
+    assert admin.state(FIRST) is State.IN_SYNC
+    assert {name.partition("/")[0] for name in router.files} == {"flash"}
+    assert 'load name=\\"flash/nirkabel-before\\"' in try_script("aa", 60, "flash/")
+    assert b'html-directory="nirkabel-' in script_for(FIRST, "")
+
+
 def test_a_pending_try_of_a_double_is_withdrawn(admin: Admin) -> None:
     admin.router.files["nirkabel-aa.rsc"] = b"/system/identity\nset name=x\n"
     admin.router.files["try"] = try_script("aa", 60).encode()
@@ -145,9 +160,12 @@ def test_scripts_of_a_try_keep_the_way_back_before_anything_changes() -> None:
     assert lines.index('save name="nirkabel-before" dont-encrypt=yes') < lines.index(
         '/import file-name="nirkabel-aa.rsc"'
     )
-    assert sum(BACK.replace('"', '\\"') in line for line in lines) == 2, "at the deadline, and at the next start"
-    kept = keep_script("aa", FIRST, "e" * 64, ["old.html"]).splitlines()
+    going = back("").replace('"', '\\"')
+    assert sum(going in line for line in lines) == 2, "at the deadline, and at the next start"
+    found = Router("e" * 64, files={"nirkabel-0/old.html": Seen("nirkabel-0/old.html", 1)})
+    kept = keep_script("aa", FIRST, found).splitlines()
     assert kept[1] == 'get [find name="nirkabel-trying" comment="aa applied"] name'
+    assert kept[-2:] == ['remove [find name="nirkabel-0/old.html"]', 'remove [find name="nirkabel-0"]']
 
 
 @pytest.mark.parametrize("text", ["", "nirkabel 0", "bad command\nexport\nnirkabel end", "nirkabel 0\nexport\n"])

@@ -28,7 +28,7 @@ _TICK: Final = 0.05
 _PUT: Final = re.compile(r':put "([^"]*)"')
 _PROBE: Final = re.compile(r':if \((.*?)\) do=\{ :put "([^"]*)" \} else=\{ :put "([^"]*)" \}')
 _USED: Final = re.compile(r'\[:len \[(/\S+)/find where name="(\w+)" and !disabled and !invalid\]\] = 1')
-_FILE: Final = re.compile(r'\[:len \[/file/find where name~"(\S+)"\]\] = 1')
+_FILE: Final = re.compile(r'\[:len \[/file/find where name~"(\S+)"\]\] > 0')
 _PING: Final = re.compile(r"/ping (\S+) count=2")
 _FORGET: Final = re.compile(
     r'/user/ssh-keys remove \[find where user="(\S+)" and key-owner~"\^(\w+)"(?: and key-owner!="(\S+)")?\]'
@@ -64,6 +64,8 @@ class RouterosDouble:
         self.restarts = 0
         self.never_comes_back = False
         self.invalid = ""
+        self.has_flash = False
+        """Whether only what is in its folder `flash` outlives a restart."""
         self.mac = "02:00:5e:bb:00:01"
         self.silent: set[str] = set()
         self.host_key = paramiko.ECDSAKey.generate()
@@ -178,7 +180,7 @@ class RouterosDouble:
         if used := _USED.fullmatch(condition):
             return used[1] != self.invalid and len(self._find(used[1], {"name": used[2]})) == 1
         if there := _FILE.fullmatch(condition):
-            return sum(there[1] in name for name in self.files) == 1
+            return any(there[1] in name for name in self.files)
         return not self.silent.issuperset(_PING.findall(condition))
 
     def _typed(self, text: str) -> str:
@@ -221,6 +223,8 @@ class RouterosDouble:
         self._due.clear()
         self._background.clear()
         self.restarts += 1
+        if self.has_flash:
+            self.files = {name: data for name, data in self.files.items() if name.startswith("flash/")}
         for name in [name for name in self.files if name.endswith(".npk")]:
             self.release = self.files.pop(name).split()[1].decode()
         self._started = time.monotonic()
@@ -244,8 +248,14 @@ class RouterosDouble:
         ]
         trying = [one.get("comment") for one in marks]
         lines = [*(current or ["nirkabel 0"]), *(f"trying {one}" for one in trying)]
-        lines += [f"file {len(data)} {name}" for name, data in self.files.items() if name.startswith("nirkabel")]
-        lines += ["export", "# 2026-01-01 by RouterOS 7", *self._export(), "nirkabel end", ""]
+        lines.append(f"flash {int(self.has_flash)}")
+        ours = {name: data for name, data in self.files.items() if name.startswith(("nirkabel", "flash/nirkabel"))}
+        lines += [f"file {len(data)} {name}" for name, data in ours.items()]
+        lines += ["export", "# 2026-01-01 by RouterOS 7", *self._export(), "nirkabel pages"]
+        for name, data in ours.items():
+            if "/" in name.removeprefix("flash/"):
+                lines += [f"page {name}", data.decode(), "nirkabel page ends"]
+        lines += ["nirkabel end", ""]
         return "\n".join(lines)
 
     def _export(self) -> list[str]:

@@ -91,8 +91,20 @@ def test_an_answer_that_cannot_go_out_costs_no_other_its_own(server: socket.sock
         client.sendto(b"here", server.getsockname())
         [(_, source, _)] = gathered(door, 1)
         nowhere = (source[0], 0)  # the kernel refuses port 0
-        assert door.send([(b"1", source, 0), (b"2", nowhere, 0), (b"3", source, 0)]) == 1
-        assert [client.recv(10), client.recv(10)] == [b"1", b"3"]
+        assert door.send([(b"1", source, 0), (b"2", nowhere, 0), (b"3", nowhere, 0), (b"4", source, 0)]) == 2
+        assert [client.recv(10), client.recv(10)] == [b"1", b"4"]
+
+
+def test_many_answers_to_one_address_arrive_apart(server: socket.socket, family: int, room: Room) -> None:
+    door = Datagrams(server, 0, room=room)
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.settimeout(5)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
+        client.sendto(b"here", server.getsockname())
+        [(_, source, _)] = gathered(door, 1)
+        answers = [bytes([number % 256]) * size for size in (4096, 20, 0, 3) for number in range(70)]
+        assert door.send([(answer, source, 0) for answer in answers]) == 0
+        assert [client.recv(5000) for _ in answers] == answers
 
 
 def test_forgotten_addresses_are_made_anew(server: socket.socket, family: int, room: Room) -> None:

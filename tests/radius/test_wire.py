@@ -21,7 +21,24 @@ FEW = settings(max_examples=60, deadline=None)
 @FEW
 @given(st.one_of(mutants(), packets(), st.binary(max_size=60)))
 def test_attributes(data: bytes) -> None:
-    assert wire().walk(data) == plain.walk(data)
+    ours, said = wire().walk(data), plain.walk(data)
+    if isinstance(said, str):
+        assert ours == said
+        return
+    (found, signed_at), (first, at) = ours, said
+    assert signed_at == at
+    assert {kind: found[kind] for kind in range(256) if kind in found} == first
+    assert all(found.get(kind) == first.get(kind) for kind in range(-1, 257))
+
+
+def test_attributes_that_are_not_there() -> None:
+    found, _ = wire().walk(bytes(20) + b"\x01\x03a\x01\x03b")
+    assert (found[1], found.get(1), found.get(2), found.get(2, b"c"), 2 in found) == (b"a", b"a", None, b"c", False)
+    with pytest.raises(KeyError, match="2"):
+        found[2]
+    for wrong in (found.get, lambda: found["1"], lambda: "1" in found):
+        with pytest.raises(TypeError):
+            wrong()
 
 
 @FEW

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.account import ALLOWS_EXEC, PROGRAM
 from tests.bed.city import AP, bridged_toml
 from tests.bed.net import Bed, missing
 from tests.system.test_push import City
@@ -30,19 +31,26 @@ def test_an_account_that_is_not_root_configures_an_access_point(city: City) -> N
     city.hotspot("secrets", "create", "--sites", str(city.sites))
     city.hotspot("activate", str(city.sites))
     line = city.hotspot("keys", "show").strip()
-    for command in (
-        f"useradd --system --create-home --home-dir {HOME} --shell /bin/sh nirkabel",
-        f"install -d -m 700 -o nirkabel -g nirkabel {HOME}/.ssh",
-        f"echo 'restrict {line}' >{HOME}/.ssh/authorized_keys && chown nirkabel: {HOME}/.ssh/authorized_keys",
-    ):
-        done = ap.run("sh", "-c", command)
+    script = city.hotspot("keys", "account", AP)
+    for _ in range(2):  # as often as one likes
+        done = ap.run("sh", "-c", script)
         assert done.returncode == 0, done.stderr
+    ap.run("mv", "/etc/sudoers.d/nirkabel", "/etc/nirkabel.sudoers")
     city.hotspot("adopt", AP, "--yes")
     assert "sudo does not let nirkabel run" in city.hotspot("apply", "--yes", "--confirm", "20s", code=1)
-    ap.run("sh", "-c", "echo 'nirkabel ALL=(root) NOPASSWD: /bin/sh' >/etc/sudoers.d/nirkabel")
+    ap.run("mv", "/etc/nirkabel.sudoers", "/etc/sudoers.d/nirkabel")
     assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert city.state_of() == "in-sync"
+    said = city.hotspot("exec", "id", AP, "--yes")
+    assert "uid=0" not in said
+    assert ALLOWS_EXEC in said
+    ap.run("touch", ALLOWS_EXEC)
     assert "uid=0" in city.hotspot("exec", "id", AP, "--yes")
+    assert "kind       debian" in city.hotspot("status", AP)
+    login = ("su", "-s", "/bin/sh", "nirkabel", "-c")
+    assert ap.run(*login, "sudo -n /bin/sh -c id").returncode != 0
+    assert ap.run(*login, f"sudo -n {PROGRAM} x").returncode != 0, "it takes no arguments"
+    assert "result bad-payload" in ap.run(*login, f"echo 'passwd root' | sudo -n {PROGRAM}").stdout
     city.hotspot("keys", "rotate", "--yes")
     assert city.state_of() == "in-sync"
     assert line.split()[1] not in ap.read(f"{HOME}/.ssh/authorized_keys")

@@ -63,7 +63,7 @@ def compiled(folder: Path) -> Path:
     if compiler is None:
         raise BenchError("there is no C compiler; `tools/peers.sh bench` brings gcc")
     folder.mkdir(parents=True, exist_ok=True)
-    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wno-parentheses", "-Werror"]
+    flags = ["-std=gnu11", "-O3", "-march=native", "-Wall", "-Wextra", "-Wno-parentheses", "-Werror"]
     built = subprocess.run(
         [compiler, *flags, "-o", str(program), str(HERE / "load.c")], capture_output=True, text=True, check=False
     )

@@ -7,22 +7,26 @@
  *
  * Closed: every source keeps its share of the outstanding requests in flight. Paced (--rate): requests are due at a
  * fixed rate, and latency counts from when one was due. Prints one line of JSON.
+ *
+ * One socket serves all sources: each datagram names its source address when it goes and tells it when it comes
+ * (IP_PKTINFO), so that what is due goes in one call and what has come is taken in one. The less the load takes of the
+ * cores, the more of them is the server's.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <netinet/udp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,7 +34,10 @@
 
 enum {
     IDENTIFIERS = 256,
-    BATCH = 32,
+    BATCH = 64,
+    SEGMENTS = 8, /* datagrams that the kernel is given as one message */
+    BUFFER = 4 << 20,         /* bytes of the socket's, both ways */
+    FIRST = 0x7f000101,       /* 127.0.1.1: the first source's address; the others follow */
     TICK = 500 * 1000,        /* ns between two looks at what is due */
     SWEEP = 20 * 1000 * 1000, /* ns between two looks for lost requests */
 };
@@ -45,7 +52,6 @@ struct exchange {
 };
 
 struct source {
-    int socket;
     struct key key;
     uint32_t *queue; /* its records, in order */
     uint32_t length, next;
@@ -67,6 +73,7 @@ static struct {
     bool loop;
 } option = {.outstanding = 64, .seconds = 3, .warmup = 0.5, .timeout = 3};
 
+static int wire;
 static struct source *sources;
 static struct record *records;
 static uint32_t source_count, record_count;
@@ -132,56 +139,102 @@ static size_t take(struct source *source, uint8_t *packet, uint64_t since)
     return length;
 }
 
-/* Laid out once: a call takes or gives few of them. */
-static struct batch {
-    struct mmsghdr messages[BATCH];
+union address {
+    char room[CMSG_SPACE(sizeof(struct in_pktinfo))];
+    struct cmsghdr aligned;
+};
+
+/* Requests that wait to be sent together. */
+static struct {
+    unsigned count;
+    const struct source *owners[BATCH];
     struct iovec parts[BATCH];
     uint8_t packets[BATCH][LONGEST];
-} requests, answers;
+    struct mmsghdr messages[BATCH];
+    struct {
+        union address address;
+        char segment[CMSG_SPACE(sizeof(uint16_t))];
+    } controls[BATCH];
+} requests;
 
-static void lay_out(struct batch *batch)
+static struct sockaddr_in server;
+
+/* The requests from `first` on of one source and one length as a message, which the kernel makes datagrams of (udp(7),
+ * UDP_SEGMENT); how many they are. */
+static unsigned lay_out_request(struct mmsghdr *message, unsigned first)
 {
-    for (unsigned i = 0; i < BATCH; i++) {
-        batch->parts[i] = (struct iovec){batch->packets[i], LONGEST};
-        batch->messages[i].msg_hdr = (struct msghdr){.msg_iov = &batch->parts[i], .msg_iovlen = 1};
+    unsigned count = 1;
+    const struct source *owner = requests.owners[first];
+    size_t length = requests.parts[first].iov_len, room = sizeof requests.controls[first].address;
+
+    while (count < SEGMENTS && first + count < requests.count && requests.owners[first + count] == owner &&
+           requests.parts[first + count].iov_len == length)
+        count++;
+    message->msg_hdr = (struct msghdr){
+        .msg_name = &server,
+        .msg_namelen = sizeof server,
+        .msg_iov = &requests.parts[first],
+        .msg_iovlen = count,
+        .msg_control = &requests.controls[first],
+        .msg_controllen = count > 1 ? sizeof requests.controls[first] : room,
+    };
+    struct cmsghdr *control = CMSG_FIRSTHDR(&message->msg_hdr);
+    *control = (struct cmsghdr){CMSG_LEN(sizeof(struct in_pktinfo)), IPPROTO_IP, IP_PKTINFO};
+    struct in_pktinfo from = {.ipi_spec_dst.s_addr = htonl((uint32_t)(FIRST + (owner - sources)))};
+    memcpy(CMSG_DATA(control), &from, sizeof from);
+    if (count > 1) {
+        control = CMSG_NXTHDR(&message->msg_hdr, control);
+        *control = (struct cmsghdr){CMSG_LEN(sizeof(uint16_t)), SOL_UDP, UDP_SEGMENT};
+        memcpy(CMSG_DATA(control), &(uint16_t){(uint16_t)length}, sizeof(uint16_t));
     }
+    return count;
 }
 
-/* Sends up to BATCH requests of one source; `since` gives the time from which each counts. */
-static void send_requests(struct source *source, unsigned count, const uint64_t *since)
+static void send_requests(void)
 {
-    for (unsigned i = 0; i < count; i++)
-        requests.parts[i].iov_len = take(source, requests.packets[i], since[i]);
-    for (unsigned done = 0; done < count;) {
-        int n = sendmmsg(source->socket, requests.messages + done, count - done, 0);
-        if (n < 0 && errno == ECONNREFUSED)
-            continue; /* an earlier datagram's: nobody listens there (any more) */
+    unsigned messages = 0;
+
+    for (unsigned first = 0; first < requests.count; messages++)
+        first += lay_out_request(&requests.messages[messages], first);
+    for (unsigned done = 0; done < messages;) {
+        int n = sendmmsg(wire, requests.messages + done, messages - done, 0);
         if (n < 0)
             fail("sendmmsg");
         done += (unsigned)n;
     }
-    sent += count;
+    sent += requests.count;
+    requests.count = 0;
 }
 
-static void fill(struct source *source)
+/* The next request of a source, to be sent with others. */
+static void gather(struct source *source, uint64_t since)
+{
+    unsigned i = requests.count++;
+
+    requests.owners[i] = source;
+    requests.parts[i] = (struct iovec){requests.packets[i], take(source, requests.packets[i], since)};
+    if (requests.count == BATCH)
+        send_requests();
+}
+
+static void fill(struct source *source, uint64_t now)
 {
     unsigned share = option.outstanding / source_count;
-    uint64_t since[BATCH], now;
 
-    while (source->waiting < share && has_more(source)) {
-        unsigned count = share - source->waiting < BATCH ? share - source->waiting : BATCH;
-        if (!option.loop && count > source->length - source->next)
-            count = source->length - source->next;
-        now = now_ns();
-        for (unsigned i = 0; i < count; i++)
-            since[i] = now;
-        send_requests(source, count, since);
-    }
+    while (source->waiting < share && has_more(source))
+        gather(source, now);
     if (!has_more(source))
         exhausted = true;
 }
 
 /* -- answers ------------------------------------------------------------------------------------------------------- */
+
+static struct {
+    struct mmsghdr messages[BATCH];
+    struct iovec parts[BATCH];
+    uint8_t packets[BATCH][LONGEST];
+    union address controls[BATCH];
+} answers;
 
 static void keep_latency(uint64_t ns)
 {
@@ -228,17 +281,33 @@ static void receive_one(struct source *source, uint8_t *packet, size_t length, u
         keep_latency(now - exchange->since);
 }
 
-static void receive(struct source *source)
+/* Takes what has come, and asks anew in the place of what is answered. */
+static void receive(bool refill)
 {
-    int n = recvmmsg(source->socket, answers.messages, BATCH, MSG_DONTWAIT, NULL);
-    if (n < 0) {
-        if (errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
-            fail("recvmmsg");
-        return;
+    for (unsigned i = 0; i < BATCH; i++) {
+        answers.parts[i] = (struct iovec){answers.packets[i], LONGEST};
+        answers.messages[i].msg_hdr = (struct msghdr){
+            .msg_iov = &answers.parts[i],
+            .msg_iovlen = 1,
+            .msg_control = &answers.controls[i],
+            .msg_controllen = sizeof answers.controls[i],
+        };
     }
+    int n = recvmmsg(wire, answers.messages, BATCH, MSG_DONTWAIT, NULL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        fail("recvmmsg");
     uint64_t now = now_ns();
-    for (int i = 0; i < n; i++)
-        receive_one(source, answers.packets[i], answers.messages[i].msg_len, now);
+    for (int i = 0; i < n; i++) {
+        const struct in_pktinfo *to = (void *)CMSG_DATA(&answers.controls[i].aligned);
+        uint32_t number = ntohl(to->ipi_addr.s_addr) - FIRST;
+        if (number >= source_count) {
+            wrong++;
+            continue;
+        }
+        receive_one(&sources[number], answers.packets[i], answers.messages[i].msg_len, now);
+        if (refill)
+            fill(&sources[number], now);
+    }
 }
 
 static void sweep(uint64_t now)
@@ -275,7 +344,7 @@ static void pace(uint64_t now)
         else if (source->waiting >= IDENTIFIERS - 1)
             full++; /* its turn comes again; what is due stays due */
         else {
-            send_requests(source, 1, &due);
+            gather(source, due);
             passed++;
             full = 0;
         }
@@ -290,59 +359,31 @@ static bool anything_waiting(void)
     return false;
 }
 
-static int watch(int *timer)
-{
-    int poll = epoll_create1(0);
-    struct itimerspec period = {{0, option.rate ? TICK : SWEEP}, {0, option.rate ? TICK : SWEEP}};
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-
-    *timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
-    if (poll < 0 || *timer < 0 || timerfd_settime(*timer, 0, &period, NULL) < 0 ||
-        epoll_ctl(poll, EPOLL_CTL_ADD, *timer, &event) < 0)
-        fail("epoll");
-    for (uint32_t s = 0; s < source_count; s++) {
-        event.data.ptr = &sources[s];
-        if (epoll_ctl(poll, EPOLL_CTL_ADD, sources[s].socket, &event) < 0)
-            fail("epoll");
-    }
-    return poll;
-}
-
 static void run(void)
 {
-    struct epoll_event events[256];
-    int timer, poll = watch(&timer);
-    uint64_t swept = 0, ticks, now;
+    const struct timespec rest = {0, option.rate ? TICK : SWEEP};
+    uint64_t swept = 0, now;
 
     started = now_ns();
     measure_from = started + (uint64_t)(option.warmup * 1e9);
     measure_to = measure_from + (uint64_t)(option.seconds * 1e9);
     for (uint32_t s = 0; s < source_count && !option.rate; s++)
-        fill(&sources[s]);
+        fill(&sources[s], started);
     for (;;) {
-        int n = epoll_wait(poll, events, 256, 100);
+        send_requests();
+        ppoll(&(struct pollfd){wire, POLLIN, 0}, 1, &rest, NULL);
         now = now_ns();
         if (exhausted && now < measure_to)
             measure_to = now; /* a source has run dry: from here on the load would be less */
         bool sending = now < measure_to;
-        for (int i = 0; i < n; i++) {
-            struct source *source = events[i].data.ptr;
-            if (source == NULL) {
-                if (read(timer, &ticks, sizeof ticks) < 0 && errno != EAGAIN)
-                    fail("timer");
-                continue;
-            }
-            receive(source);
-            if (sending && !option.rate)
-                fill(source);
-        }
+        receive(sending && !option.rate);
         if (sending && option.rate)
             pace(now);
         if (now > swept + SWEEP) {
             sweep(now);
             swept = now;
             for (uint32_t s = 0; s < source_count && sending && !option.rate; s++)
-                fill(&sources[s]); /* in the place of lost ones */
+                fill(&sources[s], now); /* in the place of lost ones */
         }
         if (!sending && !anything_waiting())
             return;
@@ -403,21 +444,19 @@ static void read_tape(void)
         outcomes = calloc(record_count, 1);
 }
 
-static void open_sources(void)
+static void open_wire(void)
 {
     struct sockaddr_in here = {.sin_family = AF_INET};
-    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons((uint16_t)option.port)};
+    int yes = 1, buffer = BUFFER;
 
-    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    lay_out(&requests);
-    lay_out(&answers);
-    for (uint32_t s = 0; s < source_count; s++) {
-        here.sin_addr.s_addr = htonl(0x7f000101 + s); /* 127.0.1.1 and on: a gateway each */
-        sources[s].socket = socket(AF_INET, SOCK_DGRAM, 0);
-        if (sources[s].socket < 0 || bind(sources[s].socket, (struct sockaddr *)&here, sizeof here) < 0 ||
-            connect(sources[s].socket, (struct sockaddr *)&there, sizeof there) < 0)
-            fail("socket");
-    }
+    server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)option.port)};
+    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    wire = socket(AF_INET, SOCK_DGRAM, 0);
+    if (wire < 0 || bind(wire, (struct sockaddr *)&here, sizeof here) < 0 ||
+        setsockopt(wire, IPPROTO_IP, IP_PKTINFO, &yes, sizeof yes) < 0 ||
+        setsockopt(wire, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer) < 0 ||
+        setsockopt(wire, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer) < 0)
+        fail("socket");
 }
 
 static int by_value(const void *a, const void *b)
@@ -485,7 +524,7 @@ int main(int count, char **arguments)
     read_tape();
     if (option.outstanding < source_count || option.outstanding / source_count >= IDENTIFIERS)
         fail("--outstanding must be 1 to 255 for each source");
-    open_sources();
+    open_wire();
     run();
     report();
     return 0;

@@ -350,7 +350,7 @@ def test_an_access_point_becomes_a_bridge_to_a_gateway_behind_it(city: City) -> 
         client.ip("-4", "addr", "flush", "dev", "eth0")
         client.ip("addr", "add", f"10.199.0.{number}/24", "dev", "eth0")
     guest, other = bed.clients
-    assert guest.connects(PRIVATE, 8080), "what stands behind the uplink is the gateway's to guard"
+    assert guest.connects(PRIVATE, 8080, seconds=20), "what stands behind the uplink is the gateway's to guard"
     inside = [(bed.ap.address, 22), ("10.199.0.51", 9000), (f"{other.link_local}%eth0", 9000)]
     assert refuses_all([(guest, host, port) for host, port in inside]) == []
     assert bed.ap.run("/usr/local/lib/nirkabel/net", "up").returncode == 0

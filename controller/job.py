@@ -6,6 +6,7 @@ from enum import StrEnum
 from hotspot.errors import ConfigError, PeerError
 
 from .desired import Desired
+from .payload import digest, manifest
 from .plan import Plan
 from .ssh import Target
 
@@ -57,6 +58,12 @@ class Job:
     """Pushes of the same content whose end our side never heard: what still waits of them is confirmed."""
     password: str = field(default="", repr=False)
     """Of a backup that its access point encrypted itself."""
+    commits: str = ""
+    """The digest of what it is committed to afterwards, where that is not the digest of `desired`."""
+
+    @property
+    def digest(self) -> str:
+        return self.commits or (digest(manifest(self.desired)) if self.desired else "")
 
 
 @dataclass(frozen=True)

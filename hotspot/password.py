@@ -9,13 +9,15 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+from .cores import anywhere
+
+_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 SHORTEST_PASSWORD: Final = 8
 LONGEST_PASSWORD: Final = 128
 """Bytes: what RADIUS can carry."""
 _LETTERS: Final = "abcdefghjkmnpqrstvwxyz23456789"
 """None that is taken for another."""
-_NOBODY: Final = HASHER.hash("nobody's password")
+_NOBODY: Final = _HASHER.hash("nobody's password")
 
 
 def long_enough(password: str) -> bool:
@@ -28,10 +30,16 @@ def made_up() -> str:
     return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
 
 
+def hashed(password: str) -> str:
+    """What is kept of a password."""
+    with anywhere():
+        return _HASHER.hash(password)
+
+
 def hash_all(passwords: Sequence[str]) -> list[str]:
     """The hashes of many, on every core."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(HASHER.hash, passwords))
+        return list(pool.map(_HASHER.hash, passwords))
 
 
 def matches(password_hash: str | None, password: str) -> bool:
@@ -40,7 +48,8 @@ def matches(password_hash: str | None, password: str) -> bool:
     Works outside the interpreter's lock: a thread that waits for it holds up no other.
     """
     try:
-        HASHER.verify(_NOBODY if password_hash is None else password_hash, password)
+        with anywhere():
+            _HASHER.verify(_NOBODY if password_hash is None else password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None

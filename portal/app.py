@@ -1,6 +1,5 @@
 """The portal's Flask application: its routes."""
 
-import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,22 +10,18 @@ import structlog
 from flask import Flask, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotspot import logs
 from hotspot.catalogue import load
 from hotspot.errors import PeerError, RequestError
 from hotspot.grant import Denial, Grant
 from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
 from hotspot.one_time import masked
-from hotspot.service import end_with_parent
-from hotspot.settings import Settings
 from hotspot.sites import Inventory, Site
 from hotspot.store import admission, people
-from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import captive, codes, faults, gateways, hooks, limits, passwords, privacy, remembering, sso, status, unifi
+from . import captive, codes, faults, gateways, hooks, limits, passwords, privacy, remembering, sso, status
 from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
@@ -439,18 +434,4 @@ def create(desk: Desk) -> Flask:
 
     answer_errors(app, portal.pages)
     app.wsgi_app = CommonHeaders(app.wsgi_app)  # type: ignore[method-assign]
-    return app
-
-
-def from_environment() -> Flask:
-    """The application of this process, from its environment: what the WSGI server's workers load."""
-    end_with_parent()
-    logs.configure()
-    settings = Settings.load()
-    desk = Desk(settings, *open_keyed(settings))
-    unifi.start(desk)
-    app = create(desk)
-    gc.collect()
-    gc.freeze()  # what lives as long as the process need not be looked through again and again
-    gc.set_threshold(50_000, 20, 50)
     return app

@@ -4,7 +4,6 @@ A token is base64url(JSON) "." base64url(HMAC-SHA256, 128 bits), short because e
 who may post the form: the phone that the gateway described, for a quarter of an hour.
 """
 
-import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from hotspot.errors import RequestError
+from hotspot.keyed_hash import hmac_digest
 from hotspot.nas.arrival import Arrival, Stage
 
 LIFETIME: Final = 900
@@ -24,7 +24,7 @@ _as_json: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"
 
 
 def _code(key: bytes, body: bytes) -> bytes:
-    return hmac.digest(key, body, hashlib.sha256)
+    return hmac_digest("sha256", key, body)
 
 
 def signed(key: bytes, value: object) -> str:

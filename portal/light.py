@@ -1,12 +1,14 @@
 """Flask without what none of our requests needs: of a login, two requests, the frame cost as much as our own work."""
 
 from collections.abc import Callable
-from typing import IO, Any
+from io import BytesIO
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from flask import Flask, Request, Response
+from flask.sessions import NullSession, SessionInterface, SessionMixin
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
-from werkzeug.formparser import FormDataParser
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.routing import MapAdapter
 from werkzeug.utils import cached_property
 
@@ -24,27 +26,51 @@ def pairs(text: bytes) -> list[tuple[str, str]]:
     return found
 
 
-class _Forms(FormDataParser):
-    def parse(
-        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str] | None = None
-    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, Any]]:
-        if mimetype != "application/x-www-form-urlencoded":
-            return super().parse(stream, mimetype, content_length, options)
-        return stream, ImmutableMultiDict(pairs(stream.read())), ImmutableMultiDict()
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
 class LightRequest(Request):
     """A request whose query, form and cookies are read by fewer steps."""
 
-    form_data_parser_class = _Forms
-
     @cached_property
     def args(self) -> MultiDict[str, str]:
         return ImmutableMultiDict(pairs(self.query_string))
 
+    def _load_form_data(self) -> None:
+        length = self._length_of_form()
+        if length is None:
+            super()._load_form_data()
+            return
+        body = self.environ["wsgi.input"].read(length)
+        if len(body) < length:
+            raise ClientDisconnected
+        self.__dict__.update(stream=BytesIO(), form=ImmutableMultiDict(pairs(body)), files=ImmutableMultiDict())
+
+    def _length_of_form(self) -> int | None:
+        """The bytes of a form as our pages send them; None of what else there may be, which takes a parser."""
+        kind, length = self.environ.get("CONTENT_TYPE", ""), self.environ.get("CONTENT_LENGTH", "")
+        if kind != _FORM or not length.isdecimal() or {"form", "stream", "_cached_data"} & self.__dict__.keys():
+            return None
+        if int(length) > (self.max_form_memory_size or 0):
+            raise RequestEntityTooLarge
+        return int(length)
+
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
         return super().cookies if "HTTP_COOKIE" in self.environ else ImmutableMultiDict()
+
+
+class _NoSessions(SessionInterface):
+    """Nothing is kept in cookies that Flask signs."""
+
+    def __init__(self) -> None:
+        self._empty = NullSession()
+
+    def open_session(self, *_: object) -> SessionMixin:
+        return self._empty
+
+    def save_session(self, *_: object) -> None:
+        pass
 
 
 class LightFlask(Flask):
@@ -52,6 +78,7 @@ class LightFlask(Flask):
     the beginning and the end of a request."""
 
     request_class = LightRequest
+    session_interface = _NoSessions()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
@@ -63,6 +90,12 @@ class LightFlask(Flask):
         except Exception as error:  # noqa: BLE001 - for the application's own handlers
             answer = self.handle_user_exception(error)
         return self.make_response(answer)
+
+    def do_teardown_request(self, *_: object) -> None:
+        pass
+
+    def do_teardown_appcontext(self, *_: object) -> None:
+        pass
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         if request is None:

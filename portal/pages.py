@@ -27,7 +27,8 @@ _NEAR_INDONESIAN: Final = ("id", "ms", "jv", "su", "min", "ban", "bug", "ace", "
 _PLAIN: Final = Look()
 
 
-def language(accept: str, chosen: str | None, offered: Sequence[str] = LANGUAGES) -> str:
+@lru_cache(maxsize=256)  # phones of one kind say the same
+def language(accept: str, chosen: str | None, offered: tuple[str, ...] = LANGUAGES) -> str:
     """The page's language: the chosen one, else the first that a browser accepts and the city offers, else the
     city's first. Whoever reads a neighbour of Indonesian reads Indonesian."""
     if chosen is not None and chosen in offered:
@@ -144,7 +145,7 @@ class Pages:
 
     def respond(self, html: str, look: Look = _PLAIN, code: int = 200, hops: Sequence[str] = ()) -> Response:
         """A page's text as the answer to a request, with the policy under which it is shown."""
-        response = Response(html, code, mimetype="text/html")
+        response = Response(html, code, content_type=_HTML)
         scripts = (script.source for script in self._scripts.values() if script.text in html)
         policy = f"{self._style(look.colour).policy}; {' '.join(('script-src', *scripts))}"
         response.headers["Content-Security-Policy"] = "; ".join((policy, " ".join(("form-action 'self'", *hops))))
@@ -190,11 +191,15 @@ def later(response: Response, error: RequestError) -> Response:
     return response
 
 
+_HTML: Final = "text/html; charset=utf-8"
+
+
 class SeeOther(Response):
     """A redirect to be followed with GET. Its address is a URI already (RFC 3986): nothing is to be converted."""
 
     def __init__(self, url: str):
-        super().__init__(status=303, headers={"Location": url, "Content-Length": "0"})
+        headers = Headers([("Location", url), ("Content-Length", "0")])
+        super().__init__(status="303 SEE OTHER", headers=headers, content_type=_HTML)
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - as its parent's
         return self.headers
@@ -217,7 +222,12 @@ class CommonHeaders:
                 headers.append(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
             return start_response(status, headers, *rest)
 
-        return self._application(environ, start)
+        body = self._application(environ, start)
+        try:
+            return [b"".join(body)]  # the server sends a list at once, and asks for anything else piece by piece
+        finally:
+            if hasattr(body, "close"):
+                body.close()
 
 
 _COMMON: Final = (

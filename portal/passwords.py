@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from hotspot.errors import RequestError
 from hotspot.grant import Grant
-from hotspot.password import HASHER, long_enough, matches
+from hotspot.password import hashed, long_enough, matches
 from hotspot.store import admission, attempts, members
 
 from .desk import Desk
@@ -38,7 +38,7 @@ def change(desk: Desk, grant: Grant, form: Mapping[str, str], now: int) -> None:
         raise RequestError("too-many-attempts", "device", wait=wait)
     if not matches(stored, old):
         raise RequestError("password-wrong")
-    hashed = HASHER.hash(new)
+    fresh = hashed(new)
     with desk.store.core.write() as connection:
-        members.set_password(connection, grant.person, hashed)
+        members.set_password(connection, grant.person, fresh)
         attempts.forget(connection, subject)

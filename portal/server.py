@@ -2,8 +2,9 @@
 
 import os
 import threading
+from typing import Final
 
-from granian.constants import Interfaces, SSLProtocols
+from granian.constants import Interfaces, RuntimeModes, SSLProtocols
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -11,6 +12,9 @@ from hotspot.logs import LIBRARIES
 from hotspot.service import announce_web, must_be_free
 from hotspot.settings import Settings
 from hotspot.store.keyed import open_keyed
+
+_THREADS: Final = 24
+"""Requests at a time of a worker: logins that wait together for the disk share a flush."""
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -21,13 +25,14 @@ def main(settings: Settings, stop: threading.Event) -> None:
     certificate, key = settings.portal_tls or (None, None)
     os.environ["HOTSPOT_STATE"] = str(settings.state)  # the workers read their settings themselves
     server = Server(
-        "portal.app:from_environment",
+        "portal.worker:from_environment",
         factory=True,
         address=host,
         port=port,
         interface=Interfaces.WSGI,
         workers=settings.portal_workers,
-        blocking_threads=12,
+        blocking_threads=_THREADS,
+        runtime_mode=RuntimeModes.st,
         log_dictconfig=LIBRARIES,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,

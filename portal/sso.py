@@ -163,6 +163,8 @@ class Sso:
 
     def resume(self, arrival: Arrival, now: int) -> AnyResponse | None:
         """Lets a phone in that was proven while it had a short grant; None for any other."""
+        if self._portal.inventory.oidc is None:
+            return None
         try:
             section, _ = self._section(arrival)
         except RequestError:

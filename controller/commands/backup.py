@@ -16,6 +16,7 @@ from hotspot.store.pushes import Run
 from hotspot.terminal import Command, Node, pass_node, quiet_option
 
 from .. import backup as form
+from .. import router_backup
 from ..desired import Desired
 from ..job import Job, Outcome, Ran
 from ..plan import Observed
@@ -126,6 +127,8 @@ def restore(node: Node, ap: str, file: Path, confirm: int | None, yes: bool, dry
         job = job_of(node, revision.inventory, ap, keys, files=False)
     known_masks = form.masked_as(desired, usual.desired)
     job = replace(job, desired=known_masks if job.target else None, password=form.password(ap, node.keys))
+    if router_backup.is_one(desired):  # which is loaded whole, with the mark of what was kept then
+        job = replace(job, commits=head.digest)
     contact = contact_of(node, confirm)
     if dry_run:
         planned(node, revision, [job], contact, diffs=True)

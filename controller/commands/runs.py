@@ -23,7 +23,6 @@ from hotspot.store.pushes import Push, Run
 from hotspot.terminal import FAILED, Node
 
 from ..job import Job, Outcome, Result
-from ..payload import digest, manifest
 from ..push import Contact
 from ..reconcile import queued, queues
 from ..waves import Pace, Waves
@@ -68,10 +67,7 @@ class Ledger:
         """Notes what is about to be done; the jobs with their transactions."""
         planned = [replace(job, tx=new_id()) for job in jobs]
         self._revisions = revisions
-        rows = [
-            Push(job.tx, self._run.id, job.ap, revisions[job.ap], digest(manifest(job.desired)) if job.desired else "")
-            for job in planned
-        ]
+        rows = [Push(job.tx, self._run.id, job.ap, revisions[job.ap], job.digest) for job in planned]
         with self._node.store.core.write() as connection:
             pushes.intend(connection, rows, self._node.now)
         return planned

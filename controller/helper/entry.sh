@@ -28,8 +28,7 @@ main() {
 	read -r line || answer "bad-payload request"
 	case $line in *[!0-9a-z\ ]*) answer "bad-payload request" ;; esac
 	told "$line"
-	set -f
-	# shellcheck disable=SC2086 # its words
+	# shellcheck disable=SC2086 # its words, in which nothing stands for a file's name
 	set -- $line
 	case ${1:-} in
 	facts | start | reboot) [ $# -eq 1 ] || answer "bad-payload request" ;;
@@ -73,7 +72,7 @@ locate() {
 free() {
 	[ -f "$here/exec" ] || answer "refused exec"
 	command=$(cat)
-	told "exec: $command"
+	told "exec: $(printf %s "$command" | tr '\000-\037' ' ')"
 	sh -c "$command" </dev/null 2>&1
 	code=$?
 	echo

@@ -28,9 +28,14 @@ def lock(connection: Connection, keys: set[str]) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
 
 
+def driver(connection: Connection) -> Any:
+    """The driver's own connection, in this one's transaction. Either driver's has `execute`, which gives a cursor."""
+    return connection.connection.dbapi_connection
+
+
 def cursor(connection: Connection) -> Any:
     """A cursor of the driver, inside this connection's transaction."""
-    return connection.connection.cursor()
+    return driver(connection).cursor()
 
 
 _as_json: Final[Callable[[list[str]], str]] = json.JSONEncoder(check_circular=False).encode
@@ -69,9 +74,7 @@ class Statement:
 
 def run(connection: Connection, statement: Statement, *parameters: object) -> Any:
     """The driver's cursor on which a statement has run."""
-    on = cursor(connection)
-    on.execute(statement.of(connection), parameters)
-    return on
+    return driver(connection).execute(statement.of(connection), parameters)
 
 
 def listed(connection: Connection, values: Iterable[str]) -> str:

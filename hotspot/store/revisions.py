@@ -74,6 +74,9 @@ class Following:
 
     def revision(self) -> Revision:
         """The last one known while the store is away. ConfigError while no inventory was ever activated."""
+        known = self._revision
+        if known is not None and time.monotonic() - self._looked_at < _FOLLOW_EVERY:
+            return known
         with self._lock:
             due = time.monotonic() - self._looked_at >= _FOLLOW_EVERY and self._reachable()
             if due or self._revision is None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
 from hotspot.files import keep, private
 from hotspot.grant import Reason
-from hotspot.password import HASHER, hash_all, long_enough, made_up
+from hotspot.password import hash_all, hashed, long_enough, made_up
 from hotspot.store import holds, members, people, watch
 from hotspot.store.audit import record
 from hotspot.store.people import Member
@@ -37,7 +37,7 @@ def add(node: Node, name: str) -> None:
     hotspot member add sari
     printf '%s\\n' "$PASSWORD" | hotspot member add sari
     """
-    password_hash, keys = HASHER.hash(_asked()), node.keys
+    password_hash, keys = hashed(_asked()), node.keys
     try:
         with node.store.core.write() as connection:
             person = people.add_member(connection, keys, name, password_hash, node.now)
@@ -142,7 +142,7 @@ def reset(node: Node, name: str, make_up: bool) -> None:
     inventory = node.revision().inventory
     found = _find(node, name)
     password = made_up() if make_up else _asked()
-    password_hash = HASHER.hash(password)
+    password_hash = hashed(password)
     with node.store.core.write() as connection:
         members.set_password(connection, found.person, password_hash)
         out = watch.end(connection, inventory, Reason.ENTITLEMENT_ENDED, node.now, person=found.person)

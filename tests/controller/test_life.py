@@ -98,6 +98,7 @@ def test_what_an_access_point_says_of_itself(city: City) -> None:
 
 
 def test_a_key_is_changed_only_when_the_new_one_opens_every_access_point(city: City) -> None:
+    assert "root logs in there: name an account" in city.call("keys", "account", "ap-0").stderr
     keys = [ap.path("/root/.ssh/authorized_keys") for ap in city.fleet.aps]
     old = city.run("keys", "show").strip()
     keys[1].write_text("")

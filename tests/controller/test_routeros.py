@@ -201,7 +201,6 @@ def test_a_double_is_adopted_and_configured_by_the_commands(tmp_path: Path) -> N
         assert (said["facts"]["system"], said["carries"], said["differs"]) == (
             "RouterOS 7.15.3 (stable)", "revision 1", []
         )  # fmt: skip
-        assert "  out\n" in hotspot(tmp_path, "exec", ':put "out"', "gate-1").stdout
         images = [tmp_path / f"{name}-7.16.1-arm64.npk" for name in ("routeros", "wifi-qcom")]
         for image in images:
             image.write_bytes(b"npk 7.16.1 arm64")

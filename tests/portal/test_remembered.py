@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from hotspot.identity import PersonKind
 from hotspot.inventory import check
 from hotspot.nas.arrival import Arrival, Stage
-from hotspot.password import HASHER
+from hotspot.password import hashed
 from hotspot.store import blocks, consents, erasure, members, people, vouchers
 from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import activate
@@ -38,7 +38,7 @@ class Place:
         self.desk, self.now = Desk(settings, store, keys), int(time.time())
         with store.core.write() as connection:
             self.inventory = activate(connection, CITY, "test", self.now).inventory
-            self.member = people.add_member(connection, keys, "sari", HASHER.hash("rahasia sekali"), self.now)
+            self.member = people.add_member(connection, keys, "sari", hashed("rahasia sekali"), self.now)
             self.batch, [self.code] = vouchers.create(
                 connection, keys, site="park", plan="luas", count=1, valid=DAY, expires_at=self.now + DAY, now=self.now
             )
@@ -122,7 +122,7 @@ ENDS: dict[str, Callable[[Place, Any], Any]] = {
         blocks.lift(on, place.member, "test", place.now),
     ),
     "a withdrawal": lambda place, on: consents.withdraw(on, [place.member], place.now),
-    "another password": lambda place, on: members.set_password(on, place.member, HASHER.hash("lebih rahasia")),
+    "another password": lambda place, on: members.set_password(on, place.member, hashed("lebih rahasia")),
     "the member's removal": lambda place, on: members.remove(on, place.member),
     "an erasure": _erased,
 }

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from hotspot.password import HASHER
+from hotspot.password import hashed
 from radius.hashing import Hashing, Known
 
-HASHED = HASHER.hash("rahasia sekali")
+HASHED = hashed("rahasia sekali")
 
 
 def taken(hashing: Hashing[int], count: int) -> dict[int, bool]:

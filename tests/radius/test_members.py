@@ -10,7 +10,7 @@ import pytest
 from pyrad import packet as rp
 from sqlalchemy import select
 
-from hotspot.password import HASHER
+from hotspot.password import hashed
 from hotspot.store import attempts, people
 from hotspot.store.schema import attempt
 from radius.hashing import ROOM
@@ -162,7 +162,7 @@ def test_what_was_right_is_not_hashed_again_until_the_password_changes(
         keys = node.settings.keys()
         found = people.find_member(connection, keys, "dewi")
         assert found is not None
-        people.set_password_hash(connection, found.person, HASHER.hash("another password"))
+        people.set_password_hash(connection, found.person, hashed("another password"))
     assert here.hears(datagram(node, "dewi", station), NOW, SOURCE) == []
     assert here.finishes(NOW)[0][0] == Code.ACCESS_REJECT
     assert here.answers(datagram(node, "dewi", station, "another password"), NOW, SOURCE)[0] == Code.ACCESS_ACCEPT

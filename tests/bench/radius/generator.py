@@ -9,7 +9,7 @@ from pathlib import Path
 from .tape import Tape
 
 HERE = Path(__file__).parent
-_SOURCES = [HERE / "load.c", HERE / "wire.h", HERE.parents[2] / "radius" / "md5.h"]
+_SOURCES = [HERE / "load.c", HERE / "tape.h", HERE / "wire.h", HERE.parents[2] / "radius" / "md5.h"]
 
 
 class BenchError(Exception):

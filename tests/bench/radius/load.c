@@ -15,27 +15,22 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "wire.h"
+#include "tape.h"
 
 enum {
-    IDENTIFIERS = 256,
-    BATCH = 64,
-    SEGMENTS = 8, /* datagrams that the kernel is given as one message */
+    SEGMENTS = 8,             /* datagrams that the kernel is given as one message */
     BUFFER = 4 << 20,         /* bytes of the socket's, both ways */
     FIRST = 0x7f000101,       /* 127.0.1.1: the first source's address; the others follow */
     TICK = 500 * 1000,        /* ns between two looks at what is due */
@@ -43,27 +38,6 @@ enum {
 };
 
 enum outcome { UNSENT, RIGHT, LOST, WRONG };
-
-struct exchange {
-    bool waiting;
-    uint32_t record;
-    uint64_t since; /* ns */
-    uint8_t authenticator[MD5_SIZE];
-};
-
-struct source {
-    struct key key;
-    uint32_t *queue; /* its records, in order */
-    uint32_t length, next;
-    unsigned waiting;
-    uint8_t identifier;
-    struct exchange exchanges[IDENTIFIERS];
-};
-
-struct record {
-    uint8_t answer; /* the code of the right one */
-    struct request request;
-};
 
 static struct {
     const char *tape, *results;
@@ -74,9 +48,6 @@ static struct {
 } option = {.outstanding = 64, .seconds = 3, .warmup = 0.5, .timeout = 3};
 
 static int wire;
-static struct source *sources;
-static struct record *records;
-static uint32_t source_count, record_count;
 static uint8_t *outcomes;
 
 static uint64_t started, measure_from, measure_to; /* ns */
@@ -84,12 +55,6 @@ static bool exhausted;
 static uint64_t sent, right, wrong, refused, lost, late, unsigned_answers, measured, bytes;
 static uint32_t *latencies; /* us */
 static size_t latency_room;
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 static uint64_t now_ns(void)
 {
@@ -247,42 +212,53 @@ static void keep_latency(uint64_t ns)
     latencies[measured++] = (uint32_t)(ns / 1000);
 }
 
-static void receive_one(struct source *source, uint8_t *packet, size_t length, uint64_t now)
+/* The exchange that a datagram belongs to; NULL where it is no answer to anything. */
+static struct exchange *exchange_of(struct source *source, const uint8_t *packet, size_t length)
 {
-    struct exchange *exchange = &source->exchanges[packet[1]];
-    const struct record *record = &records[exchange->record];
-
     if (length < HEADER || (size_t)(packet[2] << 8 | packet[3]) != length) {
         wrong++;
-        return;
+        return NULL;
     }
-    if (!exchange->waiting) {
+    struct exchange *exchange = &source->exchanges[packet[1]];
+    if (!exchange->waiting)
         late++; /* it was counted as lost */
-        return;
-    }
-    uint8_t code = packet[0];
-    enum verdict verdict = judge(&source->key, packet, length, exchange->authenticator);
-    if (verdict == FORGED) {
+    return exchange->waiting ? exchange : NULL;
+}
+
+static void count(struct source *source, const struct answer *answer, uint64_t now)
+{
+    struct exchange *exchange = exchange_of(source, answer->packet, answer->length);
+
+    if (!exchange)
+        return; /* its like came right before it */
+    if (answer->verdict == FORGED) {
         wrong++; /* anybody could have sent it; the right one may still come */
         return;
     }
-    unsigned_answers += verdict == UNSIGNED;
+    bool expected = answer->packet[0] == records[exchange->record].answer;
+    unsigned_answers += answer->verdict == UNSIGNED;
     exchange->waiting = false;
     source->waiting--;
-    if (code != record->answer)
-        refused++;
-    else {
-        right++;
-        bytes += length;
-    }
+    refused += !expected;
+    right += expected;
+    bytes += expected ? answer->length : 0;
     if (outcomes)
-        outcomes[exchange->record] = code == record->answer ? RIGHT : WRONG;
-    if (code == record->answer && now >= measure_from && now < measure_to)
+        outcomes[exchange->record] = expected ? RIGHT : WRONG;
+    if (expected && now >= measure_from && now < measure_to)
         keep_latency(now - exchange->since);
 }
 
-/* Takes what has come, and asks anew in the place of what is answered. */
-static void receive(bool refill)
+/* Whom a datagram is for; NULL: nobody. */
+static struct source *source_of(unsigned i)
+{
+    const struct in_pktinfo *to = (void *)CMSG_DATA(&answers.controls[i].aligned);
+    uint32_t number = ntohl(to->ipi_addr.s_addr) - FIRST;
+
+    wrong += number >= source_count;
+    return number < source_count ? &sources[number] : NULL;
+}
+
+static int take_what_has_come(void)
 {
     for (unsigned i = 0; i < BATCH; i++) {
         answers.parts[i] = (struct iovec){answers.packets[i], LONGEST};
@@ -296,18 +272,36 @@ static void receive(bool refill)
     int n = recvmmsg(wire, answers.messages, BATCH, MSG_DONTWAIT, NULL);
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         fail("recvmmsg");
+    return n;
+}
+
+/* Counts what has come, and asks anew in the place of what is answered. */
+static void receive(bool refill)
+{
+    static struct answer judged[BATCH];
+    struct source *owners[BATCH];
+    unsigned found = 0;
+    int n = take_what_has_come();
     uint64_t now = now_ns();
+
     for (int i = 0; i < n; i++) {
-        const struct in_pktinfo *to = (void *)CMSG_DATA(&answers.controls[i].aligned);
-        uint32_t number = ntohl(to->ipi_addr.s_addr) - FIRST;
-        if (number >= source_count) {
-            wrong++;
+        struct source *source = source_of((unsigned)i);
+        const uint8_t *packet = answers.packets[i];
+        size_t length = answers.messages[i].msg_len;
+        const struct exchange *exchange = source ? exchange_of(source, packet, length) : NULL;
+        if (!exchange)
             continue;
-        }
-        receive_one(&sources[number], answers.packets[i], answers.messages[i].msg_len, now);
-        if (refill)
-            fill(&sources[number], now);
+        owners[found] = source;
+        judged[found].key = &source->key;
+        judged[found].packet = packet;
+        judged[found].length = length;
+        judged[found++].authenticator = exchange->authenticator;
     }
+    judge(judged, found);
+    for (unsigned i = 0; i < found; i++)
+        count(owners[i], &judged[i], now);
+    for (unsigned i = 0; i < found && refill; i++)
+        fill(owners[i], now);
 }
 
 static void sweep(uint64_t now)
@@ -390,59 +384,7 @@ static void run(void)
     }
 }
 
-/* -- tape, options, report ----------------------------------------------------------------------------------------- */
-
-static uint32_t number(const uint8_t *at, unsigned bytes) /* little-endian */
-{
-    uint32_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint32_t)at[i] << (8 * i);
-    return value;
-}
-
-/* "RTAPE1", sources (2), records (4), length of a secret (2), a secret for each source; then for each record source (2),
- * code (1), right answer (1), length (2), attributes. */
-static void read_tape(void)
-{
-    struct stat status;
-    int file = open(option.tape, O_RDONLY);
-
-    if (file < 0 || fstat(file, &status) < 0)
-        fail(option.tape);
-    const uint8_t *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
-    if (at == MAP_FAILED || memcmp(at, "RTAPE1", 6) != 0)
-        fail(option.tape);
-    source_count = number(at + 6, 2);
-    record_count = number(at + 8, 4);
-    size_t secret_length = number(at + 12, 2);
-    if (!source_count || source_count > 200 || secret_length > MD5_BLOCK)
-        fail("sources or secret of the tape");
-    sources = calloc(source_count, sizeof *sources);
-    at += 14;
-    for (uint32_t s = 0; s < source_count; s++, at += secret_length)
-        take_key(&sources[s].key, at, secret_length);
-    records = calloc(record_count, sizeof *records);
-    uint16_t *owner = calloc(record_count, sizeof *owner);
-    for (uint32_t r = 0; r < record_count; r++) {
-        owner[r] = (uint16_t)number(at, 2);
-        records[r] = (struct record){at[3], {at[2], (uint16_t)number(at + 4, 2), at + 6}};
-        sources[owner[r]].length++;
-        at += 6 + records[r].request.length;
-    }
-    for (uint32_t s = 0; s < source_count; s++) {
-        sources[s].queue = calloc(sources[s].length + 1, sizeof *sources[s].queue);
-        sources[s].length = 0;
-    }
-    for (uint32_t r = 0; r < record_count; r++)
-        sources[owner[r]].queue[sources[owner[r]].length++] = r;
-    for (uint32_t s = 0; s < source_count; s++)
-        if (!sources[s].length)
-            fail("a source without records");
-    free(owner);
-    if (option.results)
-        outcomes = calloc(record_count, 1);
-}
+/* -- socket, options, report -------------------------------------------------------------------------------------- */
 
 static void open_wire(void)
 {
@@ -521,7 +463,9 @@ int main(int count, char **arguments)
     }
     if (getrandom(random_state, sizeof random_state, 0) != sizeof random_state)
         fail("getrandom");
-    read_tape();
+    read_tape(option.tape);
+    if (option.results)
+        outcomes = calloc(record_count, 1);
     if (option.outstanding < source_count || option.outstanding / source_count >= IDENTIFIERS)
         fail("--outstanding must be 1 to 255 for each source");
     open_wire();

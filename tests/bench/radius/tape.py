@@ -1,4 +1,4 @@
-"""What the load generator asks, written down beforehand (the format: `read_tape` in load.c)."""
+"""What the load generator asks, written down beforehand (the format: `read_tape` in tape.h)."""
 
 import struct
 import time

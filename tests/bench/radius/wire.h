@@ -3,9 +3,12 @@
 #ifndef WIRE_H
 #define WIRE_H
 
+#include <stdbool.h>
+
 #include "../../../radius/md5.h"
 
 enum {
+    BATCH = 64, /* datagrams at once */
     HEADER = 20,
     LONGEST = 4096,
     ACCESS_REQUEST = 1,
@@ -112,28 +115,166 @@ static size_t build(const struct key *key, uint8_t *packet, const struct request
     return length;
 }
 
-/* Who can have sent an answer to the request with this Authenticator. */
-static enum verdict judge(const struct key *key, const uint8_t *packet, size_t length, const uint8_t *authenticator)
-{
-    uint8_t digest[MD5_SIZE];
-    const uint8_t *signature = NULL;
+/* -- answers, many at once ----------------------------------------------------------------------------------------- */
 
-    with_secret(key, packet, length, authenticator, digest);
-    if (memcmp(digest, packet + 4, MD5_SIZE) != 0)
-        return FORGED;
-    for (const uint8_t *at = packet + HEADER; at < packet + length; at += at[1]) {
-        if (at + 2 > packet + length || at[1] < 2 || at + at[1] > packet + length)
-            return FORGED;
+enum { LANES = 8 };
+
+typedef uint32_t lanes __attribute__((vector_size(4 * LANES))); /* a word of each message */
+
+/* A message as MD5 takes it in, whole blocks. */
+struct text {
+    uint32_t word[4]; /* in the end the digest */
+    uint64_t length;
+    size_t used;
+    uint8_t bytes[LONGEST + 3 * MD5_BLOCK];
+};
+
+static void text_begin(struct text *text, const struct md5 *begun) /* of whole blocks */
+{
+    memcpy(text->word, begun->word, sizeof text->word);
+    text->length = begun->length;
+    text->used = 0;
+}
+
+static void text_add(struct text *text, const void *part, size_t length)
+{
+    memcpy(text->bytes + text->used, part, length);
+    text->used += length;
+}
+
+static void text_end(struct text *text)
+{
+    uint64_t bits = (text->length + text->used) * 8;
+    uint32_t length[2] = {(uint32_t)bits, (uint32_t)(bits >> 32)};
+    size_t whole = (text->used + 1 + sizeof length + MD5_BLOCK - 1) / MD5_BLOCK * MD5_BLOCK;
+
+    memset(text->bytes + text->used, 0, whole - text->used);
+    text->bytes[text->used] = 0x80;
+    md5_words(text->bytes + whole - sizeof length, length, 2);
+    text->used = whole;
+}
+
+/* The digests of up to LANES texts. Where one has ended its lane goes on with anything, for the others. */
+static void md5_lanes(struct text *const *texts, unsigned count)
+{
+    uint32_t columns[16][LANES];
+    lanes word[4], x[16];
+    size_t longest = 0;
+
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        const struct text *text = texts[lane < count ? lane : 0];
+        for (unsigned i = 0; i < 4; i++)
+            columns[i][lane] = text->word[i];
+        longest = text->used > longest ? text->used : longest;
+    }
+    memcpy(word, columns, sizeof word);
+    for (size_t at = 0; at < longest; at += MD5_BLOCK) {
+        for (unsigned lane = 0; lane < LANES; lane++) {
+            uint32_t block[16];
+            md5_words(block, texts[lane < count ? lane : 0]->bytes + at, 16);
+            for (unsigned i = 0; i < 16; i++)
+                columns[i][lane] = block[i];
+        }
+        memcpy(x, columns, sizeof x);
+        lanes a = word[0], b = word[1], c = word[2], d = word[3];
+        MD5_ROUNDS;
+        word[0] += a;
+        word[1] += b;
+        word[2] += c;
+        word[3] += d;
+        for (unsigned lane = 0; lane < count; lane++)
+            if (at + MD5_BLOCK == texts[lane]->used)
+                for (unsigned i = 0; i < 4; i++)
+                    texts[lane]->word[i] = word[i][lane];
+    }
+}
+
+static void md5_texts(struct text *const *texts, unsigned count)
+{
+    for (unsigned done = 0; done < count; done += LANES)
+        md5_lanes(texts + done, count - done < LANES ? count - done : LANES);
+}
+
+/* An answer, and the request's Authenticator, to be judged. */
+struct answer {
+    const struct key *key;
+    const uint8_t *packet, *authenticator, *signature;
+    size_t length;
+    enum verdict verdict;
+    struct text response, inner, outer;
+};
+
+/* False where the attributes are none. */
+static bool find_signature(struct answer *answer)
+{
+    const uint8_t *end = answer->packet + answer->length;
+
+    answer->signature = NULL;
+    for (const uint8_t *at = answer->packet + HEADER; at < end; at += at[1]) {
+        if (at + 2 > end || at[1] < 2 || at + at[1] > end)
+            return false;
         if (at[0] == MESSAGE_AUTHENTICATOR) {
-            if (signature || at[1] != 2 + MD5_SIZE)
-                return FORGED;
-            signature = at + 2;
+            if (answer->signature || at[1] != 2 + MD5_SIZE)
+                return false;
+            answer->signature = at + 2;
         }
     }
-    if (!signature)
-        return UNSIGNED;
-    signature_of(key, packet, length, authenticator, signature, digest);
-    return memcmp(digest, signature, MD5_SIZE) == 0 ? SIGNED : FORGED;
+    return true;
+}
+
+/* Its packet with the request's Authenticator. */
+static void lay_out_text(const struct answer *answer, struct text *text, const struct md5 *begun)
+{
+    text_begin(text, begun);
+    text_add(text, answer->packet, 4);
+    text_add(text, answer->authenticator, MD5_SIZE);
+    text_add(text, answer->packet + HEADER, answer->length - HEADER);
+}
+
+static bool is_digest(const struct text *text, const uint8_t *claimed)
+{
+    uint8_t digest[MD5_SIZE];
+
+    md5_words(digest, text->word, 4);
+    return memcmp(digest, claimed, MD5_SIZE) == 0;
+}
+
+/* Who can have sent each of up to BATCH answers: their verdicts. */
+static void judge(struct answer *answers, unsigned count)
+{
+    struct text *texts[2 * BATCH];
+    unsigned laid_out = 0;
+    struct md5 fresh;
+
+    md5_begin(&fresh);
+    for (struct answer *answer = answers; answer < answers + count; answer++) {
+        answer->verdict = find_signature(answer) ? UNSIGNED : FORGED;
+        lay_out_text(answer, &answer->response, &fresh);
+        text_add(&answer->response, answer->key->secret, answer->key->length);
+        text_end(texts[laid_out++] = &answer->response);
+        if (answer->signature) {
+            lay_out_text(answer, &answer->inner, &answer->key->signer.inner);
+            memset(answer->inner.bytes + (answer->signature - answer->packet), 0, MD5_SIZE);
+            text_end(texts[laid_out++] = &answer->inner);
+        }
+    }
+    md5_texts(texts, laid_out);
+    laid_out = 0;
+    for (struct answer *answer = answers; answer < answers + count; answer++) {
+        if (!is_digest(&answer->response, answer->packet + 4))
+            answer->verdict = FORGED;
+        if (answer->signature) {
+            uint8_t digest[MD5_SIZE];
+            md5_words(digest, answer->inner.word, 4);
+            text_begin(&answer->outer, &answer->key->signer.outer);
+            text_add(&answer->outer, digest, MD5_SIZE);
+            text_end(texts[laid_out++] = &answer->outer);
+        }
+    }
+    md5_texts(texts, laid_out);
+    for (struct answer *answer = answers; answer < answers + count; answer++)
+        if (answer->signature && answer->verdict != FORGED)
+            answer->verdict = is_digest(&answer->outer, answer->signature) ? SIGNED : FORGED;
 }
 
 #endif

@@ -1,0 +1,37 @@
+"""A process of the WSGI server that serves the portal."""
+
+import gc
+import sys
+from typing import Final
+
+from flask import Flask
+
+from hotspot import cores, logs
+from hotspot.service import end_with_parent
+from hotspot.settings import Settings
+from hotspot.store.keyed import open_keyed
+
+from . import unifi
+from .app import create
+from .desk import Desk
+
+_SWITCH: Final = 0.02
+"""Seconds after which a thread that computes lets another do so: longer than what any request computes, as who is
+interrupted waits for a whole round of the others."""
+
+
+def from_environment() -> Flask:
+    """The application of this process, from its environment: what the WSGI server's workers load."""
+    end_with_parent()
+    logs.configure(for_good=True)
+    settings = Settings.load()
+    if settings.portal_tls is None:  # else the server's own threads have as much to do as ours
+        cores.settle()
+    sys.setswitchinterval(_SWITCH)
+    desk = Desk(settings, *open_keyed(settings))
+    unifi.start(desk)
+    app = create(desk)
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked through again and again
+    gc.set_threshold(50_000, 20, 50)
+    return app

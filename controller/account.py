@@ -1,7 +1,8 @@
 """An account on a Debian access point that is not root: what root sets up for it once, and how it is asked. Pure.
 
 sudo lets it run one program, the entry (`helper/entry.sh`), which takes a request in the first line of its stdin. The
-texts that are sent where root logs in itself stand in the entry, so that both do the same.
+texts that are sent where root logs in itself stand in the entry, so that both do the same. What is pushed it takes only
+with a signature of this installation, which the key that logs in cannot make.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import shlex
 from importlib.resources import files
 from typing import Final
 
-from . import payload, remote
+from . import payload, remote, signing
 
 PROGRAM: Final = "/usr/local/lib/nirkabel-entry/entry"
 ALLOWS_EXEC: Final = "/usr/local/lib/nirkabel-entry/exec"
@@ -37,14 +38,15 @@ def entry(root: str = "") -> str:
     return _filled(_text("entry.sh"), texts)
 
 
-def script(user: str, key: str) -> str:
+def script(user: str, key: str, signer: bytes) -> str:
     """What root runs on the access point, once and after each new version of ours. `key` is the line of the
-    controller's public key.
+    controller's public key, `signer` what its pushes are signed with.
     """
     values = {
         "USER": user,
         "KEY": " ".join(key.split()[:2]),
         "HELPER": hashlib.sha256(payload.helper()).hexdigest(),
+        "SIGNER": signing.allowed_signer(signer),
         "PROGRAM": PROGRAM,
         "ENTRY": entry().rstrip("\n"),
     }

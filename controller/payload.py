@@ -28,6 +28,7 @@ from typing import Final
 
 from hotspot.errors import PeerError
 
+from . import signing
 from .desired import Desired
 
 VERSION = 1
@@ -98,10 +99,12 @@ def _stream(script: bytes, members: Iterable[tuple[str, bytes, int]]) -> bytes:
     return b"".join([_GZIP, *(deflated for _, deflated in packed), _LAST, struct.pack("<II", checksum, size)])
 
 
-def pack(desired: Desired, script: bytes) -> bytes:
-    """The stream of a push."""
+def pack(desired: Desired, script: bytes, signer: bytes = b"") -> bytes:
+    """The stream of a push; with `signer` its manifest is signed (`controller.signing`)."""
     files = [(f"files{file.path}", file.data, file.mode) for file in sorted(desired.files, key=lambda file: file.path)]
-    return _stream(script, [*files, ("manifest", manifest(desired).encode(), 0o600)])
+    text = manifest(desired).encode()
+    signed = [("signature", signing.signature(signer, text), 0o600)] if signer else []
+    return _stream(script, [*files, ("manifest", text, 0o600), *signed])
 
 
 @lru_cache(maxsize=8)

@@ -207,7 +207,7 @@ class Contact:
 
     def _armed(self, job: Job, target: Target, desired: Desired, *, stay: int = _SWITCHING_SECONDS) -> bytes:
         """Sends a push; the answer, with a proof at its end where that came within `stay` seconds."""
-        stream = payload.pack(desired, self._script)
+        stream = payload.pack(desired, self._script, target.signer)
         tx = job.tx or secrets.token_hex(16)
         silence = min(_LONGEST_SILENCE, max(_SHORTEST_SILENCE, self._confirm / 4)) if stay else 0
         return self._call(target, "apply", tx, stream, self._confirm, stay, patience=_once_armed(silence))

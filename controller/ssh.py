@@ -16,7 +16,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -77,6 +77,8 @@ class Target:
     names: tuple[str, ...] = ()
     plain: bool = False
     """Whether its server knows no certificates, so that the key is shown alone."""
+    signer: bytes = field(default=b"", repr=False)
+    """The key with which pushes are signed (`controller.signing`), where who logs in is not root."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -16,6 +16,7 @@ from hotspot.store.revisions import Revision
 from hotspot.terminal import Node
 from hotspot.units import parse_duration
 
+from .. import signing
 from ..authority import MARK
 from ..desired import Desired
 from ..job import Job, Outcome, unusable
@@ -118,7 +119,8 @@ def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey
     host, port = found[1].endpoint
     user = found[1].user or inventory.controller.user
     plain = kind != "debian"  # neither dropbear nor RouterOS knows certificates
-    target = Target(host, port, user, trusted, kind == "routeros", (ap_id, host), plain=plain)
+    signer = b"" if user == "root" or kind == "routeros" else node.keys.derive(signing.PURPOSE)
+    target = Target(host, port, user, trusted, kind == "routeros", (ap_id, host), plain=plain, signer=signer)
     if not files:
         return Job(ap_id, target, Desired(()))
     try:

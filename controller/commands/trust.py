@@ -10,6 +10,7 @@ from hotspot.store.pushes import HostKey
 from hotspot.terminal import Command, Group, Node, pass_node, quiet_option
 
 from .. import account as accounts
+from .. import signing
 from ..job import Job, Ran
 from ..kinds.setup import tunnel_secret
 from ..kinds.tunnel import authorized_line
@@ -125,7 +126,8 @@ def account(node: Node, ap: str | None) -> None:
     if user == "root":
         where = f"the entry of {ap}" if ap else "[controller]"
         raise ConfigError(f'root logs in there: name an account, user = "nirkabel", in {where}')
-    script = accounts.script(user, public_line(private_key(node, inventory), "nirkabel"))
+    line = public_line(private_key(node, inventory), "nirkabel")
+    script = accounts.script(user, line, node.keys.derive(signing.PURPOSE))
     node.answer({"user": user, "script": script})
     node.say(script)
 

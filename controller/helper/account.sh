@@ -3,8 +3,10 @@ set -eu
 umask 022
 home=/var/lib/nirkabel-login
 here=/usr/local/lib/nirkabel-entry
-for program in sudo visudo; do
-	command -v $program >/dev/null || { echo "install sudo first: apt install --no-install-recommends sudo" >&2; exit 1; }
+for program in visudo ssh-keygen; do
+	command -v $program >/dev/null && continue
+	echo "$program is missing: apt install --no-install-recommends sudo openssh-client" >&2
+	exit 1
 done
 id @USER@ >/dev/null 2>&1 || useradd --system --create-home --home-dir "$home" --shell /bin/sh @USER@
 home=$(getent passwd @USER@ | cut -d: -f6)
@@ -17,6 +19,7 @@ cat >"$here/entry.new" <<'END_OF_ENTRY'
 END_OF_ENTRY
 chmod 755 "$here/entry.new"
 echo @HELPER@ >"$here/helper.sha256.new"
+echo '@SIGNER@' >"$here/allowed_signers"
 echo '@USER@ ALL=(root) NOPASSWD: @PROGRAM@ ""' >"$here/sudoers.new"
 chmod 440 "$here/sudoers.new"
 visudo -cqf "$here/sudoers.new"

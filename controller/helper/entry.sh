@@ -3,7 +3,8 @@
 #
 #   facts | start | reboot | locate SECONDS     fixed texts below
 #   helper VERB [TX [ARGUMENT...]]              the rest of stdin is what the helper works on, and the helper itself, which
-#                                               must be the one whose SHA-256 root has left beside this file
+#                                               must be the one whose SHA-256 root has left beside this file; what is
+#                                               pushed must be signed by the key in `allowed_signers` there
 #   exec                                        the rest of stdin is a command; only where root has left a file `exec` there
 #
 # Every request is in the log, and answered by a line `result …`. Debian alone: it needs GNU tar and find.
@@ -112,7 +113,14 @@ helper() { # VERB [TX [ARGUMENT...]]
 		ours "$path" || answer "invalid $path is no file that is managed there"
 	done <"$stage/asked"
 	rm -f "$stage/asked"
+	[ "$1" != apply ] || signed ||
+		answer "failed root has let in another signature there: run what \`hotspot keys account\` prints, as root"
 	NIRKABEL_ROOT=$root exec sh "$stage/helper.sh" "$@"
+}
+
+signed() { # the manifest, by the installation's key, which is not the one that logs in
+	ssh-keygen -Y verify -f "$here/allowed_signers" -I nirkabel -n nirkabel-push -s "$stage/signature" \
+		<"$stage/manifest" >/dev/null 2>&1
 }
 
 ours() { # PATH

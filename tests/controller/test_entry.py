@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controller import account, payload
+from controller import account, payload, signing
 from controller.backup import MANIFESTS
 from controller.desired import Desired, File
 from controller.ssh import Target
@@ -21,6 +21,7 @@ from tests.controller.rendering import aps_of, rendered, text_of
 
 HELPER = payload.helper()
 OURS = Desired((File("/etc/nirkabel/dnsmasq.conf", b"# one\n"),))
+SEED = bytes(range(32))
 OBSERVE = payload.pack_call(HELPER, OURS.paths)
 
 
@@ -56,6 +57,7 @@ class Entry:
 def entry(tmp_path: Path) -> Iterator[Entry]:
     one = Entry(tmp_path / "ap")
     one.here.mkdir(parents=True)
+    (one.here / "allowed_signers").write_text(signing.allowed_signer(SEED) + "\n")
     (one.here / "helper.sha256").write_text(f"{hashlib.sha256(HELPER).hexdigest()}\n")
     yield one
     LocalAp(one.root, os.environ["PATH"]).clean()
@@ -79,12 +81,23 @@ def named(name: str, content: bytes, *, mode: int = 0o600, link: str = "") -> tu
 
 def test_a_push_goes_through_the_entry_as_it_goes_to_root(entry: Entry) -> None:
     tx = new_tx()
-    assert entry.result(f"helper apply {tx} 60 0", payload.pack(OURS, HELPER)).startswith("armed ")
+    assert entry.result(f"helper apply {tx} 60 0", payload.pack(OURS, HELPER, SEED)).startswith("armed ")
     word, _, proof = entry.result(f"helper confirm {tx}", payload.pack_call(HELPER)).partition(" ")
     assert word == "applied"
     assert entry.result(f"helper confirm {tx} {proof}", payload.pack_call(HELPER)).startswith("confirmed ")
     assert (entry.root / "etc/nirkabel/dnsmasq.conf").read_bytes() == b"# one\n"
     assert "\nlive " in entry.ask("helper observe", OBSERVE)
+    assert entry.stages() == []
+
+
+def test_nothing_is_pushed_that_this_installation_has_not_signed(entry: Entry) -> None:
+    other = Desired((File("/etc/nirkabel/dnsmasq.conf", b"# two\n"),))
+    signed = named("signature", signing.signature(SEED, payload.manifest(OURS).encode()))
+    manifest = named("manifest", payload.manifest(other).encode())
+    for stream in (payload.pack(OURS, HELPER), payload.pack(OURS, HELPER, bytes(32)), archive(signed, manifest)):
+        said = entry.result(f"helper apply {new_tx()} 60 0", stream)
+        assert said.startswith("failed root has let in another signature")
+    assert not (entry.root / "etc/nirkabel").exists()
     assert entry.stages() == []
 
 
@@ -189,7 +202,7 @@ def test_who_is_not_root_goes_through_a_stand_in_for_sudo(tmp_path: Path, sudo: 
 
 
 def test_what_root_runs_is_read_by_a_shell_and_names_no_secret(tmp_path: Path) -> None:
-    script = account.script("nirkabel", "ssh-ed25519 AAAA nirkabel")
+    script = account.script("nirkabel", "ssh-ed25519 AAAA nirkabel", SEED)
     (tmp_path / "script").write_text(script)
     done = subprocess.run(["sh", "-n", str(tmp_path / "script")], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -50,6 +50,11 @@ def test_an_account_that_is_not_root_configures_an_access_point(city: City) -> N
     login = ("su", "-s", "/bin/sh", "nirkabel", "-c")
     assert ap.run(*login, "sudo -n /bin/sh -c id").returncode != 0
     assert ap.run(*login, f"sudo -n {PROGRAM} x").returncode != 0, "it takes no arguments"
+    ap.run("sh", "-c", "mv /usr/local/lib/nirkabel-entry/allowed_signers /run/kept")
+    ap.run("sh", "-c", "echo '# mine' >>/etc/nirkabel/nftables.nft")
+    assert "another signature" in city.hotspot("apply", "--yes", "--confirm", "20s", code=1)
+    ap.run("sh", "-c", "mv /run/kept /usr/local/lib/nirkabel-entry/allowed_signers")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "40s")
     assert "result bad-payload" in ap.run(*login, f"echo 'passwd root' | sudo -n {PROGRAM}").stdout
     city.hotspot("keys", "rotate", "--yes")
     assert city.state_of() == "in-sync"

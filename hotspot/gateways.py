@@ -187,6 +187,11 @@ class RuckusGateway(_ToldGateway, _PostedGateway):
     """Whom the northbound portal interface knows."""
     password: Secret | None = None
 
+    @property
+    def account(self) -> tuple[str, Secret | None]:
+        """As whom the portal speaks to the controller: a name, and where its password is."""
+        return self.user, self.password
+
     @model_validator(mode="after")
     def _one_way(self) -> "RuckusGateway":
         if (self.controller is None) != (self.password is None):
@@ -198,6 +203,11 @@ class RuckusGateway(_ToldGateway, _PostedGateway):
 
 class OmadaGateway(_ToldGateway):
     nas: Literal["omada"]
+
+    @property
+    def account(self) -> tuple[str, Secret | None]:
+        """It asks nobody who they are."""
+        return "", None
 
 
 class UnifiGateway(_Gateway):

@@ -81,6 +81,9 @@ class Settings:
     portal_listen: tuple[str, int]
     portal_tls: tuple[Path, Path] | None
     portal_workers: int
+    portal_strangers: int
+    """Questions of phones that are not shown to be theirs, which one address may put to the captive portal API in ten
+    minutes."""
     radius_auth_listen: tuple[str, int]
     radius_acct_listen: tuple[str, int]
     radius_coa_source: tuple[str, ...]
@@ -104,10 +107,10 @@ class Settings:
             except ValueError as error:
                 raise ConfigError(f"{name}: {error}") from error
 
-        def number(name: str, default: int) -> int:
+        def number(name: str, default: int, most: int = 64) -> int:
             text = values.get(name) or str(default)
-            if not text.isdigit() or not 1 <= int(text) <= 64:
-                raise ConfigError(f"{name}: {text!r} is not a number between 1 and 64")
+            if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= most:
+                raise ConfigError(f"{name}: {text!r} is not a number between 1 and {most}")
             return int(text)
 
         def size(name: str, default: str, least: int) -> int:
@@ -135,6 +138,7 @@ class Settings:
             portal_listen=listen("HOTSPOT_PORTAL_LISTEN", "0.0.0.0:8080"),
             portal_tls=(Path(certificate), Path(key)) if certificate and key else None,
             portal_workers=number("HOTSPOT_PORTAL_WORKERS", 1),
+            portal_strangers=number("HOTSPOT_PORTAL_STRANGERS", 600, most=1_000_000),
             radius_auth_listen=auth_listen,
             radius_acct_listen=listen("HOTSPOT_RADIUS_ACCT_LISTEN", "0.0.0.0:1813"),
             radius_coa_source=_sources(values.get("HOTSPOT_RADIUS_COA_SOURCE", ""), auth_listen[0]),

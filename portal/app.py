@@ -1,4 +1,4 @@
-"""The portal's Flask application: its routes, and errors as pages in the person's language."""
+"""The portal's Flask application: its routes."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotspot.catalogue import load
-from hotspot.errors import HotspotError, PeerError, RequestError
+from hotspot.errors import PeerError, RequestError
 from hotspot.grant import Denial, Grant
 from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
@@ -32,6 +31,7 @@ from .doors import Doors
 from .forms import seal, status_token, unseal
 from .light import LightFlask
 from .pages import CommonHeaders, Pages, SeeOther, language, later, sender
+from .problems import answer_errors, status_of
 from .texts import PHONE, SERVICE, load_texts
 
 log = structlog.get_logger("portal")
@@ -42,21 +42,6 @@ _CARD_KEPT = 900
 """Seconds in which a scanned voucher's code is filled in."""
 _LARGEST_FORM = 64 * 1024
 _LARGEST_POST = 1024 * 1024
-_STATUS = {
-    "not-found": 404,
-    "no-gateway": 404,
-    "too-many-attempts": 429,
-    "too-many-here": 429,
-    "complaint-unknown": 404,
-    "code-wait": 429,
-    "code-too-many": 429,
-    "code-locked": 429,
-    "code-busy": 503,
-    "code-not-sent": 503,
-    "gateway-away": 503,
-    "oidc-away": 503,
-    "oidc-not-allowed": 403,
-}
 
 
 class Portal:
@@ -107,10 +92,6 @@ class Portal:
     def told(self, error: RequestError, lang: str) -> str:
         """What is wrong, and how long to wait, in the person's language."""
         return self.pages.text(lang, f"error.{error.code}", error.wait)
-
-    def status_of(self, error: RequestError) -> int:
-        """The HTTP status of a page that says what is wrong."""
-        return _STATUS.get(error.code, 422)
 
     def see_other(self, url: str) -> AnyResponse:
         """A full navigation, as Apple's sheet needs it to notice that the phone is online."""
@@ -281,9 +262,7 @@ class Portal:
             self._refused(arrival, error, now)
             kept = {name: request.form.get(name, "")[:64] for name in ("code", "name", "number")}
             kept["tried"] = method
-            shown = self.door(
-                arrival, lang, now, problem=self.told(error, lang), code=_STATUS.get(error.code, 422), typed=kept
-            )
+            shown = self.door(arrival, lang, now, problem=self.told(error, lang), code=status_of(error), typed=kept)
             return later(shown, error)
 
     def _refused(self, arrival: Arrival, error: RequestError, now: int) -> None:
@@ -392,7 +371,7 @@ class Portal:
             "problem": self.told(error, lang) if error else "",
             "tried": error.code if error else "",
         }
-        code = _STATUS.get(error.code, 422) if error else 200
+        code = status_of(error) if error else 200
         page = self.page("password.html", lang, self.inventory.find_site(grant.site), shown, code=code)
         return later(page, error) if error else page
 
@@ -453,42 +432,6 @@ def create(desk: Desk) -> Flask:
             gateways.agent_post(desk, portal.inventory, gateway_id, body, int(time.time())), mimetype="text/plain"
         )
 
-    _answer_errors(app, portal)
+    answer_errors(app, portal.pages)
     app.wsgi_app = CommonHeaders(app.wsgi_app)  # type: ignore[method-assign]
     return app
-
-
-def _answer_errors(app: Flask, portal: Portal) -> None:
-    """What somebody sees, and the log says, when a request cannot be served."""
-
-    @app.errorhandler(RequestError)
-    def refused(error: RequestError) -> Response:
-        log.info("refused", path=request.path.split("/")[1], reason=error.code)
-        if request.path.startswith("/agent/"):
-            return Response(f"{error.code}\n", 403, mimetype="text/plain")
-        return later(_problem(portal, f"error.{error.code}", _STATUS.get(error.code, 400), error.wait), error)
-
-    @app.errorhandler(HotspotError)
-    def broken(error: HotspotError) -> Response:
-        log.error("not served", path=request.path.split("/")[1], error=str(error))
-        return _problem(portal, "error.ours", 503)
-
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
-        code = error.code or 500
-        return _problem(portal, "error.not-found" if code == 404 else "error.bad-request", code)
-
-    @app.errorhandler(Exception)
-    def defect(error: Exception) -> Response:
-        log.exception("defect", path=request.path.split("/")[1], error=type(error).__name__)
-        return _problem(portal, "error.ours", 500)
-
-
-def _problem(portal: Portal, key: str, code: int, wait: int = 0) -> Response:
-    # Not from the form: it may be what could not be read.
-    lang = language(request.headers.get("Accept-Language", ""), request.args.get("lang"))
-    text = portal.pages.text(lang, key, wait)
-    if text == key:
-        text = portal.pages.catalogue.text(lang, "error.bad-request")
-    nowhere: dict[str, Any] = {"text": text, "place": "", "city": None, "others": []}  # the store may be what is away
-    return portal.pages.render("problem.html", lang, nowhere, code=code)

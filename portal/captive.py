@@ -4,25 +4,35 @@ Phones take an answer for the truth, Android against its own probes. So it is gi
 the gateway puts its own names of a phone and of its session into the URI that DHCP tells (RFC 8910), and the session
 must be one that the gateway has reported of this phone; or the phone's address reaches the portal as it is, and is one
 that the gateway has reported of a session. Everything else is answered with 404, on which phones probe.
+
+By the first way anybody may ask about any phone, and learn from the kind of refusal whether it is in. A phone that is
+not in yet cannot show whose it is, so such questions are answered, but only so many: of one phone, from one address, at
+one gateway. Behind one address a whole park may stand, so that it has many; an IPv6 sender has its /64. Over the limit
+the answer is the same 404 for a phone that is in and for one that is not. Who names a session of a phone that is in is
+never counted, and the second way, where the sender is the one who is asked about, needs no limit.
 """
 
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response
-from sqlalchemy import Connection
 
 from hotspot.errors import RequestError
 from hotspot.gateways import RadiusGateway
 from hotspot.identity import parse_mac
 from hotspot.nas import coovachilli
 from hotspot.sites import Inventory
-from hotspot.store import addresses, admission, captive
+from hotspot.store import addresses, admission, attempts, captive
+from hotspot.store.attempts import Limit
 from hotspot.store.captive import Online, Unsure
 
+from . import limits
+from .limits import Caller
 from .pages import over_tls, sender
 
 if TYPE_CHECKING:
@@ -30,6 +40,11 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE: Final = "application/captive+json"
 _SESSION: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+_PHONE: Final = Limit(30, 3600)
+"""Questions about one phone: more often than a phone that is held back asks, less than follows it about."""
+_WINDOW: Final = 600
+_ADDRESSES: Final = 4
+"""A gateway is asked about as often as by so many addresses."""
 
 
 def api_uri(inventory: Inventory, gateway_id: str) -> str | None:
@@ -64,28 +79,48 @@ def told(inventory: Inventory, online: Online | None, bytes_left: int | None, no
     return answer
 
 
-Look = Callable[[Connection, str, int], Online | Unsure | None]
-"""Who asks, by what is known of them, at a gateway, at a time."""
-
-
-def _answer(portal: "Portal", gateway_id: str, look: Look) -> Response:
-    inventory, now = portal.inventory, int(time.time())
-    with portal.desk.store.core.read() as connection:
-        online = look(connection, gateway_id, now)
-        if isinstance(online, Unsure):
-            raise RequestError("not-found")
-        left = None
-        if online is not None:
-            plan, site = inventory.plans.get(online.grant.plan), inventory.find_site(online.grant.site)
-            zone = inventory.zone(site) if site else inventory.city.zone
-            if plan is not None and plan.data_per_day is not None:
+def _answer(portal: "Portal", online: Online | Unsure | None, now: int) -> Response:
+    if isinstance(online, Unsure):
+        raise RequestError("not-found")
+    inventory, left = portal.inventory, None
+    if online is not None:
+        plan, site = inventory.plans.get(online.grant.plan), inventory.find_site(online.grant.site)
+        zone = inventory.zone(site) if site else inventory.city.zone
+        if plan is not None and plan.data_per_day is not None:
+            with portal.desk.store.core.read() as connection:
                 used = admission.usage(connection, online.grant.person, now, zone)
-                left = max(0, plan.data_per_day - used.bytes)
+            left = max(0, plan.data_per_day - used.bytes)
     return Response(json.dumps(told(inventory, online, left, now)), mimetype=MEDIA_TYPE)
 
 
+def budget(strangers: int) -> Mapping[str, Limit]:
+    """How many questions may be asked of phones that are not shown to be the asker's, `strangers` from one address."""
+    return {"device": _PHONE, "address": Limit(strangers, _WINDOW), "gateway": Limit(_ADDRESSES * strangers, _WINDOW)}
+
+
+@lru_cache(maxsize=1024)
+def _whole(address: str) -> str:
+    """The network that one sender has: of IPv6 a /64."""
+    six = bool(address) and isinstance(ip_address(address), IPv6Address)
+    return str(ip_network(f"{address}/64", strict=False)) if six else address
+
+
+def _spend(portal: "Portal", asked: Caller, now: int) -> None:
+    """Counts a question. Over the limit it is not even counted, so that a flood of them writes nothing."""
+    keys, core, allowed = portal.desk.keys, portal.desk.store.core, budget(portal.desk.settings.portal_strangers)
+    known = {whose: limits.subject(keys, "captive", whose, value) for whose in allowed if (value := asked.by(whose))}
+    with core.read() as connection:
+        spent = any(attempts.spent(connection, who, now) >= allowed[whose].count for whose, who in known.items())
+    if spent:
+        raise RequestError("not-found")
+    try:
+        core.together(lambda connection: limits.take(connection, keys, "captive", allowed, asked, now))
+    except RequestError as error:
+        raise RequestError("not-found") from error
+
+
 def routes(portal: "Portal") -> Blueprint:
-    blueprint, keys = Blueprint("captive", __name__), portal.desk.keys
+    blueprint, keys, store = Blueprint("captive", __name__), portal.desk.keys, portal.desk.store
 
     @blueprint.get("/captive/<gateway_id>/<mac>/<session>")
     def by_session(gateway_id: str, mac: str, session: str) -> Response:
@@ -97,15 +132,22 @@ def routes(portal: "Portal") -> Blueprint:
             device = parse_mac(mac)
         except RequestError as error:
             raise RequestError("not-found") from error
-        return _answer(portal, gateway_id, lambda on, at, now: captive.look(on, keys, at, device, session, now))
+        now = int(time.time())
+        with store.core.read() as connection:
+            online = captive.look(connection, keys, gateway_id, device, session, now)
+        if not isinstance(online, Online):
+            _spend(portal, Caller(device, _whole(sender()), gateway_id), now)
+        return _answer(portal, online, now)
 
     @blueprint.get("/captive/<gateway_id>")
     def by_address(gateway_id: str) -> Response:
         """Phones whose address reaches the portal as it is."""
-        gateway, address = portal.inventory.find_gateway(gateway_id), sender()
+        gateway, address, now = portal.inventory.find_gateway(gateway_id), sender(), int(time.time())
         known = isinstance(gateway, RadiusGateway) and address and gateway.routes(address)
         if not known or api_uri(portal.inventory, gateway_id) is None or not over_tls():
             raise RequestError("not-found")
-        return _answer(portal, gateway_id, lambda on, at, now: addresses.look(on, keys, at, address, now))
+        with store.core.read() as connection:
+            online = addresses.look(connection, keys, gateway_id, address, now)
+        return _answer(portal, online, now)
 
     return blueprint

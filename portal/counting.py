@@ -10,7 +10,7 @@ import structlog
 
 from hotspot.errors import HotspotError
 from hotspot.store import Store, counts, visits
-from hotspot.store.schema import portal_count
+from hotspot.store.telemetry_schema import portal_count
 
 log = structlog.get_logger("portal")
 

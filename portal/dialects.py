@@ -29,9 +29,11 @@ from hotspot.gateways import (
 )
 from hotspot.grant import Grant
 from hotspot.identity import parse_mac
-from hotspot.nas import POSTED_DIALECTS, cisco, coovachilli, meraki, mikrotik, omada, opennds, ruckus, unifi
+from hotspot.nas import POSTED_DIALECTS, TOLD_DIALECTS, cisco, coovachilli, meraki, mikrotik, opennds, unifi
 from hotspot.nas.arrival import Arrival
+from hotspot.nas.attributes import STRANGER_LABEL
 from hotspot.nas.posted import PostedDialect
+from hotspot.nas.told import Account, ToldDialect
 from hotspot.sites import Inventory
 from hotspot.ticket import Ticket
 
@@ -240,7 +242,7 @@ class _Cisco(_Posted):
     def arrive(self, visit: Visit) -> Arrival | None:
         if not cisco.recognises_central(visit.query):
             return super().arrive(visit)
-        key = self.desk.keys.derive(cisco.CENTRAL_LABEL)
+        key = self.desk.keys.derive(STRANGER_LABEL)
         return cisco.arrive_central(self.gateway.id, visit.query, key)
 
     def hand_back(self, arrival: Arrival, grant: Grant, landing: str, now: int) -> HandBack:
@@ -275,29 +277,24 @@ class _Told:
 
     desk: Desk
     gateway: OmadaGateway | RuckusGateway
+    kind: ToldDialect
 
     def arrive(self, visit: Visit) -> Arrival | None:
-        kind = omada if isinstance(self.gateway, OmadaGateway) else ruckus
-        return kind.arrive(self.gateway.id, visit.query) if kind.recognises(visit.query) else None
+        return self.kind.arrive(self.gateway.id, visit.query) if self.kind.recognises(visit.query) else None
 
     def hand_back(self, arrival: Arrival, grant: Grant, landing: str, now: int) -> HandBack:
-        gateway = self.gateway
+        gateway, kind = self.gateway, self.kind
         if gateway.controller is None:
             raise RequestError("no-dialect", gateway.id)
         made, password = _new_ticket(self.desk, grant, arrival.mac, now)
-        if isinstance(gateway, OmadaGateway):
-            path, check = omada.PATH, omada.answered
-            body = omada.authentication(arrival, made.id, password)
-        else:
-            path, check = ruckus.NORTHBOUND, ruckus.northbound_answer
-            secret = self.desk.settings.secret(gateway.password or "").decode()
-            body = ruckus.northbound_login(arrival, made.id, password, secret, gateway.user)
-        # Omada's own page sends JSON as plain text
-        kind = "text/plain" if isinstance(gateway, OmadaGateway) else "application/json"
-        request = Request("POST", f"{gateway.controller}{path}", {"Content-Type": kind}, json.dumps(body))
+        user, where = gateway.account
+        account = Account(user, self.desk.settings.secret(where).decode() if where else "")
+        body = kind.tell(arrival, made.id, password, account)
+        headers = {"Content-Type": kind.MEDIA_TYPE}
+        request = Request("POST", f"{gateway.controller}{kind.PATH}", headers, json.dumps(body))
 
         def tell() -> None:
-            check(send(request, fingerprint=gateway.fingerprint).json())
+            kind.answered(send(request, fingerprint=gateway.fingerprint).json())
 
         return HandBack(landing, made, tell=tell)
 
@@ -343,9 +340,9 @@ def dialect(desk: Desk, inventory: Inventory, gateway_id: str) -> Dialect:
         case UnifiGateway():
             found = _Unifi(gateway)
         case OmadaGateway():
-            found = _Told(desk, gateway)
+            found = _Told(desk, gateway, TOLD_DIALECTS[gateway.nas])
         case RuckusGateway() if gateway.controller:
-            found = _Told(desk, gateway)
+            found = _Told(desk, gateway, TOLD_DIALECTS[gateway.nas])
         case MerakiClickGateway():
             found = _MerakiClick(gateway)
         case CiscoGateway():

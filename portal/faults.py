@@ -12,6 +12,7 @@ from hotspot.errors import RequestError
 
 from . import complaints
 from .pages import later, sender
+from .problems import status_of
 
 if TYPE_CHECKING:
     from .app import Portal
@@ -39,7 +40,7 @@ class Faults:
             "tried": error.code if error else "",
         }
         place = inventory.find_site(typed["site"])
-        page = portal.page("report.html", lang, place, shown, code=portal.status_of(error) if error else 200)
+        page = portal.page("report.html", lang, place, shown, code=status_of(error) if error else 200)
         return later(page, error) if error else page
 
     def report(self) -> AnyResponse:

@@ -31,6 +31,7 @@ from .forms import LIFETIME, grant_of_token, read_signed, seal, signed, unseal
 from .limits import Caller
 from .methods import known_member
 from .pages import later, sender
+from .problems import status_of
 
 if TYPE_CHECKING:
     from .app import Portal
@@ -86,7 +87,7 @@ class Privacy:
             "number": request.form.get("number", "")[:20],
             "operator": inventory.city.operator,
         }
-        page = portal.page("privacy.html", lang, None, shown, code=portal.status_of(error) if error else 200)
+        page = portal.page("privacy.html", lang, None, shown, code=status_of(error) if error else 200)
         return later(page, error) if error else page
 
     def _form(self) -> str:
@@ -205,7 +206,7 @@ class Privacy:
             "problem": portal.told(error, lang) if error else "",
             "operator": portal.inventory.city.operator,
         }
-        page = portal.page("data.html", lang, None, shown, code=portal.status_of(error) if error else 200)
+        page = portal.page("data.html", lang, None, shown, code=status_of(error) if error else 200)
         return later(page, error) if error else page
 
     def _proven(self, now: int) -> Proven:

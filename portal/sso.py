@@ -38,6 +38,7 @@ from .limits import Caller
 from .methods import Proof, counted_as
 from .oidc import Admission, Client, admission
 from .pages import later, sender
+from .problems import status_of
 
 if TYPE_CHECKING:
     from .app import Portal
@@ -210,7 +211,7 @@ class Sso:
         told = error if isinstance(error, RequestError) else RequestError("oidc-away")
         log.warning("no OpenID login", gateway=arrival.gateway, reason=told.code, error=str(error))
         self._portal.counting.add(arrival.gateway, f"refused:{told.code}")
-        code = self._portal.status_of(told)
+        code = status_of(told)
         problem = self._portal.told(told, lang)
         return later(self._portal.door(arrival, lang, now, problem=problem, code=code, typed={"tried": "oidc"}), told)
 

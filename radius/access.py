@@ -1,6 +1,5 @@
 """Access-Request: what is asked, and the answers. Pure decisions; `radius.service` asks the store in between."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,7 +8,8 @@ from hotspot import ticket
 from hotspot.errors import RequestError
 from hotspot.grant import SHORTEST_SESSION, Grant, Limits
 from hotspot.identity import parse_mac
-from hotspot.nas import RadiusDialect, cisco
+from hotspot.nas import RadiusDialect
+from hotspot.nas.attributes import Stranger
 from hotspot.password import LONGEST_PASSWORD
 from hotspot.store.people import normal_name
 from hotspot.store.redemption import Claim, Held, Redeemed
@@ -24,8 +24,6 @@ _USER_NAME = number("User-Name")[1]
 _USER_PASSWORD, _CHAP_PASSWORD = number("User-Password")[1], number("CHAP-Password")[1]
 _SERVICE_TYPE = number("Service-Type")[1]
 _CALLED = number("Called-Station-Id")[1]
-_AUDIT = "audit-session-id="
-_AUDIT_SESSION = re.compile(r"[0-9A-Za-z]{1,64}")
 _CALL_CHECK = (10).to_bytes(4, "big")
 _ENCRYPTION_ALLOWED, _RC4_128 = 1, 4
 
@@ -203,25 +201,15 @@ def reject(request: Request, message: str, further: bytes = b"") -> bytes:
     return request.reply(Code.ACCESS_REJECT, body)
 
 
-def redirect(station: Station, url: str, message: str, central_key: bytes) -> bytes:
+def redirect(station: Station, url: str, message: str, key: bytes) -> bytes:
     """What the gateway of a device that must log in first is told: where the portal is, in its own way."""
-    client = station.request.client
-    asked = _asked(station, central_key) if client.login_role else ""
-    found = client.dialect.redirect(url, station.mac, client.login_role, asked)
+    client, packet = station.request.client, station.request.packet
+    ap_mac = called(packet.first.get(_CALLED, b""))
+    stranger = Stranger(url, station.mac, client.gateway, ap_mac, client.login_role, packet.all, key)
+    found = client.dialect.redirect(stranger)
     if found is None:
         return reject(station.request, message)
     attributes = b"".join([encode(name, value) for name, value in found.attributes])
     if found.accept:
         return station.request.reply(Code.ACCESS_ACCEPT, attributes)
     return reject(station.request, message, attributes)
-
-
-def _asked(station: Station, key: bytes) -> str:
-    """What the portal is to know of a Cisco controller's request, to have it told when the device has logged in."""
-    packet = station.request.packet
-    pairs = (value.decode("ascii", "replace") for value in packet.all("Cisco-AVPair"))
-    session = next((pair.removeprefix(_AUDIT) for pair in pairs if pair.startswith(_AUDIT)), "")
-    if _AUDIT_SESSION.fullmatch(session) is None:
-        return ""
-    ap_mac = called(packet.first.get(_CALLED, b""))
-    return cisco.central(station.request.client.gateway, station.mac, session, ap_mac, key)

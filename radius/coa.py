@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hotspot.nas import RadiusDialect, cisco
+from hotspot.nas import RadiusDialect
 from hotspot.store.orders import Kind, Order, OrderState
 
 from .dictionary import encode, value_name
@@ -47,7 +47,7 @@ def request(
     some kinds reset what is left out. ValueError where a value does not fit into its attribute.
     """
     if order.kind is Kind.REAUTHENTICATE:
-        named = cisco.reauthenticate(order.acct_session_id, order.mac)
+        named = dialect.reauthenticate(order.acct_session_id, order.mac)
     else:
         named = dialect.disconnect(order.user_name, order.acct_session_id, order.mac)
     attributes: list[tuple[str, int | str]] = [(name, value) for name, value in named if value]

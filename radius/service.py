@@ -13,7 +13,7 @@ from hotspot.catalogue import Catalogue, load
 from hotspot.errors import PeerError, RequestError, StoreError
 from hotspot.grant import Grant
 from hotspot.identity import Keys
-from hotspot.nas import cisco
+from hotspot.nas.attributes import STRANGER_LABEL
 from hotspot.settings import MINIMUM_SECRET, Settings
 from hotspot.sites import Inventory, Site
 from hotspot.store import Store, addresses, people, redemption
@@ -92,7 +92,7 @@ class Service:
         self._store = store
         self._keys = keys
         self._ticket_key = keys.derive("ticket")
-        self._central_key = keys.derive(cisco.CENTRAL_LABEL)
+        self._stranger_key = keys.derive(STRANGER_LABEL)
         self._meanwhile = Meanwhile(settings, keys)
         self._presence = Presence(store, keys, there=last is None)
         self._following = Following(store, last, lambda: self._presence.there)
@@ -310,7 +310,7 @@ class Service:
                 return access.resume(request, Held.whole(grant), now)
         url = self.inventory().uam_url(request.client.gateway)
         log.info("redirected", gateway=request.client.gateway)
-        return access.redirect(station, url, self._texts.text("id", "unknown-device"), self._central_key)
+        return access.redirect(station, url, self._texts.text("id", "unknown-device"), self._stranger_key)
 
     def _site_of(self, request: Request) -> str:
         return self._places.site(request.client.gateway, request.packet.first.get(_CALLED, b""))

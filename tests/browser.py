@@ -115,7 +115,7 @@ class Browser:
         for _ in range(hops):
             parts = urlsplit(url)
             kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-            connection = kind(parts.netloc, timeout=20, source_address=self._source)
+            connection = kind(parts.netloc, timeout=60, source_address=self._source)
             path = parts.path or "/"
             headers = {"Accept-Language": self.language, "User-Agent": USER_AGENT}
             if body is not None:

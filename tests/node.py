@@ -1,16 +1,15 @@
 """A whole node in a temporary folder, on loopback: its city, its secrets, its services as real processes."""
 
-import itertools
 import json
 import os
-import secrets
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
@@ -21,13 +20,32 @@ from hotspot.store import Store
 from tests.doubles.coovachilli import CoovaChilliDouble
 
 EXAMPLE = Path(__file__).parents[1] / "sites.toml"
+PATIENCE = 60.0
+"""Seconds that a service may take for anything: waiting costs nothing where it is quick, and machines differ."""
+
+_FIRST_PORT, _BLOCK, _BLOCKS = 10_000, 100, 220
+"""Below the ports that the kernel deals out by itself."""
 
 
-_PORTS = itertools.count(secrets.randbelow(20_000) + 10_000)
+def _ports() -> Iterator[int]:
+    """Ports of blocks that are this process's alone: another's tests run beside it, and bind what they got later."""
+    claims = []
+    for block in random.sample(range(_BLOCKS), _BLOCKS):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0nirkabel-tests-ports-{block}")  # a name that goes with the process
+        except OSError:
+            claim.close()
+            continue
+        claims.append(claim)
+        yield from range(_FIRST_PORT + block * _BLOCK, _FIRST_PORT + (block + 1) * _BLOCK)
+
+
+_PORTS = _ports()
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that nobody has, and that the kernel gives nobody meanwhile: below those that it deals out by itself."""
+    """A port that nobody has, and that nobody gets meanwhile: no other test, and nobody from the kernel."""
     for port in _PORTS:
         with socket.socket(socket.AF_INET, kind) as sock, suppress(OSError):
             sock.bind(("127.0.0.1", port))
@@ -38,7 +56,7 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 class Service:
     """A service's process. `ready` has its line about where it listens."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], wait_for: str, timeout: float = 20):
+    def __init__(self, command: list[str], environment: Mapping[str, str], wait_for: str, timeout: float = PATIENCE):
         self.lines: list[str] = []
         self._queue: Queue[str] = Queue()
         self.process = subprocess.Popen(
@@ -59,7 +77,7 @@ class Service:
             self._queue.put(line)
         self._queue.put("")
 
-    def wait_for(self, text: str, timeout: float = 10) -> str:
+    def wait_for(self, text: str, timeout: float = PATIENCE) -> str:
         """The next line that holds `text`."""
         deadline = time.monotonic() + timeout
         while True:
@@ -71,11 +89,20 @@ class Service:
             if text in line:
                 return line
 
+    def said(self, *words: str) -> str:
+        """The first line with all these words, whenever it comes: what it did is seen before what it says."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            if found := [line for line in list(self.lines) if all(word in line for word in words)]:
+                return found[0]
+            assert time.monotonic() < deadline, f"no line with {words} in:\n{''.join(self.lines)}"
+            time.sleep(0.05)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            code = self.process.wait(15)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
@@ -124,7 +151,13 @@ class Node:
         for old, new in changes.items():
             assert old in text, old
             text = text.replace(old, new)
-        self.sites.write_text(text)
+        self.put(text)
+
+    def put(self, text: str) -> None:
+        """The city's file, all of it at once: `hotspot up` reads it whenever it has changed."""
+        fresh = self.sites.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.replace(self.sites)
 
     def activate(self) -> None:
         self.run("activate", str(self.sites))

@@ -127,7 +127,7 @@ def running(folder: Path) -> Iterator[Webkits]:
 
 
 def _listens(port: int) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)

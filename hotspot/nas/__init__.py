@@ -5,8 +5,9 @@ from typing import Final, Protocol
 
 from ..grant import Limits
 from . import aruba, cambium, cisco, coovachilli, generic, meraki, mikrotik, omada, pfsense, ruckus, uspot
-from .attributes import Attributes, Redirect
+from .attributes import Attributes, Redirect, Stranger
 from .posted import PostedDialect
+from .told import ToldDialect
 
 
 class RadiusDialect(Hashable, Protocol):
@@ -21,12 +22,8 @@ class RadiusDialect(Hashable, Protocol):
         """The limits as this kind understands them, and the gateway's own name for what these people may do."""
         ...
 
-    def redirect(self, url: str, mac: str, login_role: str | None = None, asked: str = "", /) -> Redirect | None:
-        """What tells the gateway to send a device that is not known to the portal; None for a plain Reject.
-
-        `url` has no query. `login_role` is the gateway's own name for what such a device may reach. `asked` is what the
-        portal is to know of the request, as further parameters, for a kind that is told when the device has logged in.
-        """
+    def redirect(self, stranger: Stranger, /) -> Redirect | None:
+        """What tells the gateway to send a device that is not known to the portal; None for a plain Reject."""
         ...
 
     def client_counters(self, view_point: int | None, received: int, sent: int, /) -> tuple[int, int]:
@@ -35,6 +32,11 @@ class RadiusDialect(Hashable, Protocol):
 
     def disconnect(self, user_name: str, acct_session_id: str, mac: str, /) -> Sequence[tuple[str, str]]:
         """The attributes by which it knows a session in a Disconnect- or CoA-Request."""
+        ...
+
+    def reauthenticate(self, session: str, mac: str, /) -> Sequence[tuple[str, str]]:
+        """What has it ask RADIUS anew, by a CoA-Request, about a device that has logged in at the portal. ValueError
+        for a kind that cannot."""
         ...
 
     def change(self, limits: Limits, role: str | None = None, /) -> Attributes:
@@ -66,3 +68,6 @@ POSTED_DIALECTS: Final[Mapping[str, PostedDialect]] = {
     generic.NAME: generic,
 }
 """Whose phones log in with a form of their own gateway's (`hotspot.nas.posted`)."""
+
+TOLD_DIALECTS: Final[Mapping[str, ToldDialect]] = {omada.NAME: omada, ruckus.NAME: ruckus}
+"""Whose controller is told by the portal who logs in (`hotspot.nas.told`)."""

@@ -44,19 +44,20 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return [*attributes.common(limits), *attributes.named("Aruba-User-Role", role)]
 
 
-def redirect(url: str, mac: str, login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
+def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
     """An Accept into the role whose captive portal profile takes its URL from RADIUS.
 
     Without such a role a plain Reject: the device stays in the SSID's initial role, which has a portal of its own.
     """
-    target = attributes.for_device(url, mac)
-    if login_role is None or len(target) > attributes.LONGEST_TEXT:
+    role, target = stranger.login_role, stranger.door
+    if role is None or len(target) > attributes.LONGEST_TEXT:
         return None
-    return attributes.Redirect(True, [("Aruba-User-Role", login_role), ("Aruba-Captive-Portal-URL", target)])
+    return attributes.Redirect(True, [("Aruba-User-Role", role), ("Aruba-Captive-Portal-URL", target)])
 
 
 client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = False
+reauthenticate = attributes.asked_once
 change = accept
 disconnect = attributes.session_names

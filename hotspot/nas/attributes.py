@@ -4,8 +4,8 @@ Rates are bit/s inside. WISPr takes bit/s, CoovaChilli and Cisco kbit/s, MikroTi
 bytes split into 32 bits and gigawords. Down and up are the client's view everywhere.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ..grant import Limits
@@ -31,6 +31,32 @@ class Redirect:
     attributes: Attributes
 
 
+@dataclass(frozen=True)
+class Stranger:
+    """A device that must log in first, as its gateway asks RADIUS about it."""
+
+    url: str
+    """The gateway's door at the portal, without a query."""
+    mac: str
+    gateway: str
+    ap_mac: str | None = None
+    login_role: str | None = None
+    """The gateway's own name for what such a device may reach."""
+    heard: Callable[[str], Iterable[bytes]] = lambda _name: ()
+    """The values in the request, by an attribute's dictionary name."""
+    key: bytes = field(default=b"", repr=False)
+    """Signs what a phone carries from RADIUS to the portal (`STRANGER_LABEL`)."""
+
+    @property
+    def door(self) -> str:
+        """The URL for this device, where the gateway itself does not say which one it redirects."""
+        return f"{self.url}?mac={hyphens(self.mac)}"
+
+
+STRANGER_LABEL: Final = "stranger redirected by RADIUS"
+"""What the key is for that signs what a phone carries from RADIUS to the portal."""
+
+
 def common(limits: Limits) -> Attributes:
     """RFC 2865 and RFC 2869: what every gateway understands."""
     return [
@@ -49,11 +75,6 @@ def wispr(limits: Limits) -> Attributes:
     """The WISPr vendor's bandwidth limits, bit/s; the most it can say is 4.29 Gbit/s."""
     pairs = (("WISPr-Bandwidth-Max-Down", limits.down), ("WISPr-Bandwidth-Max-Up", limits.up))
     return [(name, min(rate, _WORD - 1)) for name, rate in pairs if rate is not None]
-
-
-def for_device(url: str, mac: str) -> str:
-    """The portal's URL for a device, where the gateway itself does not say which one it redirects."""
-    return f"{url}?mac={hyphens(mac)}"
 
 
 def wispr_redirect(url: str) -> Redirect | None:
@@ -90,6 +111,11 @@ def explicit(limits: Limits) -> Limits:
 def hyphens(mac: str) -> str:
     """A MAC address as most gateways write it, from `parse_mac` form."""
     return mac.replace(":", "-").upper()
+
+
+def asked_once(_session: str, _mac: str) -> Sequence[tuple[str, str]]:
+    """For kinds that ask RADIUS about a device when it comes, and never again. ValueError."""
+    raise ValueError("gateways of this kind cannot be told to ask about a device again")
 
 
 def session_names(user_name: str, acct_session_id: str, mac: str) -> Sequence[tuple[str, str]]:

@@ -55,5 +55,6 @@ accept = generic.accept
 redirect = generic.redirect
 client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
+reauthenticate = attributes.asked_once
 change = generic.change
 disconnect = attributes.session_names

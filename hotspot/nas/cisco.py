@@ -12,6 +12,7 @@ subscriber:command=reauthenticate.
 """
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -36,8 +37,8 @@ _CONTRACTS: Final = (
 
 # -- the redirect ------------------------------------------------------------------------------------------------
 
-CENTRAL_LABEL: Final = "central web authentication"
-"""What the key is for that signs `central`."""
+_AUDIT: Final = "audit-session-id="
+_AUDIT_SESSION: Final = re.compile(r"[0-9A-Za-z]{1,64}")
 _CODE: Final = 24
 """Hex digits: an AVPair must hold it all."""
 _REFUSED: Final = frozenset("345")
@@ -102,15 +103,27 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return found
 
 
-def redirect(url: str, mac: str, login_role: str | None = None, asked: str = "") -> attributes.Redirect | None:
+def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
     """An Accept with the name of the ACL that sends the device's web traffic to the URL; None without such an ACL.
 
     Controllers append `&redirect=…` to the URL whatever it is, so it must have a query.
     """
-    pair = f"url-redirect={attributes.for_device(url, mac)}{asked}"
-    if login_role is None or len(pair) > attributes.LONGEST_TEXT:
+    if stranger.login_role is None:
         return None
-    return attributes.Redirect(True, [("Cisco-AVPair", f"url-redirect-acl={login_role}"), ("Cisco-AVPair", pair)])
+    pair = f"url-redirect={stranger.door}{_asked(stranger)}"
+    if len(pair) > attributes.LONGEST_TEXT:
+        return None
+    named = f"url-redirect-acl={stranger.login_role}"
+    return attributes.Redirect(True, [("Cisco-AVPair", named), ("Cisco-AVPair", pair)])
+
+
+def _asked(stranger: attributes.Stranger) -> str:
+    """What the portal is to know of the request, to have the controller told when the device has logged in."""
+    pairs = (value.decode("ascii", "replace") for value in stranger.heard("Cisco-AVPair"))
+    session = next((pair.removeprefix(_AUDIT) for pair in pairs if pair.startswith(_AUDIT)), "")
+    if _AUDIT_SESSION.fullmatch(session) is None:
+        return ""
+    return central(stranger.gateway, stranger.mac, session, stranger.ap_mac, stranger.key)
 
 
 client_counters = attributes.seen_by_gateway

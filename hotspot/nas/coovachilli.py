@@ -134,9 +134,9 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return [*kept, *attributes.named("Filter-Id", role), *attributes.wispr(limits), *own, *data]
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
+def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
     """In a Reject: an Accept with WISPr-Redirection-URL would let the device in after one redirect."""
-    return attributes.wispr_redirect(url)
+    return attributes.wispr_redirect(stranger.url)
 
 
 def client_counters(view_point: int | None, received: int, sent: int) -> tuple[int, int]:
@@ -149,6 +149,7 @@ def client_counters(view_point: int | None, received: int, sent: int) -> tuple[i
 
 
 BARE_ORDERS: Final = False
+reauthenticate = attributes.asked_once
 change = accept
 """A limit that is left out falls back to none (src/chilli.c, config_radius_session)."""
 

@@ -50,13 +50,14 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return [*attributes.common(limits), *attributes.named("Filter-Id", role), *attributes.wispr(limits)]
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
-    return attributes.wispr_redirect(url)
+def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
+    return attributes.wispr_redirect(stranger.url)
 
 
 client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = False
+reauthenticate = attributes.asked_once
 disconnect = attributes.session_names
 
 

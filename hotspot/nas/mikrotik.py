@@ -167,14 +167,15 @@ def _k(rate: int | None) -> str:
     return "0" if rate is None else f"{attributes.kilo(rate)}k"
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
+def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
     """In a Reject, after which the Hotspot shows its login page; in an Accept it is where people go once in."""
-    return attributes.wispr_redirect(url)
+    return attributes.wispr_redirect(stranger.url)
 
 
 client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = False
+reauthenticate = attributes.asked_once
 
 
 def change(limits: Limits, role: str | None = None) -> attributes.Attributes:

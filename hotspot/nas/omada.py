@@ -11,10 +11,13 @@ from typing import Any, Final
 from ..errors import PeerError
 from . import attributes, generic, posted
 from .arrival import Arrival
+from .told import Account
 
 NAME: Final = "omada"
 
 PATH: Final = "/portal/radius/auth"
+MEDIA_TYPE: Final = "text/plain"
+"""As Omada's own page calls its JSON."""
 _TEXTS: Final = ("clientMac", "clientIp", "apMac", "gatewayMac", "ssidName", "originUrl")
 _NUMBERS: Final = ("radioId", "vid")
 _EXTERNAL_RADIUS: Final = 2
@@ -31,8 +34,8 @@ def arrive(gateway: str, query: Mapping[str, str]) -> Arrival:
     return posted.described(gateway, query, mac="clientMac", ip="clientIp", ap="apMac", kept=kept)
 
 
-def authentication(arrival: Arrival, user_name: str, password: str) -> dict[str, Any]:
-    """What the controller is told, so that it lets a phone in once RADIUS has accepted the ticket."""
+def tell(arrival: Arrival, user_name: str, password: str, _account: Account) -> dict[str, Any]:
+    """What the controller is told, which asks nobody who they are."""
     told: dict[str, Any] = {name: arrival.data[name] for name in _TEXTS if name in arrival.data}
     told |= {name: int(arrival.data[name]) for name in _NUMBERS if arrival.data.get(name, "").isdecimal()}
     return {**told, "authType": _EXTERNAL_RADIUS, "username": user_name, "password": password}
@@ -51,5 +54,6 @@ accept = generic.accept
 redirect = generic.redirect
 client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
+reauthenticate = attributes.asked_once
 change = generic.change
 disconnect = attributes.session_names

@@ -15,13 +15,15 @@ from ..grant import Limits
 from . import attributes, posted
 from .arrival import Arrival
 from .posted import Login
+from .told import Account
 
 NAME: Final = "ruckus"
 
 
 # -- the redirect ------------------------------------------------------------------------------------------------
 
-NORTHBOUND: Final = "/portalintf"
+PATH: Final = "/portalintf"
+MEDIA_TYPE: Final = "application/json"
 _LET_IN: Final = frozenset({"101", "201"})
 """ResponseCode: the client is in already, the login succeeded."""
 
@@ -41,16 +43,16 @@ def log_in(login: str, arrival: Arrival, user_name: str, password: str, _landing
     return Login(login, {"username": user_name, "password": password, "ip": arrival.ip})
 
 
-def northbound_login(arrival: Arrival, user_name: str, password: str, secret: str, user: str) -> dict[str, str]:
-    """What a SmartZone is told, so that it lets a phone in once RADIUS has accepted the ticket."""
+def tell(arrival: Arrival, user_name: str, password: str, account: Account) -> dict[str, str]:
+    """What a SmartZone is told at its northbound portal interface."""
     return {
         "Vendor": "ruckus", "APIVersion": "1.0", "RequestCategory": "UserOnlineControl", "RequestType": "Login",
-        "RequestUserName": user, "RequestPassword": secret, "UE-IP": arrival.ip,
+        "RequestUserName": account.user, "RequestPassword": account.password, "UE-IP": arrival.ip,
         "UE-MAC": attributes.hyphens(arrival.mac), "UE-Proxy": "0", "UE-Username": user_name, "UE-Password": password,
     }  # fmt: skip
 
 
-def northbound_answer(answer: object) -> None:
+def answered(answer: object) -> None:
     """PeerError where a SmartZone has not let a phone in."""
     code = str(answer.get("ResponseCode", "")) if isinstance(answer, dict) else ""
     if code not in _LET_IN:
@@ -69,14 +71,15 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     ]
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
+def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
     """In a Reject, after which the hotspot service shows its portal."""
-    return attributes.wispr_redirect(url)
+    return attributes.wispr_redirect(stranger.url)
 
 
 client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = False
+reauthenticate = attributes.asked_once
 disconnect = attributes.session_names
 
 

@@ -19,14 +19,15 @@ def accept(limits: Limits, _role: str | None = None) -> attributes.Attributes:
     return [*attributes.common(limits), *attributes.wispr(limits), *data]
 
 
-def redirect(url: str, _mac: str, _login_role: str | None = None, _asked: str = "") -> attributes.Redirect | None:
-    return attributes.wispr_redirect(url)
+def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
+    return attributes.wispr_redirect(stranger.url)
 
 
 client_counters = attributes.seen_by_gateway
 """Unless its option `swapio` is set; it must not be."""
 
 BARE_ORDERS: Final = True
+reauthenticate = attributes.asked_once
 """It refuses an order with an attribute that it does not use, Message-Authenticator and Event-Timestamp among them."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table, select
 
 from .portable import upsert
-from .schema import radius_count
+from .telemetry_schema import radius_count
 
 
 @dataclass(frozen=True, order=True)

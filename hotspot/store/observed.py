@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, text, update
 
-from .schema import export, interval, lease, maintenance, sample, session, tracker
+from .schema import session
+from .telemetry_schema import export, interval, lease, maintenance, sample, tracker
 
 # SQLite and PostgreSQL write an upsert alike; SQLAlchemy has it for each of them only.
 _KEEP_TRACKER = text(

@@ -1,4 +1,4 @@
-"""The tables of both databases. Times are UTC seconds, ids random 32-digit hex, personal values only in
+"""The tables of the core database. Times are UTC seconds, ids random 32-digit hex, personal values only in
 `identity`, `device` and (for two days) `code_challenge`, as `hotspot.identity.Keys` sealed them.
 """
 
@@ -18,46 +18,36 @@ from sqlalchemy import (
     text,
 )
 
-_NAMES = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from .columns import CONVENTION, Id, Name, Serial, Time
 
-core = MetaData(naming_convention=_NAMES)
-telemetry = MetaData(naming_convention=_NAMES)
+core = MetaData(naming_convention=CONVENTION)
 
-_Serial = BigInteger().with_variant(Integer, "sqlite")
-_Id = String(32)
-_Name = String(64)
-_Time = BigInteger
 _WATCHED = text("due_at IS NOT NULL")
 PENDING = text("state = 'pending'")
 _RUNNING = text("ended_at IS NULL")
 _CLASSLESS = text("ticket_id = ''")
 
-# -- core: the city ----------------------------------------------------------------------------------------------
+# -- the city ------------------------------------------------------------------------------------------------------
 
-meta = Table("meta", core, Column("name", _Name, primary_key=True), Column("value", LargeBinary, nullable=False))
+meta = Table("meta", core, Column("name", Name, primary_key=True), Column("value", LargeBinary, nullable=False))
 
 revision = Table(
     "revision",
     core,
-    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("number", Serial, primary_key=True, autoincrement=True),
     Column("text", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("activated_at", _Time, nullable=False),
-    Column("activated_by", _Name, nullable=False),
+    Column("activated_at", Time, nullable=False),
+    Column("activated_by", Name, nullable=False),
 )
 
 audit = Table(
     "audit",
     core,
-    Column("id", _Serial, primary_key=True, autoincrement=True),
-    Column("at", _Time, nullable=False),
-    Column("who", _Name, nullable=False),
-    Column("action", _Name, nullable=False),
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("at", Time, nullable=False),
+    Column("who", Name, nullable=False),
+    Column("action", Name, nullable=False),
     Column("subject", String(128), nullable=False),
     Column("detail", Text, nullable=False),
     Column("number", BigInteger, nullable=False),
@@ -66,21 +56,21 @@ audit = Table(
 )
 """Chains of entries (`hotspot.store.audit`). Triggers refuse every change of a row (the first migration)."""
 
-# -- core: people and devices ------------------------------------------------------------------------------------
+# -- people and devices --------------------------------------------------------------------------------------------
 
 person = Table(
     "person",
     core,
-    Column("id", _Id, primary_key=True),
-    Column("kind", _Name, nullable=False),
-    Column("created_at", _Time, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("kind", Name, nullable=False),
+    Column("created_at", Time, nullable=False),
 )
 
 identity = Table(
     "identity",
     core,
     Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
-    Column("kind", _Name, nullable=False),
+    Column("kind", Name, nullable=False),
     Column("lookup", LargeBinary(32), nullable=False, unique=True),
     Column("sealed", LargeBinary, nullable=False),
 )
@@ -90,103 +80,103 @@ member = Table(
     core,
     Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
     Column("password_hash", Text, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("disabled_at", _Time),
+    Column("created_at", Time, nullable=False),
+    Column("disabled_at", Time),
 )
 
 device = Table(
     "device",
     core,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("lookup", LargeBinary(32), nullable=False, unique=True),
     Column("sealed", LargeBinary, nullable=False),
     Column("randomised", Boolean, nullable=False),
-    Column("first_seen", _Time, nullable=False),
+    Column("first_seen", Time, nullable=False),
 )
 
 consent = Table(
     "consent",
     core,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("purpose", _Name, nullable=False),
-    Column("text_version", _Name, nullable=False),
+    Column("purpose", Name, nullable=False),
+    Column("text_version", Name, nullable=False),
     Column("text_sha256", String(64), nullable=False),
     Column("language", String(8), nullable=False),
-    Column("site", _Name, nullable=False),
-    Column("given_at", _Time, nullable=False),
-    Column("withdrawn_at", _Time),
+    Column("site", Name, nullable=False),
+    Column("given_at", Time, nullable=False),
+    Column("withdrawn_at", Time),
 )
 
 # Who has proven who they are on which device, and wants it remembered (`store.remembered`).
 remembered = Table(
     "remembered_device",
     core,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("device_id", ForeignKey("device.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("created_at", _Time, nullable=False),
-    Column("expires_at", _Time, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
 )
 
 # A person whose data must be kept although its term is over or they want it erased.
 hold = Table(
     "legal_hold",
     core,
-    Column("id", _Id, primary_key=True),
-    Column("person_id", _Id, nullable=False, index=True),
-    Column("until", _Time, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("person_id", Id, nullable=False, index=True),
+    Column("until", Time, nullable=False),
     Column("reason", String(200), nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("created_by", _Name, nullable=False),
-    Column("lifted_at", _Time),
-    Column("lifted_by", _Name),
+    Column("created_at", Time, nullable=False),
+    Column("created_by", Name, nullable=False),
+    Column("lifted_at", Time),
+    Column("lifted_by", Name),
 )
 
 erasure = Table(
     "erasure",
     core,
-    Column("id", _Id, primary_key=True),
-    Column("person_id", _Id, nullable=False, index=True),
-    Column("asked_at", _Time, nullable=False),
-    Column("asked_by", _Name, nullable=False),
-    Column("done_at", _Time),
+    Column("id", Id, primary_key=True),
+    Column("person_id", Id, nullable=False, index=True),
+    Column("asked_at", Time, nullable=False),
+    Column("asked_by", Name, nullable=False),
+    Column("done_at", Time),
 )
 """Whose data is to be erased, and was. It is done when their sessions have ended."""
 
 voucher = Table(
     "voucher",
     core,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("lookup", LargeBinary(32), nullable=False, unique=True),
-    Column("batch", _Id, nullable=False, index=True),
+    Column("batch", Id, nullable=False, index=True),
     # Its place in the batch, as it is printed: names a voucher whose code nobody knows.
     Column("serial", Integer, nullable=False),
-    Column("site", _Name, nullable=False),
-    Column("plan", _Name, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("expires_at", _Time, nullable=False),
+    Column("site", Name, nullable=False),
+    Column("plan", Name, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
     Column("valid", BigInteger, nullable=False),
-    Column("used_at", _Time),
+    Column("used_at", Time),
     Column("person_id", ForeignKey("person.id")),
-    Column("revoked_at", _Time),
+    Column("revoked_at", Time),
 )
 
 # A fault that somebody reported. What they wrote may name people: it is sealed, and erased after the term.
 complaint = Table(
     "complaint",
     core,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("number", String(16), nullable=False, unique=True),
-    Column("site", _Name, nullable=False, index=True),
-    Column("category", _Name, nullable=False),
+    Column("site", Name, nullable=False, index=True),
+    Column("category", Name, nullable=False),
     Column("text", LargeBinary),
     Column("contact", LargeBinary),
     Column("language", String(8), nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("assigned_to", _Name),
-    Column("assigned_at", _Time),
-    Column("resolved_at", _Time),
+    Column("created_at", Time, nullable=False),
+    Column("assigned_to", Name),
+    Column("assigned_at", Time),
+    Column("resolved_at", Time),
     Column("answer", Text),
 )
 
@@ -194,36 +184,36 @@ complaint = Table(
 delivery = Table(
     "complaint_delivery",
     core,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("number", String(16), nullable=False),
-    Column("event", _Name, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("due_at", _Time, index=True),
+    Column("event", Name, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("due_at", Time, index=True),
     Column("attempts", Integer, nullable=False),
     Column("outcome", String(200), nullable=False),
-    Column("finished_at", _Time),
+    Column("finished_at", Time),
 )
 
 block = Table(
     "block",
     core,
-    Column("id", _Id, primary_key=True),
-    Column("kind", _Name, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("kind", Name, nullable=False),
     # A person's or a device's id.
-    Column("subject", _Id, nullable=False, index=True),
-    Column("until", _Time, nullable=False),
+    Column("subject", Id, nullable=False, index=True),
+    Column("until", Time, nullable=False),
     Column("reason", String(200), nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("created_by", _Name, nullable=False),
-    Column("lifted_at", _Time),
-    Column("lifted_by", _Name),
+    Column("created_at", Time, nullable=False),
+    Column("created_by", Name, nullable=False),
+    Column("lifted_at", Time),
+    Column("lifted_by", Name),
 )
 
 attempt = Table(
     "attempt",
     core,
     Column("subject", LargeBinary(32), primary_key=True),
-    Column("until", _Time, nullable=False),
+    Column("until", Time, nullable=False),
     Column("failures", Integer, nullable=False),
 )
 
@@ -232,24 +222,24 @@ challenge = Table(
     "code_challenge",
     core,
     Column("door", LargeBinary(32), primary_key=True),
-    Column("id", _Id, nullable=False),
+    Column("id", Id, nullable=False),
     Column("number", LargeBinary(32), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Column("expires_at", _Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
     Column("tries", Integer, nullable=False),
 )
 
 message = Table(
     "code_message",
     core,
-    Column("id", _Id, primary_key=True),
-    Column("challenge_id", _Id, nullable=False, index=True),
+    Column("id", Id, primary_key=True),
+    Column("challenge_id", Id, nullable=False, index=True),
     Column("number", LargeBinary(32), nullable=False),
     Column("device", LargeBinary(32), nullable=False),
-    Column("gateway", _Name, nullable=False),
-    Column("at", _Time, nullable=False, index=True),
+    Column("gateway", Name, nullable=False),
+    Column("at", Time, nullable=False, index=True),
     Column("price", BigInteger, nullable=False),
-    Column("state", _Name, nullable=False),
+    Column("state", Name, nullable=False),
     Column("proven", Boolean, nullable=False),
 )
 
@@ -257,33 +247,33 @@ message = Table(
 oidc_login = Table(
     "oidc_login",
     core,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
-    Column("begun_at", _Time, nullable=False),
-    Column("back_at", _Time),
+    Column("begun_at", Time, nullable=False),
+    Column("back_at", Time),
     # Of a login that began with a short grant: that grant, and until it is over who was proven to stand at the door.
-    Column("grant_id", _Id, index=True),
+    Column("grant_id", Id, index=True),
     Column("door", LargeBinary(32), index=True),
     Column("proof", LargeBinary),
-    Column("proven_at", _Time),
+    Column("proven_at", Time),
 )
 
-# -- core: admission and sessions --------------------------------------------------------------------------------
+# -- admission and sessions ----------------------------------------------------------------------------------------
 
 grant = Table(
     "access_grant",
     core,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
     Column("device_id", ForeignKey("device.id"), nullable=False, index=True),
-    Column("site", _Name, nullable=False),
-    Column("gateway", _Name, nullable=False),
-    Column("plan", _Name, nullable=False),
-    Column("method", _Name, nullable=False),
+    Column("site", Name, nullable=False),
+    Column("gateway", Name, nullable=False),
+    Column("plan", Name, nullable=False),
+    Column("method", Name, nullable=False),
     Column("language", String(8), nullable=False),
     Column("revision", BigInteger, nullable=False),
-    Column("starts_at", _Time, nullable=False),
-    Column("ends_at", _Time, nullable=False),
+    Column("starts_at", Time, nullable=False),
+    Column("ends_at", Time, nullable=False),
     Column("idle", BigInteger, nullable=False),
     Column("down", BigInteger),
     Column("up", BigInteger),
@@ -291,9 +281,9 @@ grant = Table(
     Column("interim", BigInteger, nullable=False),
     # What the gateway's dialect needs later, and when a gateway without RADIUS showed that the grant is in force.
     Column("handback", Text),
-    Column("confirmed_at", _Time),
+    Column("confirmed_at", Time),
     # When `store.watch` looks whether its sessions may go on; never again where it is null.
-    Column("due_at", _Time),
+    Column("due_at", Time),
     Index("ix_access_grant_gateway_ends_at", "gateway", "ends_at"),
     Index("ix_access_grant_due_at", "due_at", sqlite_where=_WATCHED, postgresql_where=_WATCHED),
 )
@@ -301,11 +291,11 @@ grant = Table(
 ticket = Table(
     "ticket",
     core,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("grant_id", ForeignKey("access_grant.id"), nullable=False, index=True),
-    Column("gateway", _Name, nullable=False),
-    Column("expires_at", _Time, nullable=False),
-    Column("redeemed_at", _Time),
+    Column("gateway", Name, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("redeemed_at", Time),
     Column("request_authenticator", LargeBinary(16)),
     postgresql_with={"fillfactor": 70},
 )
@@ -314,28 +304,28 @@ session = Table(
     "session",
     core,
     # Made of what the session is known by (`store.ledger`), so that an accounting record finds its row without asking.
-    Column("id", _Id, primary_key=True),
-    Column("gateway", _Name, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("gateway", Name, nullable=False),
     Column("acct_session_id", String(253), nullable=False),
     # No foreign keys: checking them would cost more than the row, and the ledger outlives what it refers to.
-    Column("device_id", _Id, nullable=False),
-    Column("ticket_id", _Id, nullable=False),
-    Column("grant_id", _Id),
-    Column("person_id", _Id),
-    Column("site", _Name, nullable=False),
-    Column("started_at", _Time, nullable=False),
-    Column("last_at", _Time, nullable=False),
+    Column("device_id", Id, nullable=False),
+    Column("ticket_id", Id, nullable=False),
+    Column("grant_id", Id),
+    Column("person_id", Id),
+    Column("site", Name, nullable=False),
+    Column("started_at", Time, nullable=False),
+    Column("last_at", Time, nullable=False),
     Column("seconds", BigInteger, nullable=False),
     Column("down", BigInteger, nullable=False),
     Column("up", BigInteger, nullable=False),
-    Column("stopped_at", _Time),
-    Column("stopped_cause", _Name),
-    Column("presumed_at", _Time),
-    Column("presumed_cause", _Name),
-    Column("ended_at", _Time),
+    Column("stopped_at", Time),
+    Column("stopped_cause", Name),
+    Column("presumed_at", Time),
+    Column("presumed_cause", Name),
+    Column("ended_at", Time),
     # What hotspot.gaps tells by (hotspot.session.Session): or, max, of the newest record, bitwise or.
     Column("start_seen", Boolean, nullable=False),
-    Column("latest_start", _Time, nullable=False),
+    Column("latest_start", Time, nullable=False),
     Column("last_bytes", BigInteger, nullable=False),
     Column("heard", BigInteger, nullable=False),
     Index("ix_session_person_id", "person_id"),
@@ -349,24 +339,24 @@ session = Table(
 order = Table(
     "session_order",
     core,
-    Column("id", _Id, primary_key=True),
-    Column("kind", _Name, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("kind", Name, nullable=False),
     Column("session_id", ForeignKey("session.id"), index=True),
     # Of an order for a device that has no session yet: what its gateway calls its stay.
-    Column("device_id", _Id),
+    Column("device_id", Id),
     Column("stay", String(64)),
-    Column("gateway", _Name, nullable=False),
-    Column("channel", _Name, nullable=False),
-    Column("reason", _Name, nullable=False),
-    Column("created_at", _Time, nullable=False),
-    Column("expires_at", _Time, nullable=False),
-    Column("due_at", _Time, nullable=False),
+    Column("gateway", Name, nullable=False),
+    Column("channel", Name, nullable=False),
+    Column("reason", Name, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("due_at", Time, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("claimed_by", _Name),
-    Column("claimed_until", _Time),
-    Column("state", _Name, nullable=False),
+    Column("claimed_by", Name),
+    Column("claimed_until", Time),
+    Column("state", Name, nullable=False),
     Column("outcome", String(200)),
-    Column("finished_at", _Time),
+    Column("finished_at", Time),
     Index("ix_session_order_state_channel_due_at", "state", "channel", "due_at"),
     # A session is told one thing at a time.
     Index("uq_session_order_pending", "session_id", unique=True, sqlite_where=PENDING, postgresql_where=PENDING),
@@ -375,61 +365,61 @@ order = Table(
 agent = Table(
     "agent",
     core,
-    Column("gateway", _Name, primary_key=True),
+    Column("gateway", Name, primary_key=True),
     Column("sequence", BigInteger, nullable=False),
-    Column("boot_id", _Name, nullable=False),
+    Column("boot_id", Name, nullable=False),
     Column("uptime", BigInteger, nullable=False),
-    Column("seen_at", _Time, nullable=False),
+    Column("seen_at", Time, nullable=False),
 )
 
 # The newest Accounting-On or -Off of each gateway, for records that come in after it and tell of before it.
 gateway_restart = Table(
     "gateway_restart",
     core,
-    Column("gateway", _Name, primary_key=True),
-    Column("at", _Time, nullable=False),
-    Column("cause", _Name, nullable=False),
+    Column("gateway", Name, primary_key=True),
+    Column("at", Time, nullable=False),
+    Column("cause", Name, nullable=False),
 )
 
 # Of sessions behind gateways that say which address each has, for `store.addresses`.
 client_address = Table(
     "client_address",
     core,
-    Column("gateway", _Name, primary_key=True),
+    Column("gateway", Name, primary_key=True),
     Column("session", String(253), primary_key=True),
     Column("address", LargeBinary(32), nullable=False),
-    Column("at", _Time, nullable=False),
+    Column("at", Time, nullable=False),
 )
 
 journal_position = Table(
     "journal_position",
     core,
-    Column("file", _Id, primary_key=True),
+    Column("file", Id, primary_key=True),
     Column("sequence", BigInteger, nullable=False),
-    Column("applied_at", _Time, nullable=False),
+    Column("applied_at", Time, nullable=False),
 )
 
-# -- core: access points -----------------------------------------------------------------------------------------
+# -- access points -------------------------------------------------------------------------------------------------
 
 host_key = Table(
     "host_key",
     core,
-    Column("ap", _Name, primary_key=True),
+    Column("ap", Name, primary_key=True),
     Column("key", Text, nullable=False),
     Column("fingerprint", String(64), nullable=False),
-    Column("pinned_at", _Time, nullable=False),
-    Column("pinned_by", _Name, nullable=False),
+    Column("pinned_at", Time, nullable=False),
+    Column("pinned_by", Name, nullable=False),
 )
 
 push_run = Table(
     "push_run",
     core,
-    Column("id", _Id, primary_key=True),
-    Column("action", _Name, nullable=False),
-    Column("who", _Name, nullable=False),
-    Column("started_at", _Time, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("action", Name, nullable=False),
+    Column("who", Name, nullable=False),
+    Column("started_at", Time, nullable=False),
     Column("settings", Text, nullable=False),
-    Column("ended_at", _Time),
+    Column("ended_at", Time),
     Column("stopped", Text, nullable=False),
 )
 """What one `apply` or `rollback` set out to do. One that never ended was cut off on our side."""
@@ -437,15 +427,15 @@ push_run = Table(
 push = Table(
     "push",
     core,
-    Column("number", _Serial, primary_key=True, autoincrement=True),
-    Column("id", _Id, nullable=False, unique=True),
+    Column("number", Serial, primary_key=True, autoincrement=True),
+    Column("id", Id, nullable=False, unique=True),
     Column("run", ForeignKey("push_run.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("ap", _Name, nullable=False),
+    Column("ap", Name, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("manifest", String(64), nullable=False),
-    Column("planned_at", _Time, nullable=False),
-    Column("finished_at", _Time),
-    Column("outcome", _Name),
+    Column("planned_at", Time, nullable=False),
+    Column("finished_at", Time),
+    Column("outcome", Name),
     Column("detail", Text, nullable=False),
     Index("ix_push_ap_number", "ap", "number"),
 )
@@ -454,104 +444,14 @@ push = Table(
 catch_up = Table(
     "catch_up",
     core,
-    Column("ap", _Name, primary_key=True),
+    Column("ap", Name, primary_key=True),
     Column("revision", BigInteger, nullable=False),
-    Column("reason", _Name, nullable=False),
-    Column("run", _Id, nullable=False),
-    Column("queued_at", _Time, nullable=False),
+    Column("reason", Name, nullable=False),
+    Column("run", Id, nullable=False),
+    Column("queued_at", Time, nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("next_at", _Time, nullable=False),
+    Column("next_at", Time, nullable=False),
     Column("detail", Text, nullable=False),
-    Column("given_up_at", _Time),
+    Column("given_up_at", Time),
 )
 """Access points that `hotspot reconcile` still has to bring to a revision, or has given up."""
-
-# -- telemetry ---------------------------------------------------------------------------------------------------
-
-sample = Table(
-    "sample",
-    telemetry,
-    Column("at", _Time, primary_key=True),
-    Column("ap", _Name, primary_key=True),
-    Column("good", Boolean, nullable=False),
-    Column("monitor", Boolean, nullable=False),
-    Column("rtt_us", Integer),
-    sqlite_with_rowid=False,
-)
-
-interval = Table(
-    "state_interval",
-    telemetry,
-    Column("ap", _Name, primary_key=True),
-    Column("from_at", _Time, primary_key=True),
-    Column("to_at", _Time, nullable=False),
-    Column("state", String(8), nullable=False),
-    Column("cause", _Name, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-tracker = Table(
-    "tracker",
-    telemetry,
-    Column("ap", _Name, primary_key=True),
-    Column("state", Text, nullable=False),
-)
-
-maintenance = Table(
-    "maintenance",
-    telemetry,
-    Column("id", _Id, primary_key=True),
-    Column("site", _Name, nullable=False),
-    Column("from_at", _Time, nullable=False),
-    Column("to_at", _Time, nullable=False),
-    Column("ticket", String(100), nullable=False),
-    Column("reason", String(200), nullable=False),
-    Column("recorded_by", _Name, nullable=False),
-    Column("recorded_at", _Time, nullable=False),
-    Column("withdrawn_at", _Time),
-)
-
-
-def _counts(name: str) -> Table:
-    return Table(
-        name,
-        telemetry,
-        Column("node", _Name, primary_key=True),
-        Column("gateway", _Name, primary_key=True),
-        Column("outcome", _Name, primary_key=True),
-        Column("value", BigInteger, nullable=False),
-        Column("at", _Time, nullable=False),
-    )
-
-
-radius_count = _counts("radius_count")
-portal_count = _counts("portal_count")
-
-# Login pages and admissions of a site in an hour, and since when too few get in there (`hotspot.conversion`).
-portal_hour = Table(
-    "portal_hour",
-    telemetry,
-    Column("site", _Name, primary_key=True),
-    Column("at", _Time, primary_key=True),
-    Column("shown", BigInteger, nullable=False),
-    Column("admitted", BigInteger, nullable=False),
-)
-
-portal_alarm = Table(
-    "portal_alarm", telemetry, Column("site", _Name, primary_key=True), Column("since", _Time, nullable=False)
-)
-
-export = Table(
-    "export",
-    telemetry,
-    Column("target", _Name, primary_key=True),
-    Column("watermark", _Time, nullable=False),
-)
-
-lease = Table(
-    "lease",
-    telemetry,
-    Column("name", _Name, primary_key=True),
-    Column("holder", _Name, nullable=False),
-    Column("until", _Time, nullable=False),
-)

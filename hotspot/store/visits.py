@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, select
 
 from ..conversion import DAYS, HOUR, Hour
 from .portable import upsert
-from .schema import portal_alarm, portal_hour
+from .telemetry_schema import portal_alarm, portal_hour
 
 _KEPT = (DAYS + 2) * 86400
 

@@ -9,7 +9,7 @@ from hotspot.gateways import CiscoGateway, Gateway, MerakiGateway, RadiusGateway
 from hotspot.settings import Settings, gateway_secrets
 from hotspot.sites import Inventory
 from hotspot.store import Store, agents, counts
-from hotspot.store.schema import portal_count
+from hotspot.store.telemetry_schema import portal_count
 
 from .. import captive
 from ..web import Request, send

@@ -8,7 +8,7 @@ import click
 
 from hotspot.conversion import conversions
 from hotspot.store import counts, visits
-from hotspot.store.schema import portal_count
+from hotspot.store.telemetry_schema import portal_count
 from hotspot.terminal import Group, Node, pass_node
 
 

@@ -14,7 +14,7 @@ from hotspot.errors import ConfigError, HotspotError, PeerError
 from hotspot.settings import Settings
 from hotspot.store import Store, counts
 from hotspot.store.revisions import Following
-from hotspot.store.schema import portal_count
+from hotspot.store.telemetry_schema import portal_count
 
 from ..numerals import Numerals
 from ..overview import Overview, overview

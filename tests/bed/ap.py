@@ -65,7 +65,7 @@ class BlankAp:
             self._process = subprocess.Popen(
                 ["ip", "netns", "exec", self.space, *isolated], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not self._listens():
             running = time.monotonic() < end and self._process.poll() is None
             assert running, (self.folder / "log").read_text()
@@ -80,7 +80,7 @@ class BlankAp:
         done = self.run("sh", "-c", f"echo {shlex.quote(public_line)} >>/root/.ssh/authorized_keys")
         assert done.returncode == 0, done.stderr
 
-    def run(self, *command: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
         """Runs a command on the access point, as on its console."""
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C"}
         return subprocess.run(

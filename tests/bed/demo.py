@@ -94,7 +94,7 @@ def in_the_bed() -> None:
         assert not any(guarded.values())
 
         step("hotspot session list, then one of them is put out")
-        wait_until(lambda: len(counted(house)) == 2, "both sessions are counted", 30)
+        wait_until(lambda: len(counted(house)) == 2, "both sessions are counted")
         show(house.run("session", "list"))
         session = next(row for row in counted(house) if row["method"] == "click-through")
         show(house.run("session", "disconnect", session["id"][:12]))
@@ -102,11 +102,11 @@ def in_the_bed() -> None:
         show(f"GET {SITE} -> held back again")
 
         step("The access point loses its uplink for a moment, and telemetry sees it")
-        wait_until(lambda: state(house) == "up", "the site is up", 30)
+        wait_until(lambda: state(house) == "up", "the site is up")
         house.bed.ap.cut()
-        wait_until(lambda: state(house) == "down", "the site is down", 30)
+        wait_until(lambda: state(house) == "down", "the site is down")
         house.bed.ap.mend()
-        wait_until(lambda: state(house) == "up", "the site is up again", 30)
+        wait_until(lambda: state(house) == "up", "the site is up again")
         show(house.run("site", "list"))
         report(house.run)
 
@@ -129,7 +129,7 @@ def on_loopback() -> None:
         shutil.copy(node.sites, OUT / "sites.toml")
         step("hotspot up: portal, RADIUS and telemetry on SQLite")
         with node.up() as house:
-            wait_until(lambda: sum("listening on" in line for line in house.lines) == 3, "all services listen", 30)
+            wait_until(lambda: sum("listening on" in line for line in house.lines) == 3, "all services listen")
             show("".join(line for line in house.lines if "listening on" in line))
             with node.gateway() as gateway:
                 step("A phone is sent to the portal, agrees to the terms, and is admitted through RADIUS")

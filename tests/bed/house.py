@@ -90,7 +90,7 @@ class House:
             text=True,
             input=stdin,
             check=False,
-            timeout=180,
+            timeout=300,
         )
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
@@ -110,7 +110,7 @@ class House:
                 command, env={**os.environ, **self.environment, "PYTHONUNBUFFERED": "1"}, stdout=output, stderr=output
             )
         for name in ("portal", "radius", "telemetry"):
-            wait_until(partial(self._says, f"{name} listening on"), f"{name} listens", 30)
+            wait_until(partial(self._says, f"{name} listening on"), f"{name} listens")
 
     def _says(self, text: str) -> bool:
         return text in self.log.read_text()
@@ -118,7 +118,7 @@ class House:
     def stop(self) -> None:
         if self._up is not None:
             self._up.terminate()
-            self._up.wait(20)
+            self._up.wait(60)
             self._up = None
 
     # -- the access point ------------------------------------------------------------------------------------------
@@ -138,11 +138,12 @@ class House:
 
     def join(self, client: Client) -> None:
         """A phone joins: DHCP, the router's DNS, and openNDS holds it back."""
-        wait_until(lambda: "client_list_length" in self.bed.ap.run("ndsctl", "json").stdout, "openNDS is up", 30)
+        wait_until(lambda: "client_list_length" in self.bed.ap.run("ndsctl", "json").stdout, "openNDS is up")
         try:
             lease = client.dhcp()
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.bed.ap.look()}") from error
+        client.known_to_opennds()
         resolv = Path("/etc/netns") / client.name
         resolv.mkdir(parents=True, exist_ok=True)
         (resolv / "resolv.conf").write_text(f"nameserver {lease.dns}\n")

@@ -57,7 +57,7 @@ class Namespace:
     def ip(self, *arguments: str) -> str:
         return _sh("ip", "-n", self.name, *arguments)
 
-    def run(self, *command: str, timeout: float = 60.0, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 300.0, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end and returns it with its output, whatever its exit code."""
         return subprocess.run(
             self.argv(*command),
@@ -119,7 +119,8 @@ class Client(Namespace):
             f'echo "$ip $router $dns $opt114" >{result}\n'
         )
         script.chmod(0o755)
-        done = self.run("udhcpc", "-f", "-q", "-n", "-t", "10", "-T", "1", "-i", "eth0", "-O", "114", "-s", str(script))
+        result.unlink(missing_ok=True)
+        done = self.run("udhcpc", "-f", "-q", "-n", "-t", "30", "-T", "1", "-i", "eth0", "-O", "114", "-s", str(script))
         assert result.exists(), f"no lease: {done.stderr}"
         ip, router, dns, captive = [*result.read_text().rstrip("\n").split(" "), ""][:4]
         self.lease = Lease(ip, router, dns, bytes.fromhex(captive).decode() if captive else "")
@@ -130,10 +131,14 @@ class Client(Namespace):
         known = [f"{name}:80:{ip}" for name, ip in ((INTERNET_NAME, INTERNET), ("status.client", self.router))]
         resolve = [word for one in known for word in ("--resolve", one)]
         form = "\n%{http_code} %{redirect_url}"
-        done = self.run("curl", "-s", "--connect-timeout", "2", "-m", "5", *resolve, *options, "-w", form, url)
+        done = self.run("curl", "-s", "--connect-timeout", "2", "-m", "40", *resolve, *options, "-w", form, url)
         body, _, last = done.stdout.rpartition("\n")
         status, _, redirect = last.partition(" ")
         return int(status or 0), redirect, body
+
+    def known_to_opennds(self) -> None:
+        """Waits until it does not answer 403 any more, as it does whom it does not find among dnsmasq's leases."""
+        wait_until(lambda: self.get(f"http://{INTERNET_NAME}/")[0] not in (0, 403), "openNDS knows of the lease")
 
     @property
     def router(self) -> str:
@@ -144,7 +149,7 @@ class Client(Namespace):
         return self.tool("connect", host, str(port), str(seconds)) == "yes"
 
     def resolve(self, server: str, name: str) -> str:
-        """The IPv4 address that a DNS server gives for a name; empty without an answer within a second."""
+        """The IPv4 address that a DNS server gives for a name; empty where none comes to several questions."""
         return self.tool("resolve", server, name)
 
     def tool(self, *arguments: str) -> str:
@@ -227,8 +232,8 @@ class Bed:
         self.wan.start(*common, f"--listen-address={INTERNET}", "--pid-file=", other)
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15.0, pause: float = 0.1) -> None:
-    """Waits for a condition; AssertionError names it when it does not hold in time."""
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0, pause: float = 0.1) -> None:
+    """Waits for a condition; AssertionError names it when it does not hold in time. Patience costs nothing."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not in time: {what}"

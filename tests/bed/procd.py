@@ -131,9 +131,11 @@ def dnsmasq() -> None:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         number = int(pid.read_text())
         os.kill(number, signal.SIGTERM)
-        for _ in range(100):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
             os.kill(number, 0)
             time.sleep(0.05)
+        os.kill(number, signal.SIGKILL)
     lines = ["user=root", "bind-dynamic", f"pid-file={pid}"]
     for kind, _, options in config("dhcp"):
         if kind == "dnsmasq":

@@ -6,6 +6,7 @@ drop-ins, Environment, ExecStartPre, ExecStartPost, PIDFile, Wants and Requires;
 RestartSec, without systemd's limit of starts.
 """
 
+import contextlib
 import fcntl
 import os
 import shlex
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 STATE = Path("/run/standin")
@@ -50,10 +52,17 @@ def run_all(unit: Unit, key: str) -> None:
             sys.exit(f"{key}={line} failed with {done.returncode}")
 
 
+def noted(name: str) -> str:
+    """What stands in the note of a service; empty where there is none, or none any more."""
+    try:
+        return (STATE / name).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def pid_of(name: str) -> int:
     """The service's process; 0 when it is not active, -1 for a oneshot that has run."""
-    file = STATE / name
-    text = file.read_text().strip() if file.exists() else ""
+    text = noted(name)
     if text in ("", "-1"):
         return int(text or 0)
     try:
@@ -70,12 +79,22 @@ def record(name: str, pid: int) -> None:
     fresh.rename(STATE / name)
 
 
+@contextlib.contextmanager
+def job(name: str) -> Iterator[None]:
+    """As systemd, one job of a service at a time, and services beside each other: openNDS restarts dnsmasq while others
+    do, and while it is being stopped itself."""
+    with (STATE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def start(name: str) -> None:
     if pid_of(name):
         return
     unit = read(name)
     for needed in " ".join(unit.get("Wants", []) + unit.get("Requires", [])).split():
-        start(needed)
+        with job(needed):
+            start(needed)
     run_all(unit, "ExecStartPre")
     kind = (unit.get("Type") or ["simple"])[-1]
     if kind in ("oneshot", "forking"):
@@ -110,14 +129,12 @@ def supervise(name: str, unit: Unit, pid: int) -> None:
     os.open(os.devnull, os.O_RDWR)
     os.dup2(0, 1)
     os.dup2(0, 2)
-    file = STATE / name
     while True:
         while pid_of(name) == pid:
             time.sleep(0.2)
         time.sleep(float((unit.get("RestartSec") or ["0.1"])[-1]))
-        with (STATE / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not file.exists() or file.read_text() != str(pid):
+        with job(name):
+            if noted(name) != str(pid):
                 os._exit(0)
             with (STATE / f"{name}.log").open("a") as log:
                 log.write(f"{name} ended by itself and is started again\n")
@@ -129,20 +146,19 @@ def supervise(name: str, unit: Unit, pid: int) -> None:
 def stop(name: str) -> None:
     pid = pid_of(name)
     if pid > 0:
-        os.kill(pid, signal.SIGTERM)
-        for _ in range(100):
-            if not pid_of(name):
-                break
-            time.sleep(0.05)
-        else:
-            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(pid, signal.SIGTERM)
+            end = time.monotonic() + 30  # openNDS runs dozens of programs before it goes
+            while pid_of(name):
+                if time.monotonic() > end:
+                    os.kill(pid, signal.SIGKILL)
+                time.sleep(0.05)
     (STATE / name).unlink(missing_ok=True)
 
 
 def main(arguments: list[str]) -> int:
     STATE.mkdir(exist_ok=True)
-    lock = (STATE / "lock").open("w")  # as systemd does one job at a time: openNDS restarts dnsmasq while others do
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # who calls from a handler of SIGTERM blocks it for what is started
     now = "--now" in arguments
     verb, *names = [word for word in arguments if not word.startswith("-")]
     units = [name if name.endswith(".service") else f"{name}.service" for name in names]
@@ -150,12 +166,13 @@ def main(arguments: list[str]) -> int:
         if verb == "is-active":
             print("active" if pid_of(name) else "inactive")
             return 0 if pid_of(name) else 3
-        if verb in ("stop", "restart") or (verb == "disable" and now):
-            stop(name)
-        if verb in ("start", "restart") or (verb == "enable" and now):
-            start(name)
-        if verb == "reload":
-            run_all(read(name), "ExecReload")
+        with job(name):
+            if verb in ("stop", "restart") or (verb == "disable" and now):
+                stop(name)
+            if verb in ("start", "restart") or (verb == "enable" and now):
+                start(name)
+            if verb == "reload":
+                run_all(read(name), "ExecReload")
         if verb in ("enable", "disable"):
             read(name)
     return 0

@@ -72,12 +72,12 @@ class Patient(LocalAp):
         return self.apply(desired, confirm, self.tx)[1]
 
     def switched(self) -> None:
-        eventually(lambda: self.run("applied").exists(), 20)
+        eventually(lambda: self.run("applied").exists())
 
     def settle(self) -> None:
         """Until nothing waits any more, by itself or at the next contact."""
         waits = (self.state("pending"), self.state("rolling"))
-        eventually(lambda: not self.lives("watchdog") or not any(one.exists() for one in waits), 20)
+        eventually(lambda: not self.lives("watchdog") or not any(one.exists() for one in waits))
         self.observe()
 
     def lives(self, name: str) -> bool:
@@ -113,7 +113,7 @@ class Patient(LocalAp):
             if self.state(name).exists():
                 self.state(name).write_text(self.state(name).read_text().replace("\nboot ", "\nboot not-"))
         environment = {**self.environment, "NIRKABEL_ROOT": str(self.root)}
-        subprocess.run(["sh", str(self.state("helper.sh")), "recover"], env=environment, check=True, timeout=30)
+        subprocess.run(["sh", str(self.state("helper.sh")), "recover"], env=environment, check=True, timeout=120)
 
 
 def reason(rest: str) -> str:
@@ -146,7 +146,8 @@ def damaged_helper(ap: Patient, number: int, _folder: Path) -> str:
 
 def killed_in_check(ap: Patient, _number: int, folder: Path) -> str:
     started = folder / "started"
-    slow = config("new\n", A, C, checks=(f"touch {started}; sleep 3",))
+    go_on = folder / "go-on"
+    slow = config("new\n", A, C, checks=(f"touch {started}; while [ ! -f {go_on} ]; do sleep 1; done",))
     stream = payload.pack(slow, payload.helper())
     command = ap.command("apply", ap.tx, 20)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ap.environment) as process:
@@ -156,7 +157,8 @@ def killed_in_check(ap: Patient, _number: int, folder: Path) -> str:
         eventually(started.exists)
         for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
             os.kill(int(child), signal.SIGKILL)
-        process.wait(10)
+        go_on.touch()  # the check outlives the helper
+        process.wait(60)
     return "-"
 
 
@@ -209,15 +211,15 @@ def disk_full_in_switch(ap: Patient, _number: int, _folder: Path) -> str:
     ap.old = config("old\n", A, B, undo=(full,))
     ap.push(ap.old)
     ap.send()
-    eventually(lambda: not ap.state("pending").exists() and not ap.state("rolling").exists(), 20)
+    eventually(lambda: not ap.state("pending").exists() and not ap.state("rolling").exists())
     unfill(ap)
     return "-"
 
 
 def disk_full_in_rollback(ap: Patient, _number: int, _folder: Path) -> str:
-    ap.send(confirm=4)
-    ap.switched()
-    fill(ap)
+    """It fills up as soon as the new files stand: no room is left when the old ones are to come back."""
+    full = f"dd if=/dev/zero of={ap.root}/fill bs=4096 2>/dev/null || :"
+    ap.send(config("new\n", A, C, reloads=(Reload(full, (A,)),)), confirm=3)
     eventually(lambda: not ap.state("pending").exists())
     eventually(lambda: not ap.lives("watchdog"))
     assert "not restored" in ap.state("last").read_text()

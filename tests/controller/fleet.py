@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.controller.local import end_helper
 from tests.node import free_port
 
 _INIT = """
@@ -33,7 +34,8 @@ rm -f /usr/bin/systemctl /usr/sbin/reboot
 cat >/usr/bin/systemctl <<'SCRIPT'
 #!/bin/sh
 echo "$*" >>/run/asked
-[ ! -f /run/slow ] || sleep 3
+tenths=0
+while [ -f /run/slow ] && [ $tenths -lt 300 ]; do tenths=$((tenths + 1)); sleep 0.1; done
 [ ! -f /run/broken ]
 SCRIPT
 cat >/usr/sbin/reboot <<'SCRIPT'
@@ -78,13 +80,9 @@ class FleetAp:
         if self.process is None:
             return
         for name in ("watchdog", "worker"):
-            pid = self.path(f"/run/nirkabel/{name}")
-            if pid.exists() and (text := pid.read_text().strip()):
-                command = Path(f"/proc/{text}/cmdline")
-                if command.exists() and b"/var/lib/nirkabel/helper.sh" in command.read_bytes():
-                    os.kill(int(text), signal.SIGKILL)
+            end_helper(self.path(f"/run/nirkabel/{name}"), "/var/lib/nirkabel/helper.sh")
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+        self.process.wait(60)
         self.process = None
 
 
@@ -117,7 +115,7 @@ class Fleet:
             ap.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def await_all(self) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         for ap in self.aps:
             while not ap.listens():
                 running = time.monotonic() < end and ap.process is not None and ap.process.poll() is None
@@ -149,7 +147,7 @@ uplink = "eth0"
 ports = ["lan{revision}"]
 
 [controller]
-confirm = "20s"
+confirm = "60s"
 
 [plans.umum]
 session = "2h"

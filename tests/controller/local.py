@@ -5,6 +5,7 @@ import secrets
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,7 @@ class LocalAp:
             input=stream,
             capture_output=True,
             env=self.environment,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         return done.stdout.decode(errors="replace")
@@ -93,8 +94,12 @@ class LocalAp:
         )
 
     def proof(self, tx: str) -> str:
-        self.last = self.result("confirm", tx, payload.pack_call(payload.helper()))
-        return self.last
+        """What it says of the switch when that is over: the helper itself waits some seconds for it."""
+        end = time.monotonic() + 60
+        while True:
+            self.last = self.result("confirm", tx, payload.pack_call(payload.helper()))
+            if self.last != "switching" or time.monotonic() > end:
+                return self.last
 
     def push(self, desired: Desired) -> str:
         tx, answer = self.apply(desired)
@@ -111,7 +116,7 @@ class LocalAp:
         """The contents of those files that are there."""
         command = self.command("fetch", new_tx())
         stream = payload.pack_call(payload.helper(), paths)
-        done = subprocess.run(command, input=stream, capture_output=True, env=self.environment, timeout=60, check=True)
+        done = subprocess.run(command, input=stream, capture_output=True, env=self.environment, timeout=120, check=True)
         return {path: data for path, data in unpacked(done.stdout).items() if path in paths}
 
     def state(self, name: str) -> Path:
@@ -133,37 +138,47 @@ class LocalAp:
         return int(self.run(name).read_text())
 
     def kill(self, name: str) -> None:
-        os.kill(self.pid(name), signal.SIGKILL)
-        eventually(lambda: not Path(f"/proc/{self.pid(name)}/cmdline").exists() or _is_zombie(self.pid(name)))
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: _has_ended(pid))
 
     def clean(self) -> None:
         """Ends what it started and that still runs."""
         for name in ("watchdog", "worker"):
-            if self.run(name).exists() and self.run(name).read_text().strip():
-                _kill_ours(self.pid(name))
+            end_helper(self.run(name))
 
 
-def is_ours(pid: int) -> bool:
+def is_ours(pid: int, mark: str = "helper.sh") -> bool:
     """Whether it is a helper that runs; what ended and was not waited for has no command line."""
-    command = Path(f"/proc/{pid}/cmdline")
-    return command.exists() and b"helper.sh" in command.read_bytes()
+    return mark.encode() in _of_process(pid, "cmdline")
 
 
-def _kill_ours(pid: int) -> None:
-    if is_ours(pid):
-        os.kill(pid, signal.SIGKILL)
+def end_helper(noted: Path, mark: str = "helper.sh") -> None:
+    """Ends the helper whose process is noted in a file, where there is one; it may end by itself meanwhile."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        pid = noted.read_text().strip()
+        if pid and is_ours(int(pid), mark):
+            os.kill(int(pid), signal.SIGKILL)
 
 
-def _is_zombie(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/status")
-    return not status.exists() or "State:\tZ" in status.read_text()
+def _has_ended(pid: int) -> bool:
+    status = _of_process(pid, "status")
+    return not status or b"State:\tZ" in status
+
+
+def _of_process(pid: int, name: str) -> bytes:
+    """What the kernel says of a process; nothing of one that is no more."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def new_tx() -> str:
     return secrets.token_hex(16)
 
 
-def eventually(condition: object, seconds: float = 10.0) -> None:
+def eventually(condition: object, seconds: float = 60.0) -> None:
     """Waits until a condition holds; fails when it does not in time."""
     assert callable(condition)
     end = time.monotonic() + seconds

@@ -15,7 +15,7 @@ HOTSPOT = Path(sys.executable).with_name("hotspot")
 def hotspot(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(state), "HOTSPOT_STATE": str(state)}
     return subprocess.run(
-        [str(HOTSPOT), *arguments], capture_output=True, text=True, env=environment, timeout=60, check=False
+        [str(HOTSPOT), *arguments], capture_output=True, text=True, env=environment, timeout=120, check=False
     )
 
 
@@ -157,7 +157,7 @@ def completed(state: Path, *words: str) -> list[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(state), "HOTSPOT_STATE": str(state)}
     asked = {"_HOTSPOT_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
     done = subprocess.run(
-        [str(HOTSPOT)], capture_output=True, text=True, env=environment | asked, timeout=60, check=False
+        [str(HOTSPOT)], capture_output=True, text=True, env=environment | asked, timeout=120, check=False
     )
     assert done.stderr == ""
     return [line.partition(",")[2] for line in done.stdout.splitlines() if line]

@@ -74,9 +74,10 @@ def befall(fault: Fault, number: int, patient: Patient, folder: Path) -> tuple[s
     return ends, patient.says(), heard
 
 
-def assert_documented(fault: Fault, shown: tuple[str, str, str]) -> None:
-    for cell, one in zip(rows()[fault.step, fault.what], shown, strict=True):
-        assert one in cell.split("; "), shown
+def undocumented(fault: Fault, shown: tuple[str, str, str]) -> list[str]:
+    """What was shown and does not stand in the fault's row."""
+    cells = zip(rows()[fault.step, fault.what], shown, strict=True)
+    return [one for cell, one in cells if one not in cell.split("; ")]
 
 
 def test_the_table_has_exactly_these_rows() -> None:
@@ -113,10 +114,10 @@ def test_it_ends_whole_as_the_page_says(fault: Fault, number: int, patient: Pati
         known = rows().get((fault.step, fault.what)) if number != fault.short[0] else None
         before = [set(cell.split("; ")) for cell in known] if known else [set(), set(), set()]
         rewrite(fault, ["; ".join(sorted(cell | {one})) for cell, one in zip(before, shown, strict=True)])
-    assert_documented(fault, shown)
+    assert undocumented(fault, shown) == []
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("fault", "number", "patient"), LONG, indirect=["patient"])
 def test_it_ends_whole_every_time(fault: Fault, number: int, patient: Patient, tmp_path: Path) -> None:
-    assert_documented(fault, befall(fault, number, patient, tmp_path))
+    assert undocumented(fault, befall(fault, number, patient, tmp_path)) == []

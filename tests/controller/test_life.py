@@ -58,7 +58,7 @@ def test_a_command_that_hangs_ends_in_time(city: City) -> None:
 
 def test_a_restart_waits_until_it_is_back(city: City) -> None:
     ids = [ap.path("/run/boot_id").read_text() for ap in city.fleet.aps]
-    said = city.run("reboot", "ap-0", "ap-1", "--yes", "--wait", "30s")
+    said = city.run("reboot", "ap-0", "ap-1", "--yes", "--wait", "120s")
     assert said == "ap-0: applied\nap-1: applied\n2 of 2 done\n"
     after = [ap.path("/run/boot_id").read_text() for ap in city.fleet.aps]
     assert [one != other for one, other in zip(ids, after, strict=True)] == [True, True, False]
@@ -71,8 +71,10 @@ def test_a_restart_waits_until_it_is_back(city: City) -> None:
 
 def test_the_led_blinks_and_goes_on_as_before(city: City) -> None:
     trigger = city.fleet.aps[0].path("/sys/class/leds/green/trigger")
-    city.run("locate", "ap-0", "--for", "2s")
+    locating = city.start("locate", "ap-0", "--for", "2s")  # which need not end while it blinks
     wait_until(lambda: trigger.read_text() == "timer\n", "it blinks")
+    _, errors = locating.communicate(timeout=60)
+    assert locating.returncode == 0, errors
     wait_until(lambda: trigger.read_text() == "netdev\n", "it does what it did before")
     for ap in city.fleet.aps[1:2]:
         for file in ap.path("/sys/class/leds/green").iterdir():

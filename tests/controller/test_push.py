@@ -30,6 +30,7 @@ from controller.ssh import (
 )
 from hotspot.errors import ConfigError
 from tests.bed.net import wait_until
+from tests.controller.local import end_helper
 from tests.node import free_port
 
 
@@ -65,17 +66,14 @@ class Server:
     def logged(self, words: str) -> int:
         return (self.folder / "log").read_text().count(words)
 
-    def contact(self, confirm: int = 20) -> Contact:
+    def contact(self, confirm: int = 60) -> Contact:
         return Contact(self.key, confirm, str(self.root))
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+        self.process.wait(60)
         for name in ("watchdog", "worker"):
-            pid = self.root / "run/nirkabel" / name
-            command = Path(f"/proc/{pid.read_text().strip()}/cmdline") if pid.exists() else None
-            if command is not None and command.exists() and str(self.root).encode() in command.read_bytes():
-                os.kill(int(pid.read_text()), signal.SIGKILL)
+            end_helper(self.root / "run/nirkabel" / name, str(self.root))
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +128,8 @@ def test_a_switch_that_silences_the_connection_is_not_waited_for(server: Server)
     """Nothing comes any more, and no end of the connection either."""
     stop = f"sleep 1; pkill -STOP -P {server.process.pid} dropbear"
     started = time.monotonic()
-    assert server.contact(confirm=20).apply(job(server, "silent\n", stop)).outcome is Outcome.APPLIED
-    assert time.monotonic() - started < 15
+    assert server.contact(confirm=60).apply(job(server, "silent\n", stop)).outcome is Outcome.APPLIED
+    assert time.monotonic() - started < 40, "the contact may last a minute"
     subprocess.run(["pkill", "-KILL", "-P", str(server.process.pid), "dropbear"], check=True)
 
 
@@ -171,10 +169,10 @@ def test_a_failed_reload_is_a_result(server: Server) -> None:
 def test_a_push_that_waits_is_busy_for_the_next(server: Server) -> None:
     tx = "ab" * 16
     command = payload.command(payload.helper(), "apply", tx, 60, root=str(server.root))
-    execute(server.target, server.key, command, payload.pack(desired("waits\n"), payload.helper()), 20)
+    execute(server.target, server.key, command, payload.pack(desired("waits\n"), payload.helper()), 60)
     assert server.contact().apply(job(server, "other\n")).outcome is Outcome.BUSY
     command = payload.command(payload.helper(), "rollback", tx, root=str(server.root))
-    assert b"reverted" in execute(server.target, server.key, command, payload.pack_call(payload.helper()), 20)
+    assert b"reverted" in execute(server.target, server.key, command, payload.pack_call(payload.helper()), 60)
 
 
 def test_a_foreign_host_key_gets_no_login(server: Server, tmp_path: Path) -> None:
@@ -188,14 +186,14 @@ def test_a_foreign_host_key_gets_no_login(server: Server, tmp_path: Path) -> Non
     result = server.contact().apply(Job("ap", target, desired("x")))
     assert result.outcome is Outcome.WRONG_KEY
     assert fingerprint(other) in result.detail
-    wait_until(lambda: server.logged("Exit before auth") == left + 1, "dropbear saw it leave before a login")
+    wait_until(lambda: server.logged("Exit before auth") > left, "dropbear saw it leave before a login")
     assert server.logged("auth succeeded") == logged_in
 
 
 def test_a_foreign_key_is_refused(server: Server, tmp_path: Path) -> None:
     create_key(tmp_path / "other")
     with pytest.raises(SshError) as caught:
-        execute(server.target, load_key((tmp_path / "other").read_bytes()), "true", b"", 10)
+        execute(server.target, load_key((tmp_path / "other").read_bytes()), "true", b"", 60)
     assert caught.value.problem is Problem.REFUSED
 
 
@@ -219,7 +217,7 @@ class OpenSsh:
 
     def close(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def test_openssh_is_asked_for_all_at_once_too(tmp_path: Path) -> None:
@@ -228,10 +226,10 @@ def test_openssh_is_asked_for_all_at_once_too(tmp_path: Path) -> None:
     one = OpenSsh(tmp_path)
     try:
         sent = os.urandom(300_000)
-        assert execute(one.target, one.key, "cat", sent, 20) == sent
+        assert execute(one.target, one.key, "cat", sent, 120) == sent
         create_key(tmp_path / "other")
         with pytest.raises(SshError) as caught:
-            execute(one.target, load_key((tmp_path / "other").read_bytes()), "true", b"", 10)
+            execute(one.target, load_key((tmp_path / "other").read_bytes()), "true", b"", 60)
         assert caught.value.problem is Problem.REFUSED
     finally:
         one.close()
@@ -249,14 +247,14 @@ def test_much_goes_both_ways_whoever_drives_the_connection(server: Server, drive
     """Far more than dropbear's window of 24 KB. (What answers before it has read all must stay below our 2 MB.)"""
     sent = os.urandom(1_500_000)
     assert usable(), "this paramiko's inner names were never looked at"
-    assert execute(server.target, server.key, "cat", sent, 30, driven=driven) == sent
-    early = execute(server.target, server.key, "head -c 10; exec <&-; echo over", sent, 30, driven=driven)
+    assert execute(server.target, server.key, "cat", sent, 120, driven=driven) == sent
+    early = execute(server.target, server.key, "head -c 10; exec <&-; echo over", sent, 120, driven=driven)
     assert early == sent[:10] + b"over\n"
 
 
 def test_a_server_that_dies_in_the_middle_is_a_broken_connection(server: Server) -> None:
     with pytest.raises(SshError) as caught:
-        execute(server.target, server.key, "kill -9 $PPID; sleep 5", b"", 10)
+        execute(server.target, server.key, "kill -9 $PPID; sleep 5", b"", 60)
     assert caught.value.problem is Problem.BROKEN
 
 
@@ -266,7 +264,7 @@ def test_a_command_that_hangs_ends_at_the_deadline(server: Server, driven: bool)
     with pytest.raises(SshError) as caught:
         execute(server.target, server.key, "sleep 30", b"", 2, driven=driven)
     assert caught.value.problem is Problem.TIMEOUT
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 20
 
 
 def test_a_server_that_says_nothing_ends_at_the_deadline() -> None:

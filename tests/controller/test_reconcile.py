@@ -254,12 +254,12 @@ def test_a_watching_controller_works_alone_and_ends_at_once_when_it_is_told(city
     file = city.fleet.aps[0].path(FILE)
     whole = file.read_text()
     try:
-        wait_until(lambda: holder(city) is not None, "the lease is taken", 60)
+        wait_until(lambda: holder(city) is not None, "the lease is taken")
         assert "reconciles this store already" in city.call("reconcile").stderr
         file.write_text("# by hand\n")
-        wait_until(lambda: file.read_text() == whole, "it is repaired", 60)
+        wait_until(lambda: file.read_text() == whole, "it is repaired")
         watching.send_signal(signal.SIGINT)
-        said, errors = watching.communicate(timeout=60)
+        said, errors = watching.communicate(timeout=120)
     finally:
         watching.kill()
     assert (watching.returncode, errors) == (0, "")

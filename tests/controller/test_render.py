@@ -11,9 +11,9 @@ from hotspot.inventory import load
 from tests.controller.rendering import (
     aps_of,
     changed,
-    compare,
+    differing,
     file_of,
-    no_secret_is_open,
+    open_secrets,
     rendered,
     secrets,
     staged,
@@ -27,7 +27,7 @@ APS = aps_of(KIND)
 
 @pytest.mark.parametrize("ap", APS)
 def test_golden(ap: str) -> None:
-    compare(KIND, ap)
+    assert differing(KIND, ap) == []
 
 
 @pytest.mark.parametrize("ap", APS)
@@ -80,4 +80,4 @@ def test_a_fas_key_that_a_shell_could_misread_is_refused(key: bytes) -> None:
 
 @pytest.mark.parametrize("ap", APS)
 def test_no_secret_stands_where_others_may_read_it(ap: str) -> None:
-    no_secret_is_open(CITY, ap)
+    assert open_secrets(CITY, ap) == []

@@ -54,7 +54,7 @@ def binauth(shell: list[str], folder: Path, *arguments: str) -> str:
         capture_output=True,
         text=True,
         env={"PATH": path},
-        timeout=20,
+        timeout=60,
         check=True,  # openNDS admits when it fails, so it never may
     )
     assert done.stderr == ""
@@ -233,7 +233,7 @@ class Router:
         path = f"{self.folder}/bin:{os.environ['PATH']}"
         command = [*self._shell, str(self._script), "once"]
         return subprocess.run(
-            command, capture_output=True, text=True, env={"PATH": path}, timeout=30, check=False
+            command, capture_output=True, text=True, env={"PATH": path}, timeout=120, check=False
         ).stderr
 
     def event(self, method: str) -> None:

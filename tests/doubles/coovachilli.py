@@ -79,7 +79,7 @@ class CoovaChilliDouble:
         self.client = Client(
             server=auth[0], authport=auth[1], acctport=acct[1], secret=radius_secret, dict=self._dictionary
         )
-        self.client.timeout, self.client.retries = 2, 2
+        self.client.timeout, self.client.retries = 5, 4
         self.phone = Phone("02-00-00-00-00-01", "10.1.0.2")
         self._coa_port, self._uam_port = coa_port, uam_port
         self._resources = ExitStack()

@@ -120,7 +120,7 @@ class FreeRadius:
         return "".join(self.lines)
 
     def __enter__(self) -> Self:
-        self._ended_or_ready.wait(20)
+        self._ended_or_ready.wait(60)
         if not self._serves:
             self.__exit__()
             raise AssertionError(f"FreeRADIUS does not serve:\n{self.text}")
@@ -128,7 +128,7 @@ class FreeRadius:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
         self._reader.join()
         if self._process.stdout:
             self._process.stdout.close()

@@ -7,7 +7,6 @@ a plain gateway at /send that takes JSON or a form and answers as it is told.
 
 import json
 import threading
-import time
 from base64 import b64decode
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -35,12 +34,15 @@ class Taken:
 
 @dataclass
 class MessageGatewayDouble:
-    """`status` and `answer` are what /send says; `delay` is how long it thinks."""
+    """`status` and `answer` are what /send says; it thinks until `answers` is set."""
 
     status: int = 200
     answer: str = '{"status":"ok"}'
-    delay: float = 0.0
+    answers: threading.Event = field(default_factory=threading.Event)
     taken: list[Taken] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     def __enter__(self) -> Self:
         double = self
@@ -51,7 +53,7 @@ class MessageGatewayDouble:
                 request = Taken(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 double.taken.append(request)
                 status, text = double.twilio(request) if "/Accounts/" in self.path else (double.status, double.answer)
-                time.sleep(double.delay)
+                double.answers.wait()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
@@ -70,6 +72,7 @@ class MessageGatewayDouble:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.answers.set()
         self._resources.close()
 
     def twilio(self, request: Taken) -> tuple[int, str]:

@@ -133,7 +133,7 @@ class MikrotikDouble:
             secret=secret,
             dict=Dictionary(str(folder / "dictionary")),
         )
-        self.client.timeout, self.client.retries = 2, 2
+        self.client.timeout, self.client.retries = 5, 4
         self.client.bind((source, 0))
         self.user, self.session, self.klass, self.accept = "", "", b"", {}
         self.counters = (0, 0)

@@ -86,7 +86,7 @@ class PostedDouble:
 
     def _asks(self, user: str, password: str) -> bool:
         client = Client(server=self.auth[0], authport=self.auth[1], secret=self.secret, dict=dictionary())
-        client.timeout, client.retries = 5, 1
+        client.timeout, client.retries = 5, 4
         client.bind((self.source, 0))
         request = client.CreateAuthPacket(code=rp.AccessRequest, User_Name=user, message_authenticator=True)
         request["User-Password"] = request.PwCrypt(password)

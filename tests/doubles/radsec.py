@@ -18,7 +18,7 @@ DICTIONARY = dictionary()
 class RadSecDouble:
     """One connection. Use as a context manager."""
 
-    def __init__(self, port: int, authority: Path, certificate: Path, key: Path, timeout: float = 10):
+    def __init__(self, port: int, authority: Path, certificate: Path, key: Path, timeout: float = 60):
         context = ssl.create_default_context(cafile=str(authority))
         context.check_hostname = False
         context.load_cert_chain(certificate, key)

@@ -72,48 +72,44 @@ def theirs(data: bytes) -> list[tuple[int, bytes]] | None:
     return [(kind, value) for kind, value, _ in found] if fits else None
 
 
-def agrees(data: bytes) -> None:
-    """scapy and we say the same of any bytes, but for the rules that are ours alone."""
+def agrees(data: bytes) -> bool:
+    """Whether scapy and we say the same of any bytes, but for the rules that are ours alone."""
     try:
         ours = parse(data)
     except Malformed as drop:
         reason = str(drop)
     else:
-        assert len(ours.raw) <= LONGEST
-        assert theirs(ours.raw) == list(ours.attributes)
         for name in ("User-Name", "Acct-Session-Time", "CoovaChilli-Max-Total-Octets", "Message-Authenticator"):
             ours.text(name)
             ours.integer(name)
         password_matches(ours, b"secret", b"x")
-        return
+        return len(ours.raw) <= LONGEST and theirs(ours.raw) == list(ours.attributes)
     length = int.from_bytes(data[2:4], "big")
     if reason in ("short", "length"):
-        assert len(data) < HEADER or not HEADER <= length <= min(len(data), LONGEST)
-        return
-    read = theirs(data[:length])
+        return len(data) < HEADER or not HEADER <= length <= min(len(data), LONGEST)
     if reason == "attribute-length":
-        assert read is None
-    else:
-        assert reason in ("attribute-zero", "message-authenticator", "too-many-attributes")
+        return theirs(data[:length]) is None
+    return reason in ("attribute-zero", "message-authenticator", "too-many-attributes")
 
 
-def shows(data: bytes) -> None:
-    assert all(line.isprintable() for line in lines(show(data, b"secret")))
+def shown(data: bytes) -> bool:
+    """Whether what people see of them is all printable."""
+    return all(line.isprintable() for line in lines(show(data, b"secret")))
 
 
 @FEW
 @given(datagrams())
 def test_scapy_and_we_read_the_same(data: bytes) -> None:
-    agrees(data)
-    shows(data)
+    assert agrees(data)
+    assert shown(data)
 
 
 @pytest.mark.long
 @MANY
 @given(datagrams())
 def test_scapy_and_we_read_the_same_many(data: bytes) -> None:
-    agrees(data)
-    shows(data)
+    assert agrees(data)
+    assert shown(data)
 
 
 # -- through the endpoint and the service, on a real store ------------------------------------------------------------
@@ -134,18 +130,19 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     store.close()
 
 
-def handled(service: Service, batch: list[tuple[bytes, tuple[str, int]]]) -> None:
-    """Every datagram is answered, authentically, or dropped and counted."""
+def handled(service: Service, batch: list[tuple[bytes, tuple[str, int]]]) -> bool:
+    """Whether every datagram is answered, authentically, or dropped and counted."""
     before = service.endpoint.drops.copy()
     answers = service.handle([(data, source, 0) for data, source in batch], NOW)
     dropped = service.endpoint.drops - before
-    assert len(answers) + dropped.total() == len(batch), dropped
-    for answer, target, _ in answers:
-        assert any(
+    return len(answers) + dropped.total() == len(batch) and all(
+        any(
             answer[4:20] == hashlib.md5(answer[:4] + data[4:20] + answer[20:] + SECRET.encode()).digest()
             for data, source in batch
             if (source, data[1:2]) == (target, answer[1:2])
         )
+        for answer, target, _ in answers
+    )
 
 
 def batches() -> st.SearchStrategy[list[tuple[bytes, tuple[str, int]]]]:
@@ -158,14 +155,14 @@ def batches() -> st.SearchStrategy[list[tuple[bytes, tuple[str, int]]]]:
 @FEW
 @given(batch=batches())
 def test_any_bytes_are_answered_or_counted(service: Service, batch: list[tuple[bytes, tuple[str, int]]]) -> None:
-    handled(service, batch)
+    assert handled(service, batch)
 
 
 @pytest.mark.long
 @LONG
 @given(batch=batches())
 def test_any_bytes_are_answered_or_counted_many(service: Service, batch: list[tuple[bytes, tuple[str, int]]]) -> None:
-    handled(service, batch)
+    assert handled(service, batch)
 
 
 def test_the_fuzz_gets_past_the_authenticators() -> None:

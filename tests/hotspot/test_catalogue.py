@@ -1,4 +1,5 @@
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
@@ -32,3 +33,21 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, "en", "this is not gettext\n")
     with pytest.raises(ConfigError, match=r"is no \.po file"):
         load(tmp_path, "pages")
+
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(ROOT.glob("*/locale/id/*.po"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+def test_every_language_has_every_text_with_the_same_values_in_it(file: Path) -> None:
+    folder = file.parents[1]
+    texts = load(folder.parent, file.stem, sorted(path.name for path in folder.iterdir())).texts
+    meant = {key: values_in(text) for key, text in texts["id"].items()}
+    assert len(texts) >= 2
+    for language, found in texts.items():
+        assert {key: values_in(text) for key, text in found.items() if text} == meant, language
+
+
+def values_in(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}

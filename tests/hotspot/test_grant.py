@@ -67,7 +67,7 @@ def test_denials(clock: str, limits: dict[str, str], usage: Usage, until: int | 
 
 
 def test_the_own_device_is_not_one_too_many() -> None:
-    granted(at("10:00"), plan(), Usage(devices=frozenset({"a", "d"})))
+    assert granted(at("10:00"), plan(), Usage(devices=frozenset({"a", "d"}))).device == "d"
 
 
 def test_when_a_running_session_is_over() -> None:

@@ -81,7 +81,7 @@ def test_foreign_and_changed_posts_are_refused() -> None:
 
 @given(st.text(max_size=200))
 def test_any_signed_text_is_a_post(text: str) -> None:
-    opennds_agent.parse_post(KEY, post(text))
+    assert opennds_agent.parse_post(KEY, post(text)).sequence == 1050
 
 
 def test_what_cannot_be_read_is_counted_and_left_out() -> None:

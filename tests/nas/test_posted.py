@@ -8,6 +8,7 @@ import pytest
 from hotspot.errors import PeerError, RequestError
 from hotspot.nas import POSTED_DIALECTS, meraki, omada, pfsense, ruckus
 from hotspot.nas.arrival import Stage
+from hotspot.nas.told import Account
 
 LANDING = "https://wifi.example.go.id/s/abc"
 MAC = "02:aa:00:00:09:01"
@@ -184,17 +185,17 @@ def test_pfsenses_page_redirects_with_its_variables() -> None:
 
 def test_what_a_smart_zone_is_told() -> None:
     arrival = ruckus.arrive("gw", query(SMART_ZONE))
-    assert ruckus.northbound_login(arrival, "ticket", "secret", "the interface's", "api") == {
+    assert ruckus.tell(arrival, "ticket", "secret", Account("api", "the interface's")) == {
         "Vendor": "ruckus", "APIVersion": "1.0", "RequestCategory": "UserOnlineControl", "RequestType": "Login",
         "RequestUserName": "api", "RequestPassword": "the interface's", "UE-IP": "10.6.1.9",
         "UE-MAC": "02-AA-00-00-09-01", "UE-Proxy": "0", "UE-Username": "ticket", "UE-Password": "secret",
     }  # fmt: skip
-    ruckus.northbound_answer({"ResponseCode": 201})
-    ruckus.northbound_answer({"ResponseCode": "101"})
+    ruckus.answered({"ResponseCode": 201})
+    ruckus.answered({"ResponseCode": "101"})
     answers: list[object] = [{"ResponseCode": 301}, {}, [], None]
     for refused in answers:
         with pytest.raises(PeerError, match="SmartZone does not let"):
-            ruckus.northbound_answer(refused)
+            ruckus.answered(refused)
 
 
 def test_an_encrypted_address_of_a_smart_zone_is_refused_since_ours_could_not_match_it() -> None:
@@ -206,7 +207,7 @@ def test_what_an_omada_controller_is_told() -> None:
     assert omada.recognises(query(OMADA))
     arrival = omada.arrive("gw", query(OMADA))
     assert (arrival.mac, arrival.ap_mac, arrival.proven) == (MAC, "60:a4:b7:aa:bb:cc", False)
-    assert omada.authentication(arrival, "ticket", "secret") == {
+    assert omada.tell(arrival, "ticket", "secret", Account()) == {
         "clientMac": "02-AA-00-00-09-01", "clientIp": "10.9.1.9", "apMac": "60-A4-B7-AA-BB-CC", "ssidName": "WiFi",
         "originUrl": "http://example.com", "radioId": 1, "vid": 0, "authType": 2,
         "username": "ticket", "password": "secret",

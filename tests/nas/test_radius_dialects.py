@@ -4,7 +4,7 @@ import pytest
 
 from hotspot.grant import Limits
 from hotspot.nas import RADIUS_DIALECTS
-from hotspot.nas.attributes import LONGEST_TEXT
+from hotspot.nas.attributes import LONGEST_TEXT, Stranger
 
 LIMITS = Limits(session=600, idle=900, down=5_000_000, up=2_000_000, total=5 * 2**30 + 7, interim=30)
 COMMON = {"Session-Timeout": 600, "Idle-Timeout": 900, "Acct-Interim-Interval": 30}
@@ -107,31 +107,35 @@ def test_counters_are_the_gateways_view_but_for_coovachilli(kind: str) -> None:
 URL, MAC = "https://wifi.example.go.id/g/gw", "02:00:5e:aa:bb:01"
 
 
+def stranger(login_role: str | None = None, url: str = URL) -> Stranger:
+    return Stranger(url, MAC, "gw", login_role=login_role)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_accept_lets_no_unknown_device_in(kind: str) -> None:
     """Only Cisco and Aruba are accepted, and then into what their admins named for it."""
-    found = RADIUS_DIALECTS[kind].redirect(URL, MAC, "LOGIN")
+    found = RADIUS_DIALECTS[kind].redirect(stranger("LOGIN"))
     assert found is not None
     assert found.accept == (kind in ("aruba", "cisco"))
     assert found.accept == any("LOGIN" in str(value) for _, value in found.attributes)
-    without = RADIUS_DIALECTS[kind].redirect(URL, MAC)
+    without = RADIUS_DIALECTS[kind].redirect(stranger())
     assert without is None or not without.accept
 
 
 def test_redirects() -> None:
-    cisco = RADIUS_DIALECTS["cisco"].redirect(URL, MAC, "LOGIN")
+    cisco = RADIUS_DIALECTS["cisco"].redirect(stranger("LOGIN"))
     assert cisco is not None
     assert cisco.attributes == [
         ("Cisco-AVPair", "url-redirect-acl=LOGIN"),
         ("Cisco-AVPair", f"url-redirect={URL}?mac=02-00-5E-AA-BB-01"),
     ]
-    aruba = RADIUS_DIALECTS["aruba"].redirect(URL, MAC, "login")
+    aruba = RADIUS_DIALECTS["aruba"].redirect(stranger("login"))
     assert aruba is not None
     assert aruba.attributes == [
         ("Aruba-User-Role", "login"),
         ("Aruba-Captive-Portal-URL", f"{URL}?mac=02-00-5E-AA-BB-01"),
     ]
-    other = RADIUS_DIALECTS["generic"].redirect(URL, MAC)
+    other = RADIUS_DIALECTS["generic"].redirect(stranger())
     assert other is not None
     assert other.attributes == [("WISPr-Redirection-URL", URL)]
 
@@ -139,9 +143,18 @@ def test_redirects() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_url_that_does_not_fit_is_not_cut(kind: str) -> None:
     for length in (LONGEST_TEXT, LONGEST_TEXT + 1):
-        found = RADIUS_DIALECTS[kind].redirect("x" * length, MAC, "LOGIN")
+        found = RADIUS_DIALECTS[kind].redirect(stranger("LOGIN", "x" * length))
         assert found is None or all(len(str(value)) <= LONGEST_TEXT for _, value in found.attributes)
     assert found is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_ciscos_are_told_to_ask_again(kind: str) -> None:
+    if kind == "cisco":
+        assert ("Calling-Station-Id", "02-00-5E-AA-BB-01") in RADIUS_DIALECTS[kind].reauthenticate("5e67", MAC)
+    else:
+        with pytest.raises(ValueError, match="cannot be told"):
+            RADIUS_DIALECTS[kind].reauthenticate("5e67", MAC)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,7 +17,7 @@ def session_of(node: Node, gateway: CoovaChilliDouble) -> str:
 
 
 def gone(gateway: CoovaChilliDouble) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while gateway.phone.online and time.monotonic() < deadline:
         time.sleep(0.05)
     return not gateway.phone.online

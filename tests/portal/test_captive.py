@@ -5,16 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyrad import packet as rp
 from werkzeug.test import TestResponse
 
+from hotspot.errors import ConfigError
 from hotspot.grant import Grant
 from hotspot.session import RecordKind
 from hotspot.settings import Settings
-from hotspot.store import Store, ledger
+from hotspot.store import Store, attempts, ledger
 from hotspot.store.revisions import activate
+from portal import limits
 from portal.app import create
-from portal.captive import api_uri
+from portal.captive import api_uri, budget
 from portal.desk import Desk
 from radius.service import ACCOUNTING, Service
 from tests.conftest import settings_in
@@ -22,7 +25,7 @@ from tests.doubles.coovachilli import dictionary
 from tests.store.city import activated, city, text
 from tests.store.test_admission import a_grant, record
 
-MAC = "02-00-00-00-00-01"
+MAC, AWAY = "02-00-00-00-00-01", "02-00-00-00-00-09"
 SECRET = b"the gateway's own secret"
 
 
@@ -34,9 +37,11 @@ class Phone:
         activated(store, self.now, 'data_per_day = "1 GB"')
         self._client = create(Desk(settings, store, settings.keys())).test_client()
 
-    def ask(self, session: str, mac: str = MAC, gateway: str = "gw", **request: Any) -> TestResponse:
+    def ask(
+        self, session: str, mac: str = MAC, gateway: str = "gw", address: str = "10.1.0.9", **request: Any
+    ) -> TestResponse:
         base = {"base_url": "https://wifi.example.go.id", **request}
-        return self._client.get(f"/captive/{gateway}/{mac}/{session}", headers={"X-Forwarded-For": "10.1.0.9"}, **base)
+        return self._client.get(f"/captive/{gateway}/{mac}/{session}", headers={"X-Forwarded-For": address}, **base)
 
 
 def test_a_phone_learns_whether_it_is_held_back_and_what_is_left(settings: Settings, store: Store) -> None:
@@ -127,3 +132,47 @@ def test_only_gateways_that_name_each_phone_are_told_of_it() -> None:
     assert api_uri(inventory, "agent") is None
     plain = inventory.portal.model_copy(update={"url": "http://wifi.example.go.id"})
     assert api_uri(inventory.model_copy(update={"portal": plain}), "gw") is None
+
+
+# -- how often somebody may ask about phones that are not shown to be theirs ----------------------------------------
+
+
+def spend(phone: Phone, store: Store, settings: Settings, whose: str, value: str, but: int = 0) -> None:
+    """Uses up a budget but for so many questions."""
+    limit = budget(settings.portal_strangers)[whose]
+    who = limits.subject(settings.keys(), "captive", whose, value)
+    with store.core.write() as connection:
+        for _ in range(limit.count - but):
+            attempts.take(connection, who, phone.now, limit)
+
+
+@pytest.mark.parametrize(
+    ("whose", "value"), [("device", "02:00:00:00:00:09"), ("address", "10.1.0.9"), ("gateway", "gw")]
+)
+def test_over_the_limit_nobody_learns_whether_a_phone_is_in(
+    settings: Settings, store: Store, whose: str, value: str
+) -> None:
+    settings = replace(settings, portal_strangers=40)
+    phone = Phone(settings, store)
+    grant = a_grant(store, settings.keys(), starts_at=phone.now, ends_at=phone.now + 3600)
+    with store.core.write() as connection:
+        ledger.apply(connection, [record(grant, "a1", at=phone.now)])
+    spend(phone, store, settings, whose, value, but=1)
+    assert phone.ask("x", AWAY).status_code == 200, "the last that is told"
+    held, inside = phone.ask("x", AWAY), phone.ask("x")
+    assert (held.status_code, held.data, dict(held.headers)) == (404, inside.data, dict(inside.headers))
+    assert (phone.ask("a1").json or {})["captive"] is False, "whose session it is"
+
+
+def test_an_ipv6_sender_has_its_whole_network(settings: Settings, store: Store) -> None:
+    settings = replace(settings, portal_strangers=40)
+    phone = Phone(settings, store)
+    spend(phone, store, settings, "address", "2001:db8:0:7::/64")
+    asked = [phone.ask("x", address=f"2001:db8:0:{end}").status_code for end in ("7::1", "7:8:9:a:b", "8::1")]
+    assert asked == [404, 404, 200]
+
+
+def test_a_budget_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    assert settings_in(tmp_path).portal_strangers == 600
+    with pytest.raises(ConfigError, match="HOTSPOT_PORTAL_STRANGERS: '0' is not a number between 1 and 1000000"):
+        settings_in(tmp_path, HOTSPOT_PORTAL_STRANGERS="0")

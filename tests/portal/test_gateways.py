@@ -75,7 +75,7 @@ class Router:
         return rest.splitlines()
 
     def raw(self, text: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.node.portal_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.node.portal_port, timeout=60)
         connection.request("POST", f"/agent/{self.gateway}", text.encode(), {"Content-Type": "text/plain"})
         answer = connection.getresponse()
         body = answer.read().decode()
@@ -97,7 +97,7 @@ def log_in(router: Router, site: str = "sman-2", plan: str = "sekolah") -> tuple
     browser = Browser()
     page = browser.open(router.fas())
     form = page.form(method="voucher")
-    connection = http.client.HTTPConnection("127.0.0.1", router.node.portal_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", router.node.portal_port, timeout=60)
     connection.request(
         "POST",
         "/login",

@@ -42,7 +42,7 @@ def another_phone(gateway: CoovaChilliDouble) -> str:
 
 
 def offline(gateway: CoovaChilliDouble) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while gateway.phone.online and time.monotonic() < deadline:
         time.sleep(0.1)
     return not gateway.phone.online

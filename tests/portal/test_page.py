@@ -67,7 +67,7 @@ def fetch(url: str, language: str, body: str | None = None) -> bytes:
     ]  # fmt: skip
     if body is not None:
         head += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}"]
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
         connection.sendall("\r\n".join([*head, "", body or ""]).encode())
         return b"".join(iter(lambda: connection.recv(65536), b""))
 

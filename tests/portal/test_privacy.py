@@ -62,7 +62,7 @@ def test_it_tells_the_terms_of_sites_toml(node: Node, gateway: CoovaChilliDouble
 
 
 def _eventually(url: str, text: str) -> str:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while text not in (page := Browser("en").open(url)).text:
         assert time.monotonic() < deadline, page.text
         time.sleep(0.1)

@@ -151,7 +151,7 @@ def test_a_login_leads_to_the_gateway_whatever_the_redirect_says(node: Node, gat
 def fetch(url: str, data: dict[str, str] | None) -> tuple[int, str | None]:
     """Status and Location of one request, which is not followed."""
     parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
     body = None if data is None else urllib.parse.urlencode(data)
     headers = {"Content-Type": "application/x-www-form-urlencoded"} if data else {}
     connection.request("GET" if body is None else "POST", f"{parts.path}?{parts.query}", body, headers)
@@ -197,7 +197,7 @@ def test_no_address_and_no_line_of_the_log_names_anybody(tmp_path: Path) -> None
             page = browser.submit(page, page.form(method=method), **fields)
             visited += page.visited
         assert "Anda tersambung" in page.text
-        said = "".join([*radius.lines, *portal.lines])
+    said = "".join([*radius.lines, *portal.lines])
     assert said.count("not admitted") == 2
     # The gateway's own redirect names the phone; no address of ours does.
     ours = "\n".join(url for url in visited if url.startswith(node.portal) and not url.startswith(f"{node.portal}/g/"))

@@ -114,7 +114,7 @@ def test_a_voucher_that_is_taken_back_ends_what_it_gave(node: Node, gateway: Coo
     assert "Anda tersambung" in log_in(gateway, batch["codes"][0]).text
     done = node.json("voucher", "revoke", f"{batch['batch'][:12]}-0001")
     assert (done["revoked"], done["sessions"]) == (1, 1)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while gateway.phone.online and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not gateway.phone.online

@@ -60,7 +60,7 @@ def node(folder: Path, radius: str = "", plan: str = "") -> Node:
 
 
 def ask(
-    node: Node, kind: str, attributes: str, *, command: str = "auth", port: int | None = None, timeout: int = 5
+    node: Node, kind: str, attributes: str, *, command: str = "auth", port: int | None = None, timeout: int = 15
 ) -> str:
     """What radclient prints as the gateway of a kind; it checks the reply's authenticators itself."""
     assert shutil.which("radclient"), "package freeradius-utils is missing"

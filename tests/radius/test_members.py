@@ -94,16 +94,16 @@ def test_after_so_many_attempts_the_right_password_is_refused_too(node: Node) ->
 
 @pytest.mark.usefixtures("server")
 def test_slow_hashes_hold_up_no_other_request(node: Node) -> None:
-    """While some twenty passwords are being hashed, 30 ms each, Status-Server is answered at once."""
+    """While some twenty passwords are being hashed, 30 ms each, Status-Server is answered again and again."""
     with ThreadPoolExecutor(20) as pool:
-        logins = [pool.submit(city.ask, node, "ruckus", login(f"nobody {i}"), timeout=20) for i in range(20)]
-        waits = []
+        logins = [pool.submit(city.ask, node, "ruckus", login(f"nobody {i}"), timeout=60) for i in range(20)]
+        answered = 0
         while not all(one.done() for one in logins):
-            began = time.monotonic()
-            assert city.reply(city.ask(node, "generic", "NAS-Identifier = x\n", command="status"))[0] == "Access-Accept"
-            waits.append(time.monotonic() - began)
+            asked = city.ask(node, "generic", "NAS-Identifier = x\n", command="status", timeout=60)
+            assert city.reply(asked)[0] == "Access-Accept"
+            answered += 1
         assert all("salah" in one.result() for one in logins)
-    assert sorted(waits)[len(waits) // 2] < 0.5
+    assert answered > 4, "who waits for them all is answered once or twice"
 
 
 # -- in this process: what a retransmission and another node do ---------------------------------------------------

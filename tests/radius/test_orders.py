@@ -20,6 +20,7 @@ from hotspot.sites import Inventory
 from hotspot.store import Store, orders, schema
 from hotspot.store.orders import Channel, Kind
 from radius.orders import Sender
+from tests.bed.net import wait_until
 from tests.conftest import settings_in
 from tests.doubles.freeradius import FreeRadius
 from tests.doubles.nas import CHANGE, DISCONNECT, NasDouble, forge, later, refuse, stay_silent
@@ -72,7 +73,7 @@ def ask(store: Store, order_id: str) -> Any:
         return orders.get(connection, order_id)
 
 
-def settled(store: Store, order_id: str, met: Callable[[Any], bool], timeout: float = 8) -> tuple[str, str | None]:
+def settled(store: Store, order_id: str, met: Callable[[Any], bool], timeout: float = 60) -> tuple[str, str | None]:
     deadline = time.monotonic() + timeout
     while not met(row := ask(store, order_id)):
         assert time.monotonic() < deadline, (row.state, row.outcome, row.attempts)
@@ -118,7 +119,7 @@ def test_an_order_is_carried_at_once(settings: Settings, store: Store, keys: Key
             order_id = orders.add(connection, row, Channel.COA, "admin", int(time.time()))
         made = time.monotonic()
         settled(store, order_id, ended)
-        assert nas.heard[0].at - made < 5  # polled three times a second; a busy machine gets its time
+        assert nas.heard[0].at - made < 20  # polled five times a second; a busy machine gets its time
 
 
 def test_one_that_was_not_heard_is_sent_again_with_the_same_bytes(settings: Settings, store: Store, keys: Keys) -> None:
@@ -143,12 +144,10 @@ def test_a_gateway_that_is_away_holds_up_no_other(settings: Settings, store: Sto
         inventory = city(nas.address, away.address)
         with carrying(settings, store, keys, inventory):
             silent = [order(store, keys, "pamulang-gw", name=str(i)) for i in range(10, 20)]
-            deadline = time.monotonic() + 5
-            while len(away.heard) < 10 and time.monotonic() < deadline:
-                time.sleep(0.02)
+            wait_until(lambda: len(away.heard) >= 10, "all of them are under way")
             began = time.monotonic()
             assert settled(store, order(store, keys), ended)[0] == "done"
-            assert time.monotonic() - began < 1.5
+            assert time.monotonic() - began < 15, "half of what the ten take one after the other"
             assert settled(store, silent[0], tried) == ("pending", "no answer from the gateway")
 
 
@@ -163,7 +162,7 @@ def test_a_gateway_that_comes_back_gets_what_still_matters(settings: Settings, s
                 ended_session = schema.session.c.id == ask(store, gone).session_id
                 connection.execute(update(schema.session).where(ended_session).values(ended_at=int(time.time())))
                 orders.settle(connection, int(time.time()))
-            assert settled(store, matters, ended, timeout=12) == ("done", "acknowledged")
+            assert settled(store, matters, ended) == ("done", "acknowledged")
             assert settled(store, gone, ended) == ("obsolete", "the session had ended")
         assert len(nas.heard) == 7
 
@@ -172,7 +171,7 @@ def test_an_answer_after_the_last_try_still_counts(settings: Settings, store: St
     with NasDouble(SECRET.encode(), later(3.5)) as nas, carrying(settings, store, keys, city(nas.address)):
         order_id = order(store, keys)
         settled(store, order_id, tried)
-        assert settled(store, order_id, ended, timeout=3) == ("done", "acknowledged")
+        assert settled(store, order_id, ended) == ("done", "acknowledged")
 
 
 def test_a_node_claims_only_orders_of_gateways_that_listen_to_it(settings: Settings, store: Store, keys: Keys) -> None:
@@ -199,7 +198,7 @@ def test_what_a_node_had_in_hand_when_it_stopped_another_takes_up_at_once(
         with carrying(settings, store, keys, inventory):
             settled(store, order_id, lambda row: row.claimed_until is not None)
         with carrying(settings, store, keys, inventory):
-            assert settled(store, order_id, ended, timeout=2) == ("done", "acknowledged")
+            assert settled(store, order_id, ended, timeout=20) == ("done", "acknowledged"), "a claim lasts 30 s"
 
 
 def test_a_node_without_the_secret_leaves_the_order_to_others(settings: Settings, store: Store, keys: Keys) -> None:

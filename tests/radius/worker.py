@@ -18,7 +18,7 @@ class Worker:
         return [reply for reply, _, _ in self.service.handle([(data, source, 0)], now)]
 
     def finishes(self, now: int) -> list[bytes]:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if answers := self.service.finish(now):
                 return [reply for reply, _, _ in answers]

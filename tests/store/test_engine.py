@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from hotspot.errors import ConfigError, PeerError, StoreError
 from hotspot.settings import MASTER_KEY, Settings
-from hotspot.store import Store, schema
+from hotspot.store import Store, schema, telemetry_schema
 from hotspot.store.engine import migrate_database, safe_sqlite
 from tests.conftest import settings_in
 
@@ -88,13 +88,20 @@ def test_a_block_that_raises_leaves_nothing(store: Store) -> None:
 
 
 def test_migrating_again_changes_nothing(store: Store) -> None:
-    for database in (store.core, store.telemetry):
-        migrate_database(database)
+    for name, database in (("core", store.core), ("telemetry", store.telemetry)):
+        stands = []
+        for _ in range(2):
+            with database.read() as connection:
+                context = MigrationContext.configure(connection, opts={"version_table": f"alembic_{name}"})
+                stands.append(context.get_current_heads())
+            migrate_database(database)
+        assert stands[0] == stands[1] != ()
 
 
 @pytest.mark.parametrize("name", ["core", "telemetry"])
 def test_migrations_make_the_schema_that_the_statements_use(store: Store, name: str) -> None:
-    database, metadata = getattr(store, name), getattr(schema, name)
+    database = getattr(store, name)
+    metadata = {"core": schema.core, "telemetry": telemetry_schema.telemetry}[name]
     with database.read() as connection:
         options = {"version_table": f"alembic_{name}", "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
@@ -102,7 +109,7 @@ def test_migrations_make_the_schema_that_the_statements_use(store: Store, name: 
 
 
 def test_processes_may_start_at_the_same_moment(settings: Settings) -> None:
-    together(OPEN_AND_CLOSE, settings, processes=4)
+    assert together(OPEN_AND_CLOSE, settings, processes=4) == [""] * 4, "nobody complains"
     Store.open(settings, migrate=False).close()
 
 

@@ -13,7 +13,7 @@ BED = Path(__file__).parents[2] / "tools" / "bed.sh"
 
 def inside(script: str) -> "subprocess.CompletedProcess[str]":
     """A script in a bed of its own."""
-    return subprocess.run([str(BED), "sh", "-c", script], capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run([str(BED), "sh", "-c", script], capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_it_runs_a_command_as_root_and_hands_its_exit_code_through() -> None:

@@ -52,9 +52,9 @@ def test_a_phone_gets_online_and_is_put_out(tmp_path: Path, level: int) -> None:
         assert seen.status == 200, seen
         assert ("Menyambungkan" if level == 3 else "Anda tersambung") in seen.text
         # authmon asks every ten seconds, and does nothing that time where ndsctl is in use by another.
-        house.until(lambda: online(house), "the phone is online", 60 if level == 3 else 15)
+        house.until(lambda: online(house), "the phone is online", 60)
         use(house)
-        wait_until(lambda: any(int(str(row["down"])) >= 3_000_000 for row in sessions(house)), "the use is counted", 30)
+        wait_until(lambda: any(int(str(row["down"])) >= 3_000_000 for row in sessions(house)), "the use is counted")
         status_page = house.phone(phone, seen.url, "look")
         assert "Anda tersambung" in status_page.text
         assert "Sisa waktu" in status_page.text
@@ -63,7 +63,7 @@ def test_a_phone_gets_online_and_is_put_out(tmp_path: Path, level: int) -> None:
         outcome = house.json("session", "disconnect", str(session["id"]), "--wait", "30")
         assert outcome["state"] == "done"
         assert phone.get(SITE)[0] != 200
-        wait_until(lambda: not sessions(house), "the session has ended", 30)
+        wait_until(lambda: not sessions(house), "the session has ended")
         [ended] = sessions(house, "--all")
         assert ended["cause"] == "Admin-Reset"
 
@@ -88,16 +88,16 @@ def test_the_main_job(tmp_path: Path) -> None:
         assert online(house, 0)
         assert online(house, 1)
         use(house, 0)
-        wait_until(lambda: {row["method"] for row in sessions(house)} == {"voucher", "member"}, "both are counted", 30)
+        wait_until(lambda: {row["method"] for row in sessions(house)} == {"voucher", "member"}, "both are counted")
         assert "Sambungan berakhir" in house.phone(two, page.url, "out").text
-        wait_until(lambda: not online(house, 1), "the second is out", 30)
+        wait_until(lambda: not online(house, 1), "the second is out")
 
         # the site's uptime: up, an outage, up again
-        wait_until(lambda: _state(house) == "UP", "the site is UP", 30)
+        wait_until(lambda: _state(house) == "UP", "the site is UP")
         house.bed.ap.cut()
-        wait_until(lambda: _state(house) == "DOWN", "the site is DOWN", 30)
+        wait_until(lambda: _state(house) == "DOWN", "the site is DOWN")
         house.bed.ap.mend()
-        wait_until(lambda: _state(house) == "UP", "the site is UP again", 30)
+        wait_until(lambda: _state(house) == "UP", "the site is UP again")
 
         # the report is made of what was recorded
         period = time.strftime("%Y-%m", time.gmtime(time.time() + 7 * 3600))

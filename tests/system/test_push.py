@@ -131,18 +131,21 @@ def test_a_first_push_that_cuts_the_access_point_off_leaves_it_blank(city: City)
     """The confirmation is under way while the access point switches: it must not count."""
     city.sites.write_text(sites_toml(network=f"{PORTAL}/24"))
     city.hotspot("activate", str(city.sites))
-    assert "unconfirmed" in city.hotspot("apply", "--yes", "--confirm", "4s", code=1)
-    wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back", 20)
+    said = city.hotspot("apply", "--yes", "--confirm", "4s", code=1)
+    assert (
+        "unconfirmed" in said or "not confirmed in time" in said
+    )  # a slow machine asks once more when it has reverted
+    wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back")
     wait_until(lambda: city.state_of() == "new", "it is done")
     assert "br-lan" not in city.bed.ap.run("ip", "link").stdout
     assert "nirkabel" not in city.bed.ap.run("nft", "list", "tables").stdout
-    assert "opennds" not in city.bed.ap.run("ps", "ax").stdout
+    assert "opennds" not in city.bed.ap.run("ps", "-e", "-o", "comm=").stdout.split()
     city.sites.write_text(sites_toml())
     city.hotspot("activate", str(city.sites))
 
 
 def test_a_blank_access_point_is_configured_in_one_push(city: City) -> None:
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert city.state_of() == "in-sync"
     assert "in-sync" in city.hotspot("apply", "--yes")
     city.settled()
@@ -150,6 +153,7 @@ def test_a_blank_access_point_is_configured_in_one_push(city: City) -> None:
         lease = client.dhcp()
         assert (lease.router, lease.dns) == (AP_LAN, AP_LAN)
         assert lease.captive == "", "openNDS's API has no TLS"
+        client.known_to_opennds()
 
 
 def test_a_client_is_sent_to_the_portal(city: City) -> None:
@@ -168,35 +172,36 @@ def refuses_all(attempts: Sequence[tuple[Client, str, int]]) -> list[tuple[str, 
         return [(client.name, host, port) for (client, host, port), yes in zip(attempts, made, strict=True) if yes]
 
 
-def assert_isolated(bed: Bed) -> None:
-    """What holds for a guest before and after its login."""
+def open_ways(bed: Bed) -> list[object]:
+    """What a guest reaches and must not, before and after its login, and what the resolver says wrongly."""
     guest, other = bed.clients
     assert guest.lease is not None
     assert other.lease is not None
-    reached = refuses_all(
-        [
-            (guest, AP_LAN, 22),
-            (guest, bed.ap.address, 22),
-            (guest, bed.ap.address, 2050),
-            (guest, PRIVATE, 8080),
-            (guest, other.lease.ip, 9000),
-            (other, guest.lease.ip, 9000),
-            (guest, f"{other.link_local}%eth0", 9000),
-            (other, f"{guest.link_local}%eth0", 9000),
-        ]
-    )
-    assert reached == []
-    assert "the internet" not in guest.get(f"http://{PRIVATE}/")[2]
-    assert guest.resolve(AP_LAN, "internet.test") == INTERNET
-    assert guest.resolve(INTERNET, "internet.test") == INTERNET, "another DNS server was asked"
-    assert guest.resolve(PORTAL, "internet.test") == INTERNET
+    reached: list[object] = [
+        *refuses_all(
+            [
+                (guest, AP_LAN, 22),
+                (guest, bed.ap.address, 22),
+                (guest, bed.ap.address, 2050),
+                (guest, PRIVATE, 8080),
+                (guest, other.lease.ip, 9000),
+                (other, guest.lease.ip, 9000),
+                (guest, f"{other.link_local}%eth0", 9000),
+                (other, f"{guest.link_local}%eth0", 9000),
+            ]
+        )
+    ]
+    if "the internet" in guest.get(f"http://{PRIVATE}/")[2]:
+        reached.append(PRIVATE)
+    asked = {server: guest.resolve(server, "internet.test") for server in (AP_LAN, INTERNET, PORTAL)}
+    return reached + [(server, said) for server, said in asked.items() if said != INTERNET]  # whoever is asked
 
 
 def test_a_client_is_isolated_before_its_login(city: City) -> None:
     for client in city.bed.clients:
         client.start(sys.executable, str(Path(__file__).parents[1] / "bed/tools.py"), "listen", "9000")
         wait_until(lambda client=client: client.connects("::1", 9000), "the client listens")  # type: ignore[misc]
-    assert_isolated(city.bed)
+    assert open_ways(city.bed) == []
 
 
 def test_a_forged_pass_is_refused(city: City) -> None:
@@ -215,7 +220,7 @@ def test_a_valid_pass_admits_and_isolation_holds(city: City) -> None:
     found = json.loads(city.ndsctl("json"))["clients"][client.mac]
     assert (found["download_rate_limit_threshold"], found["upload_rate_limit_threshold"]) == ("5000", "1000")
     assert int(found["session_end"]) - int(found["session_start"]) == 600
-    assert_isolated(city.bed)
+    assert open_ways(city.bed) == []
 
 
 def test_loading_the_firewall_again_puts_nobody_out(city: City) -> None:
@@ -227,9 +232,8 @@ def test_whom_opennds_puts_out_is_out(city: City) -> None:
     client = city.bed.clients[0]
     city.put_out(client)
     assert client.get("http://internet.test:8080/")[0] == 0
-    assert "event ndsctl_deauth" in city.bed.ap.read("/run/nirkabel/spool") + city.bed.ap.read(
-        "/run/nirkabel/agent/sending"
-    )
+    spools = "cat /run/nirkabel/spool /run/nirkabel/agent/sending"  # the agent moves one to the other
+    wait_until(lambda: "event ndsctl_deauth" in city.bed.ap.run("sh", "-c", spools).stdout, "the agent is told")
 
 
 def test_whom_opennds_admits_without_a_pass_reaches_nothing(city: City) -> None:
@@ -261,7 +265,7 @@ def test_the_walled_garden_is_open_before_a_login_and_rates_are_kept(city: City)
     garden = f'walled_garden = ["{INTERNET_NAME}", "{PRIVATE}/32"]\ndown = "8 Mbit/s"\n'
     city.sites.write_text(sites_toml().replace("[wifi]\n", f"[wifi]\n{garden}"))
     city.hotspot("activate", str(city.sites))
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     city.settled()
     assert client.get(f"http://{INTERNET}:8080/")[0] == 0, "nobody has asked for its name yet"
     assert client.resolve(AP_LAN, INTERNET_NAME) == INTERNET
@@ -273,7 +277,7 @@ def test_the_walled_garden_is_open_before_a_login_and_rates_are_kept(city: City)
     assert time.monotonic() - started > 2, "4 MB at 1 MB/s, of which the first comes at once"
     city.sites.write_text(sites_toml())
     city.hotspot("activate", str(city.sites))
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     city.settled()
     assert client.get(f"http://{INTERNET_NAME}:8080/")[0] == 0
 
@@ -284,7 +288,7 @@ def test_drift_is_seen_and_repaired(city: City) -> None:
     assert f"{AP}: drifted" in plan
     assert "-server=203.0.113.10" in plan
     assert plan == city.hotspot("render", AP, "--diff")
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert "203.0.113.10" not in city.bed.ap.read(DRIFTED)
     assert "-server=203.0.113.10" in city.hotspot("audit", "list", AP, "--last", "1", "--diff")
     assert city.state_of() == "in-sync"
@@ -296,7 +300,7 @@ def test_a_diff_shows_no_secret(city: City) -> None:
     assert "only secrets or permissions differ" in plan
     for secret in ("an-older-secret-key", city.secret(FAS_KEY).decode(), city.secret(AGENT_KEY).decode()):
         assert secret not in plan
-    city.hotspot("apply", "--yes", "--confirm", "30s")
+    city.hotspot("apply", "--yes", "--confirm", "120s")
 
 
 def test_a_configuration_that_cuts_the_access_point_off_reverts_by_itself(city: City) -> None:
@@ -309,7 +313,7 @@ def test_a_configuration_that_cuts_the_access_point_off_reverts_by_itself(city: 
     assert "applied" not in answer
     city.sites.write_text(sites_toml())
     city.hotspot("activate", str(city.sites))
-    wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back", 20)
+    wait_until(lambda: city.bed.wan.run("ping", "-c1", "-W1", city.bed.ap.address).returncode == 0, "it is back")
     assert city.bed.ap.read("/etc/nirkabel/dnsmasq.conf") == before
     assert city.state_of() == "in-sync"
 
@@ -322,7 +326,7 @@ def test_an_access_point_that_lost_its_link_reverts_by_itself(city: City) -> Non
     )
     wait_until(lambda: city.bed.ap.run("test", "-f", "/var/lib/nirkabel/pending").returncode == 0, "it is armed")
     city.bed.ap.cut()
-    assert process.wait(30) == 1
+    assert process.wait(120) == 1
     wait_until(lambda: city.bed.ap.run("test", "-f", "/var/lib/nirkabel/pending").returncode == 1, "it reverted")
     wait_until(lambda: city.bed.ap.run("test", "-f", "/var/lib/nirkabel/rolling").returncode == 1, "it is done")
     city.bed.ap.mend()
@@ -338,7 +342,7 @@ def test_an_access_point_becomes_a_bridge_to_a_gateway_behind_it(city: City) -> 
     bed = city.bed
     city.sites.write_text(bridged_toml())
     city.hotspot("activate", str(city.sites))
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert city.state_of() == "in-sync"
     assert bed.ap.run("systemctl", "is-active", "opennds").returncode != 0
     assert f"{bed.ap.address}/24" in bed.ap.run("ip", "-br", "addr", "show", "br-lan").stdout
@@ -346,13 +350,13 @@ def test_an_access_point_becomes_a_bridge_to_a_gateway_behind_it(city: City) -> 
         client.ip("-4", "addr", "flush", "dev", "eth0")
         client.ip("addr", "add", f"10.199.0.{number}/24", "dev", "eth0")
     guest, other = bed.clients
-    assert guest.connects(PRIVATE, 8080), "what stands behind the uplink is the gateway's to guard"
+    assert guest.connects(PRIVATE, 8080, seconds=20), "what stands behind the uplink is the gateway's to guard"
     inside = [(bed.ap.address, 22), ("10.199.0.51", 9000), (f"{other.link_local}%eth0", 9000)]
     assert refuses_all([(guest, host, port) for host, port in inside]) == []
     assert bed.ap.run("/usr/local/lib/nirkabel/net", "up").returncode == 0
     city.sites.write_text(sites_toml())
     city.hotspot("activate", str(city.sites))
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "30s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert f"{bed.ap.address}/24" in bed.ap.run("ip", "-br", "addr", "show", "wan0").stdout
     city.settled()
     assert guest.dhcp().router == AP_LAN

@@ -76,9 +76,9 @@ def test_the_tunnel_is_the_only_way_in(place: tuple[str, City, Relay]) -> None:
     ap.authorize(city.hotspot("keys", "show").strip())
     (relay.folder / "authorized_keys").write_text(city.hotspot("keys", "tunnels"))
     city.hotspot("adopt", AP, "--yes")
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "40s")
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     listens = ("ss", "-Hlnt", f"src 127.0.0.1 and sport = :{LISTENS}")
-    wait_until(lambda: bool(city.bed.wan.run(*listens).stdout), "the relay listens for it", 30)
+    wait_until(lambda: bool(city.bed.wan.run(*listens).stdout), "the relay listens for it")
 
     ap.run(
         "nft", "add table inet nat_of_others; add chain inet nat_of_others in { type filter hook input priority -300; }"
@@ -87,7 +87,7 @@ def test_the_tunnel_is_the_only_way_in(place: tuple[str, City, Relay]) -> None:
     assert "unreachable" in city.hotspot("plan", code=1), "NAT"
     city.sites.write_text(toml(kind, relay, f"127.0.0.1:{LISTENS}"))
     city.hotspot("activate", str(city.sites))
-    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "60s") or city.state_of() == "in-sync"
+    assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s") or city.state_of() == "in-sync"
     assert city.state_of() == "in-sync"
 
     # its key opens nothing but its own port

@@ -21,12 +21,13 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "coverage"
 HOUR = 3600
 
 
-def same_as_golden(name: str, content: bytes) -> None:
+def golden(name: str, content: bytes) -> bytes:
+    """What a golden file holds: with UPDATE_GOLDEN, the content."""
     path = GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    assert content == path.read_bytes()
+    return path.read_bytes()
 
 
 def figures_text(coverage: Coverage) -> bytes:
@@ -42,9 +43,13 @@ def figures_text(coverage: Coverage) -> bytes:
 
 def test_golden_files() -> None:
     coverage = cover(november())
-    same_as_golden("titik.csv", titik_csv(coverage))
-    same_as_golden("titik.geojson", titik_geojson(coverage))
-    same_as_golden("figures.txt", figures_text(coverage))
+    files = {
+        "titik.csv": titik_csv(coverage),
+        "titik.geojson": titik_geojson(coverage),
+        "figures.txt": figures_text(coverage),
+    }
+    for name, content in files.items():
+        assert content == golden(name, content), name
 
 
 def test_a_sites_states_add_up_to_its_base() -> None:

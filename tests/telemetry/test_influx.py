@@ -43,7 +43,7 @@ def program(name: str) -> str:
 def fetch(url: str, data: bytes | None = None, **headers: str) -> tuple[int, bytes]:
     request = urllib.request.Request(url, data, headers)  # noqa: S310 - our own loopback URL
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
             return response.status, response.read()
     except HTTPError as error:
         return error.code, error.read()
@@ -53,7 +53,7 @@ def fetch(url: str, data: bytes | None = None, **headers: str) -> tuple[int, byt
 def running(*command: str, ready: str) -> Iterator[None]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 if fetch(ready)[0] < 300:
@@ -64,7 +64,7 @@ def running(*command: str, ready: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(60)
 
 
 class Rewriter(BaseHTTPRequestHandler):

@@ -1,14 +1,18 @@
 """The service as a process; radsecproxy and FreeRADIUS as gateways over TLS, radclient behind them, openssl as whoever
 must not come in."""
 
+import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.bed.net import wait_until
 from tests.certificates import Authority
 from tests.doubles.radsec import RadSecDouble, access_request, reply, status_server
 from tests.node import Service
@@ -29,7 +33,7 @@ def server(secured: Secured) -> Iterator[Service]:
 
 
 def radclient(port: int, attributes: str, kind: str) -> str:
-    command = ["radclient", "-x", "-r", "1", "-t", "5", f"127.0.0.1:{port}", kind, SECRET]
+    command = ["radclient", "-x", "-r", "1", "-t", "30", f"127.0.0.1:{port}", kind, SECRET]
     done = subprocess.run(command, input=attributes, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
@@ -50,7 +54,7 @@ def test_tickets_and_accounting_over_tls(
         base = {"User_Name": f'"{user}"', "Acct_Session_Id": f'"{user[8:24]}"', "Class": f"0x{user.encode().hex()}"}
         for status in ("Start", "Stop"):
             assert "Accounting-Response" in radclient(gateway.acct, accounting(status, **base), "acct")
-    assert any("RadSec connected" in line and f"TLSv{tls}" in line and "tk1-gw" in line for line in server.lines)
+    assert server.said("RadSec connected", f"TLSv{tls}", "tk1-gw")
     [row] = [row for row in secured.node.json("session", "list", "--all") if row["acct_session_id"] == user[8:24]]
     assert (row["gateway"], row["plan"]) == ("tk1-gw", "umum")
 
@@ -59,18 +63,22 @@ def test_tickets_and_accounting_over_tls(
 
 
 def openssl(secured: Secured, *options: str, data: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    """`openssl s_client`, which sends `data` and prints what comes until the server or two seconds end it."""
+    """`openssl s_client`, which sends `data` and prints what comes, until a packet has or the server ends it."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{secured.port}", "-quiet", "-no_ign_eof", *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write(data)
-        process.stdin.flush()
-        try:
-            process.wait(2)
-        except subprocess.TimeoutExpired:
+        assert process.stdout is not None
+        guard = threading.Timer(60, process.kill)
+        guard.start()
+        with suppress(BrokenPipeError):  # it was refused and is gone
+            os.write(process.stdin.fileno(), data)
+        out = process.stdout.read(4)
+        if out:
+            out += process.stdout.read(int.from_bytes(out[2:4], "big") - 4)
             process.terminate()
-        out, err = process.communicate()
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+        process.wait()
+        guard.cancel()
+    return subprocess.CompletedProcess(command, process.returncode, out)
 
 
 def of(pair: tuple[Path, Path]) -> list[str]:
@@ -100,11 +108,9 @@ def test_who_is_refused(secured: Secured, server: Service, tmp_path: Path) -> No
         done = openssl(secured, *options, data=status_server())
         assert done.stdout == b"", why
         assert done.returncode != 0 or why == "unknown", why
-    time.sleep(0.2)
-    told = [line for line in server.lines if '"RadSec"' in line]
-    assert sum("tls-handshake" in line for line in told) >= 5
-    assert any("unknown-certificate" in line and "gw9.example" in line for line in told)
-    assert any("peer did not return a certificate" in line for line in told)
+    assert server.said("unknown-certificate", "gw9.example")
+    assert server.said('"RadSec"', "peer did not return a certificate")
+    wait_until(lambda: sum("tls-handshake" in line for line in server.lines) >= 5, "each is told")
 
 
 def connected(secured: Secured, name: str = "gw1.example") -> RadSecDouble:
@@ -144,13 +150,13 @@ def test_nobody_waits_for_a_slow_peer(secured: Secured, server: Service) -> None
         started = time.monotonic()
         asked = status_server(5)
         assert reply(asked, gateway.ask(asked)).code == 2
-        assert time.monotonic() - started < 5
-        time.sleep(11)
+        assert time.monotonic() - started < 9, "before the idle ones are shown out"
+        idle[0].settimeout(60)
         assert idle[0].recv(1) == b"", "who does not begin TLS is shown out"
         assert reply(asked, gateway.ask(asked)).code == 2
     for sock in idle:
         sock.close()
-    assert any("handshake-timeout" in line for line in server.lines)
+    assert server.said("handshake-timeout")
 
 
 # -- what changes while it runs ------------------------------------------------------------------------------------
@@ -169,7 +175,7 @@ def test_a_gateway_that_is_no_more_and_a_renewed_certificate(tmp_path: Path) -> 
             assert reply(asked, other.ask(asked)).code == 2
             before = other.sock.getpeercert(binary_form=True)
             secured.authority.issue("radius.example")
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + 60
             while True:
                 with connected(secured, "gw2.example") as renewed:
                     if renewed.sock.getpeercert(binary_form=True) != before:

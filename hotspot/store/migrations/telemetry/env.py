@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from hotspot.store.schema import telemetry
+from hotspot.store.telemetry_schema import telemetry
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,95 @@
+"""The tables of the telemetry database: what was observed, and what is counted. Times are UTC seconds."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table, Text
+
+from .columns import CONVENTION, Id, Name, Time
+
+telemetry = MetaData(naming_convention=CONVENTION)
+
+sample = Table(
+    "sample",
+    telemetry,
+    Column("at", Time, primary_key=True),
+    Column("ap", Name, primary_key=True),
+    Column("good", Boolean, nullable=False),
+    Column("monitor", Boolean, nullable=False),
+    Column("rtt_us", Integer),
+    sqlite_with_rowid=False,
+)
+
+interval = Table(
+    "state_interval",
+    telemetry,
+    Column("ap", Name, primary_key=True),
+    Column("from_at", Time, primary_key=True),
+    Column("to_at", Time, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("cause", Name, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+tracker = Table(
+    "tracker",
+    telemetry,
+    Column("ap", Name, primary_key=True),
+    Column("state", Text, nullable=False),
+)
+
+maintenance = Table(
+    "maintenance",
+    telemetry,
+    Column("id", Id, primary_key=True),
+    Column("site", Name, nullable=False),
+    Column("from_at", Time, nullable=False),
+    Column("to_at", Time, nullable=False),
+    Column("ticket", String(100), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("recorded_by", Name, nullable=False),
+    Column("recorded_at", Time, nullable=False),
+    Column("withdrawn_at", Time),
+)
+
+
+def _counts(name: str) -> Table:
+    return Table(
+        name,
+        telemetry,
+        Column("node", Name, primary_key=True),
+        Column("gateway", Name, primary_key=True),
+        Column("outcome", Name, primary_key=True),
+        Column("value", BigInteger, nullable=False),
+        Column("at", Time, nullable=False),
+    )
+
+
+radius_count = _counts("radius_count")
+portal_count = _counts("portal_count")
+
+# Login pages and admissions of a site in an hour, and since when too few get in there (`hotspot.conversion`).
+portal_hour = Table(
+    "portal_hour",
+    telemetry,
+    Column("site", Name, primary_key=True),
+    Column("at", Time, primary_key=True),
+    Column("shown", BigInteger, nullable=False),
+    Column("admitted", BigInteger, nullable=False),
+)
+
+portal_alarm = Table(
+    "portal_alarm", telemetry, Column("site", Name, primary_key=True), Column("since", Time, nullable=False)
+)
+
+export = Table(
+    "export",
+    telemetry,
+    Column("target", Name, primary_key=True),
+    Column("watermark", Time, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    telemetry,
+    Column("name", Name, primary_key=True),
+    Column("holder", Name, nullable=False),
+    Column("until", Time, nullable=False),
+)

@@ -1,0 +1,70 @@
+"""What somebody sees, and the log says, where a request cannot be served."""
+
+from typing import Any, Final
+
+import structlog
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from hotspot.errors import HotspotError, RequestError
+
+from .pages import Pages, language, later
+
+log = structlog.get_logger("portal")
+
+_STATUS: Final = {
+    "not-found": 404,
+    "no-gateway": 404,
+    "too-many-attempts": 429,
+    "too-many-here": 429,
+    "complaint-unknown": 404,
+    "code-wait": 429,
+    "code-too-many": 429,
+    "code-locked": 429,
+    "code-busy": 503,
+    "code-not-sent": 503,
+    "gateway-away": 503,
+    "oidc-away": 503,
+    "oidc-not-allowed": 403,
+}
+
+
+def status_of(error: RequestError) -> int:
+    """The HTTP status of a page that says what is wrong with its form."""
+    return _STATUS.get(error.code, 422)
+
+
+def answer_errors(app: Flask, pages: Pages) -> None:
+    """What somebody sees, and the log says, when a request cannot be served."""
+
+    @app.errorhandler(RequestError)
+    def refused(error: RequestError) -> Response:
+        log.info("refused", path=request.path.split("/")[1], reason=error.code)
+        if request.path.startswith("/agent/"):
+            return Response(f"{error.code}\n", 403, mimetype="text/plain")
+        return later(_problem(pages, f"error.{error.code}", _STATUS.get(error.code, 400), error.wait), error)
+
+    @app.errorhandler(HotspotError)
+    def broken(error: HotspotError) -> Response:
+        log.error("not served", path=request.path.split("/")[1], error=str(error))
+        return _problem(pages, "error.ours", 503)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        code = error.code or 500
+        return _problem(pages, "error.not-found" if code == 404 else "error.bad-request", code)
+
+    @app.errorhandler(Exception)
+    def defect(error: Exception) -> Response:
+        log.exception("defect", path=request.path.split("/")[1], error=type(error).__name__)
+        return _problem(pages, "error.ours", 500)
+
+
+def _problem(pages: Pages, key: str, code: int, wait: int = 0) -> Response:
+    # Not from the form: it may be what could not be read.
+    lang = language(request.headers.get("Accept-Language", ""), request.args.get("lang"))
+    text = pages.text(lang, key, wait)
+    if text == key:
+        text = pages.catalogue.text(lang, "error.bad-request")
+    nowhere: dict[str, Any] = {"text": text, "place": "", "city": None, "others": []}  # the store may be what is away
+    return pages.render("problem.html", lang, nowhere, code=code)

@@ -284,6 +284,40 @@ static PyObject *walk(PyObject *self, PyObject *data)
     return Py_BuildValue("Nn", first, signed_at);
 }
 
+static int digit_of(char letter) /* hexadecimal; -1: none */
+{
+    char small = letter | 32;
+
+    if (letter >= '0' && letter <= '9')
+        return letter - '0';
+    return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
+}
+
+static PyObject *mac(PyObject *self, PyObject *value)
+{
+    static const char hexadecimal[] = "0123456789abcdef";
+    char text[17];
+    unsigned digits = 0;
+
+    (void)self;
+    if (!PyBytes_CheckExact(value))
+        return PyErr_Format(PyExc_TypeError, "bytes are wanted");
+    for (const char *at = PyBytes_AS_STRING(value), *end = at + PyBytes_GET_SIZE(value); at < end; at++) {
+        int digit = digit_of(*at);
+        if (*at == ':' || *at == '-' || *at == '.')
+            continue;
+        if (digit < 0 || digits == 12)
+            Py_RETURN_NONE;
+        if (digits && digits % 2 == 0)
+            text[digits / 2 * 3 - 1] = ':';
+        text[digits / 2 * 3 + digits % 2] = hexadecimal[digit];
+        digits++;
+    }
+    if (digits != 12)
+        Py_RETURN_NONE;
+    return PyUnicode_FromStringAndSize(text, sizeof text);
+}
+
 /* -- datagrams ----------------------------------------------------------------------------------------------------- */
 
 struct slots {
@@ -467,6 +501,7 @@ static PyMethodDef functions[] = {
     {"authenticator", (PyCFunction)(void *)authenticator, METH_FASTCALL, NULL},
     {"is_signed", (PyCFunction)(void *)is_signed, METH_FASTCALL, NULL},
     {"seal", (PyCFunction)(void *)seal, METH_FASTCALL, NULL},
+    {"mac", mac, METH_O, NULL},
     {"walk", walk, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Final
 
 from hotspot import ticket
 from hotspot.errors import RequestError
-from hotspot.identity import parse_mac
 from hotspot.session import LARGEST, Record, RecordKind
 
+from . import wire
 from .dictionary import number, value_name
 from .endpoint import Request
 from .packet import Packet
@@ -122,18 +121,13 @@ def _ticket(packet: Packet) -> str | None:
 
 def station(packet: Packet) -> str:
     """The client's MAC in Calling-Station-Id, which some gateways write as `MAC:SSID`. RequestError("bad-mac")."""
-    return _address(packet.first.get(_CALLING, b"")[:17])
-
-
-@lru_cache(maxsize=65536)
-def _address(value: bytes) -> str:
-    """The same devices come again and again."""
-    return parse_mac(value.decode("ascii", "replace"))
+    value = packet.first.get(_CALLING, b"")[:17]
+    found = wire.mac(value)
+    if found is None:
+        raise RequestError("bad-mac", f"{len(value)} characters")
+    return found
 
 
 def called(value: bytes) -> str | None:
     """The access point's MAC in Called-Station-Id (`MAC` or `MAC:SSID`)."""
-    try:
-        return parse_mac(value[:17].decode("ascii", "replace"))
-    except RequestError:
-        return None
+    return wire.mac(value[:17])

@@ -2,8 +2,11 @@
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
+from hotspot.errors import RequestError
+from hotspot.identity import parse_mac
 from hotspot.keyed_hash import hmac_digest, md5
 
 HEADER: Final = 20
@@ -37,6 +40,15 @@ def seal(code: int, identifier: int, request: bytes, body: bytes, secret: bytes,
     if sign:
         body = _FIELD + hmac_digest("md5", secret, head, request, _FIELD, _ZEROES, body) + body
     return b"".join((head, md5(b"".join((head, request, body, secret))).digest(), body))
+
+
+@lru_cache(maxsize=65536)  # the same devices come again and again
+def mac(value: bytes, /) -> str | None:
+    """A MAC address in any gateway's spelling, in `parse_mac` form."""
+    try:
+        return parse_mac(value.decode("ascii", "replace"))
+    except RequestError:
+        return None
 
 
 def walk(data: bytes, /) -> tuple[Mapping[int, bytes], int] | str:

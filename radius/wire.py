@@ -2,9 +2,9 @@
 same."""
 
 try:
-    from ._wire import Slots, authenticator, is_signed, seal, walk
+    from ._wire import Slots, authenticator, is_signed, mac, seal, walk
 except ImportError:
     from .mmsg import Slots
-    from .plain import authenticator, is_signed, seal, walk
+    from .plain import authenticator, is_signed, mac, seal, walk
 
-__all__ = ["Slots", "authenticator", "is_signed", "seal", "walk"]
+__all__ = ["Slots", "authenticator", "is_signed", "mac", "seal", "walk"]

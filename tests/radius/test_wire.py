@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from radius import plain
@@ -39,6 +39,13 @@ def test_attributes_that_are_not_there() -> None:
     for wrong in (found.get, lambda: found["1"], lambda: "1" in found):
         with pytest.raises(TypeError):
             wrong()
+
+
+@FEW
+@given(st.one_of(st.binary(max_size=20), st.from_regex(rb"([0-9a-fA-F][-:.]?){12}", fullmatch=True)))
+@example(b"02-00-5e-AA-bb-01")
+def test_addresses(value: bytes) -> None:
+    assert wire().mac(value) == plain.mac(value)
 
 
 @FEW
@@ -88,6 +95,7 @@ def test_no_packet_is_longer_than_allowed(seal: Callable[..., bytes]) -> None:
         (lambda: wire().seal(1, 1, bytes(3), b"", b"", False), ValueError),
         (lambda: wire().seal(1, 1, "sixteen letters.", b"", b"", False), TypeError),
         (lambda: wire().walk("text"), TypeError),
+        (lambda: wire().mac("02:00:5e:aa:bb:01"), TypeError),
         (lambda: wire().Slots(16).send(0, (b"",), {}, None), TypeError),
         (lambda: wire().Slots(16).send(0, ((b"", ("", 0), 0),), {("", 0): bytes(29)}, None), TypeError),
         (lambda: wire().Slots(16).receive(-1, 0, {}, None), OSError),

@@ -89,7 +89,7 @@ def test_a_double_that_is_cut_off_goes_back_by_itself(admin: Admin) -> None:
 def test_what_does_not_work_on_a_double_is_taken_back(admin: Admin) -> None:
     admin.router.invalid = "/ip/hotspot"
     admin.router.silent = {"203.0.113.11", "203.0.113.12"}
-    result = admin.contact(confirm=2).apply(admin.job(FIRST))
+    result = admin.contact(confirm=6).apply(admin.job(FIRST))
     assert result.outcome is Outcome.REVERTED
     assert result.detail == (
         "it does not work: its Hotspot is invalid or not in use; no RADIUS server answers its ping"

@@ -5,14 +5,12 @@ own strict reader, and what is not understood is an error, as it would be there.
 """
 
 import copy
-import io
-import os
 import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import paramiko
 
@@ -20,6 +18,7 @@ from controller import console
 from controller.routeros import Command, parse
 from controller.trial import OBSERVE
 from hotspot.errors import ConfigError
+from tests.doubles.routeros_ssh import Files, Server
 
 Items = dict[str, list[dict[str, str]]]
 
@@ -117,9 +116,9 @@ class RouterosDouble:
                 continue
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.host_key)
-            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files)
+            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files)
             self._connections.append(transport)
-            transport.start_server(event=threading.Event(), server=_Server(self))
+            transport.start_server(event=threading.Event(), server=Server(self))
 
     def _cut(self) -> None:
         for transport in self._connections:
@@ -365,65 +364,3 @@ class RouterosDouble:
                 found = there
             for item in found:
                 item.update(one.values)
-
-
-class _Server(paramiko.ServerInterface):  # type: ignore[misc] # paramiko has no types
-    def __init__(self, router: RouterosDouble):
-        self.router = router
-
-    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        self.router.users.add(username)
-        right = self.router.answers_to(key)
-        return int(paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED)
-
-    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - paramiko's
-        return "publickey"
-
-    def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - paramiko's
-        return int(paramiko.OPEN_SUCCEEDED)
-
-    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        self.router.execute(channel, command.decode())
-        return True
-
-
-class _Handle(paramiko.SFTPHandle):  # type: ignore[misc] # paramiko has no types
-    def __init__(self, router: RouterosDouble, name: str, *, written: bool):
-        super().__init__()
-        self._router = router
-        self._name = name
-        self._written = written
-        self.writefile = io.BytesIO()
-        self.readfile = io.BytesIO(b"" if written else router.files[name])
-
-    def stat(self) -> Any:
-        found = paramiko.SFTPAttributes()
-        found.st_size = len(self.writefile.getvalue() or self.readfile.getvalue())
-        return found
-
-    def close(self) -> None:
-        if self._written:
-            self._router.files[self._name] = self.writefile.getvalue()
-
-
-class _Files(paramiko.SFTPServerInterface):  # type: ignore[misc] # paramiko has no types
-    def __init__(self, server: _Server, *_: object):
-        super().__init__(server)
-        self._router = server.router
-
-    def open(self, path: str, flags: int, attr: object) -> _Handle | int:  # noqa: ARG002 - paramiko's
-        written = bool(flags & os.O_WRONLY or flags & os.O_RDWR)
-        if not written and path.lstrip("/") not in self._router.files:
-            return int(paramiko.SFTP_NO_SUCH_FILE)
-        return _Handle(self._router, path.lstrip("/"), written=written)
-
-    def stat(self, path: str) -> Any:
-        found = paramiko.SFTPAttributes()
-        data = self._router.files.get(path.lstrip("/"))
-        if data is None:
-            return paramiko.SFTP_NO_SUCH_FILE
-        found.st_size = len(data)
-        return found
-
-    def mkdir(self, path: str, attr: object) -> int:  # noqa: ARG002 - paramiko's
-        return int(paramiko.SFTP_OK)

@@ -93,6 +93,8 @@ class Applicant:
     plan: str
     """The plan that counts for them: the site's, or the one their voucher names."""
     entitled_until: int | None = None
+    first: bool = False
+    """Nobody has been in as this person before: there is nothing that they have used."""
     blocked_until: int | None = None
     """Before when neither they nor their device are let in."""
 

@@ -108,7 +108,8 @@ def _decided(
     limits.take(connection, desk.keys, "login", limits.LOGINS, caller, now)
     proof = prove(connection)
     device = people.see_device(connection, desk.keys, arrival.mac, now)
-    applicant = Applicant(proof.person, device, method, texts[SERVICE].language, proof.plan, proof.until)
+    language = texts[SERVICE].language
+    applicant = Applicant(proof.person, device, method, language, proof.plan, proof.until, proof.first)
     decision = decided(connection, inventory, applicant, site, arrival.gateway, now)
     if isinstance(decision, Denial):
         raise _Refused(decision)
@@ -126,7 +127,7 @@ def _decided(
         )
     landing = f"{inventory.portal.url}/s/{status_token(desk.status_key, decision.id)}"
     back = dialect(desk, inventory, arrival.gateway).hand_back(arrival, decision, landing, now)
-    admission.add_grant(connection, decision, revision.number, back.kept)
+    admission.add_grant(connection, decision, revision.number, back.kept, first=proof.first)
     if back.stay is not None:
         orders.reauthenticate(connection, arrival.gateway, device, back.stay, now)
     if back.ticket is not None:

@@ -32,6 +32,8 @@ class Proof:
     until: int | None = None
     agreed: tuple[str, ...] = (SERVICE,)
     """The purposes of the texts that this method shows (`portal.texts`)."""
+    first: bool = False
+    """Whether this person cannot have been in before."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def voucher(_store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> C
     def prove(connection: Connection) -> Proof:
         entitlement = vouchers.use(connection, keys, code, door.site.id, door.now)
         attempts.forget(connection, limits.subject(keys, "guess", "device", door.caller.device))
-        return Proof(entitlement.person, entitlement.plan, entitlement.until)
+        return Proof(entitlement.person, entitlement.plan, entitlement.until, first=entitlement.first)
 
     return Counted(count, prove)
 

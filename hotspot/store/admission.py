@@ -24,13 +24,15 @@ _ADD: Final = Statement(
 _ADD_TICKET: Final = Statement("INSERT INTO ticket (id, grant_id, gateway, expires_at) VALUES (?, ?, ?, ?)")
 
 
-def add_grant(connection: Connection, value: Grant, revision: int, handback: str | None = None) -> None:
+def add_grant(
+    connection: Connection, value: Grant, revision: int, handback: str | None = None, *, first: bool = False
+) -> None:
     """Keeps a grant. `handback` is what its dialect needs later: openNDS level 3 the entry for authmon, CoovaChilli the
-    URL at which the phone logs itself off.
+    URL at which the phone logs itself off. `first` says that the person has no other.
 
     Where others of the person's grants are in force, `store.watch` looks at all of them: their time runs faster now.
     """
-    shared = run(connection, _SHARED, value.starts_at, value.person, value.starts_at).rowcount
+    shared = not first and run(connection, _SHARED, value.starts_at, value.person, value.starts_at).rowcount
     limits = value.limits
     row = (
         *(value.id, value.person, value.device, value.site, value.gateway, value.plan, str(value.method)),

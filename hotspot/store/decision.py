@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from ..errors import RequestError
 from ..gateways import RadiusGateway
-from ..grant import Applicant, Denial, Grant, Limits, decide
+from ..grant import Applicant, Denial, Grant, Limits, Usage, decide
 from ..identity import new_id
 from ..sites import Inventory, Site
 from . import blocks
@@ -35,7 +35,7 @@ def decided(
     if plan is None:
         raise RequestError("no-plan", applicant.plan)
     zone = inventory.zone(site)
-    used = usage(connection, applicant.person, now, zone)
+    used = Usage() if applicant.first else usage(connection, applicant.person, now, zone)
     until = blocks.until(connection, {applicant.person, applicant.device}, now)
     if until is not None:
         applicant = replace(applicant, blocked_until=until)

@@ -20,6 +20,8 @@ class Entitlement:
     person: str
     plan: str
     until: int
+    first: bool = False
+    """Whether it is used for the first time."""
 
 
 def create(
@@ -85,7 +87,7 @@ def use(connection: Connection, keys: Keys, code: str, site: str, now: int) -> E
         return Entitlement(str(found.person), found.plan, found.used_at + found.valid)
     person = create_person(connection, keys, PersonKind.VOUCHER, code, now)
     if run(connection, _USE, now, person, found.id).rowcount == 1:
-        return Entitlement(person, found.plan, now + found.valid)
+        return Entitlement(person, found.plan, now + found.valid, first=True)
     return use(connection, keys, code, site, now)  # another node was faster
 
 

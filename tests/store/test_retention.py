@@ -1,6 +1,6 @@
 """Forgetting people and devices, on both engines: who, when, and what stays."""
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import pytest
 from sqlalchemy import Table, func, insert, select, update
@@ -145,7 +145,8 @@ def test_a_long_voucher_works_on_when_its_person_was_forgotten(store: Store, key
         first = vouchers.use(connection, keys, made[1][0], "sman-2", NOW)
     assert forgotten(store, NOW + 60 * DAY) == (0, 0, 1)
     with store.core.write() as connection:
-        assert vouchers.use(connection, keys, made[1][0], "sman-2", NOW + 60 * DAY) == first
+        assert first.first
+        assert vouchers.use(connection, keys, made[1][0], "sman-2", NOW + 60 * DAY) == replace(first, first=False)
 
 
 def test_many_go_in_short_transactions(store: Store, keys: Keys) -> None:

@@ -18,7 +18,6 @@
 #include <getopt.h>
 #include <netinet/udp.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -470,8 +469,6 @@ int main(int count, char **arguments)
     if (option.outstanding < source_count || option.outstanding / source_count >= IDENTIFIERS)
         fail("--outstanding must be 1 to 255 for each source");
     open_wire();
-    if (!option.rate) /* who is answering is not interrupted for every answer */
-        sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     run();
     report();
     return 0;

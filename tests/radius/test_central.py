@@ -83,7 +83,8 @@ def test_a_phone_logs_in_and_its_controller_is_told(tmp_path: Path) -> None:
             with store.core.read() as connection:
                 state = connection.execute(select(order.c.state)).scalar_one()
         sender.close()
-        [heard] = nas.heard
+        heard = nas.heard[0]
+        assert {one.data for one in nas.heard} == {heard.data}, "a slow machine may send it twice"
         packet: Any = rp.Packet(packet=heard.data, secret=SECRET, dict=dictionary())
         assert (heard.code, packet["Calling-Station-Id"]) == (CHANGE, [mac])
         assert packet["Cisco-AVPair"] == [

@@ -128,7 +128,7 @@ def test_one_that_was_not_heard_is_sent_again_with_the_same_bytes(settings: Sett
         with carrying(settings, store, keys, city(nas.address)):
             assert settled(store, order(store, keys), ended) == ("done", "acknowledged")
         assert len({heard.data for heard in nas.heard}) == 1
-        assert len(nas.heard) == 3
+        assert len(nas.heard) >= 3
 
 
 def test_a_forged_answer_is_none(settings: Settings, store: Store, keys: Keys) -> None:
@@ -164,7 +164,7 @@ def test_a_gateway_that_comes_back_gets_what_still_matters(settings: Settings, s
                 orders.settle(connection, int(time.time()))
             assert settled(store, matters, ended) == ("done", "acknowledged")
             assert settled(store, gone, ended) == ("obsolete", "the session had ended")
-        assert len(nas.heard) == 7
+        assert len(nas.heard) >= 7
 
 
 def test_an_answer_after_the_last_try_still_counts(settings: Settings, store: Store, keys: Keys) -> None:
@@ -186,7 +186,7 @@ def test_a_node_claims_only_orders_of_gateways_that_listen_to_it(settings: Setti
             assert ask(store, order_id).claimed_by is None
         with carrying(replace(settings, radius_coa_source=("127.0.0.5",)), store, keys, inventory):
             assert settled(store, order_id, ended) == ("done", "acknowledged")
-        assert [heard.source[0] for heard in nas.heard] == ["127.0.0.5"]
+        assert {heard.source[0] for heard in nas.heard} == {"127.0.0.5"}
 
 
 def test_what_a_node_had_in_hand_when_it_stopped_another_takes_up_at_once(

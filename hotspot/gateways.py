@@ -153,6 +153,10 @@ class MerakiClickGateway(_Gateway):
     nas: Literal["meraki-click"]
 
 
+class OpnsenseGateway(_PostedGateway):
+    nas: Literal["opnsense"]
+
+
 class PfsenseGateway(_PostedGateway):
     nas: Literal["pfsense"]
 
@@ -237,6 +241,7 @@ Gateway = Annotated[
     | MerakiGateway
     | MerakiClickGateway
     | OmadaGateway
+    | OpnsenseGateway
     | PfsenseGateway
     | GenericGateway
     | UnifiGateway,

@@ -22,7 +22,7 @@ Placed = list[tuple[Path, dict[str, Any]]]
 
 _DIALECTS = (
     "coovachilli", "uspot", "opennds", "mikrotik", "aruba", "cisco", "ruckus", "cambium", "meraki",
-    "meraki-click",    "omada", "pfsense", "generic", "unifi",
+    "meraki-click", "omada", "opnsense", "pfsense", "generic", "unifi",
 )  # fmt: skip
 
 _SPELLING = str.maketrans("", "", ":-.")

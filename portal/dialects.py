@@ -23,13 +23,14 @@ from hotspot.gateways import (
     MikrotikGateway,
     OmadaGateway,
     OpenndsGateway,
+    OpnsenseGateway,
     PfsenseGateway,
     RuckusGateway,
     UnifiGateway,
 )
 from hotspot.grant import Grant
 from hotspot.identity import parse_mac
-from hotspot.nas import POSTED_DIALECTS, TOLD_DIALECTS, cisco, coovachilli, meraki, mikrotik, opennds, unifi
+from hotspot.nas import POSTED_DIALECTS, TOLD_DIALECTS, cisco, coovachilli, meraki, mikrotik, opennds, opnsense, unifi
 from hotspot.nas.arrival import Arrival
 from hotspot.nas.attributes import STRANGER_LABEL
 from hotspot.nas.posted import PostedDialect
@@ -205,7 +206,14 @@ class _Unifi:
 
 
 PostedGateway = (
-    ArubaGateway | CambiumGateway | CiscoGateway | GenericGateway | MerakiGateway | PfsenseGateway | RuckusGateway
+    ArubaGateway
+    | CambiumGateway
+    | CiscoGateway
+    | GenericGateway
+    | MerakiGateway
+    | OpnsenseGateway
+    | PfsenseGateway
+    | RuckusGateway
 )
 
 
@@ -233,6 +241,15 @@ class _Posted:
 
     def anew(self, _arrival: Arrival) -> str:
         return OPEN_WEB
+
+
+@dataclass(frozen=True)
+class _Opnsense(_Posted):
+    """Goes back to the page of its zone, with nothing to post."""
+
+    def hop(self, _arrival: Arrival) -> str | None:
+        login = self.gateway.login if isinstance(self.gateway, OpnsenseGateway) else None
+        return origin(login) if login else None
 
 
 @dataclass(frozen=True)
@@ -347,6 +364,8 @@ def dialect(desk: Desk, inventory: Inventory, gateway_id: str) -> Dialect:
             found = _MerakiClick(gateway)
         case CiscoGateway():
             found = _Cisco(desk, gateway, cisco)
+        case OpnsenseGateway():
+            found = _Opnsense(desk, gateway, opnsense)
         case None:
             raise RequestError("no-gateway", gateway_id)
         case _:

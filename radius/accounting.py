@@ -21,6 +21,7 @@ _DELAY_TIME: Final = number("Acct-Delay-Time")[1]
 _INPUT: Final = number("Acct-Input-Octets")[1], number("Acct-Input-Gigawords")[1]
 _OUTPUT: Final = number("Acct-Output-Octets")[1], number("Acct-Output-Gigawords")[1]
 _CLASS: Final = number("Class")[1]
+_USER_NAME: Final = number("User-Name")[1]
 _CALLING: Final = number("Calling-Station-Id")[1]
 _CALLED: Final = number("Called-Station-Id")[1]
 _KINDS: Final = {1: RecordKind.START, 2: RecordKind.STOP, 3: RecordKind.INTERIM}
@@ -108,10 +109,12 @@ def _octets(packet: Packet, direction: tuple[int, int]) -> int:
 
 
 def _ticket(packet: Packet) -> str | None:
-    """The Class that we sent; a foreign one is none of ours."""
+    """The Class that we sent; a foreign one is none of ours. Who sends none, as OPNsense, has the name still by which
+    it logged in."""
     first = packet.first.get(_CLASS)
     if first is None:
-        return None
+        name = packet.first.get(_USER_NAME, b"").decode("ascii", "replace")
+        return name if ticket.is_ticket_id(name) else None
     text = first.decode("ascii", "replace")
     if ticket.is_ticket_id(text):
         return text

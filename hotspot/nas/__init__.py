@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Final, Protocol
 
 from ..grant import Limits
-from . import aruba, cambium, cisco, coovachilli, generic, meraki, mikrotik, omada, pfsense, ruckus, uspot
+from . import aruba, cambium, cisco, coovachilli, generic, meraki, mikrotik, omada, opnsense, pfsense, ruckus, uspot
 from .attributes import Attributes, Redirect, Stranger
 from .posted import PostedDialect
 from .told import ToldDialect
@@ -54,6 +54,7 @@ RADIUS_DIALECTS: Final[Mapping[str, RadiusDialect]] = {
     cambium.NAME: cambium,
     meraki.NAME: meraki,
     omada.NAME: omada,
+    opnsense.NAME: opnsense,
     pfsense.NAME: pfsense,
     generic.NAME: generic,
 }
@@ -64,6 +65,7 @@ POSTED_DIALECTS: Final[Mapping[str, PostedDialect]] = {
     ruckus.NAME: ruckus,
     cambium.NAME: cambium,
     meraki.NAME: meraki,
+    opnsense.NAME: opnsense,
     pfsense.NAME: pfsense,
     generic.NAME: generic,
 }

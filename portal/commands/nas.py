@@ -1,13 +1,17 @@
 """`hotspot nas`: what must be put on gateways that the controller does not configure."""
 
+import io
+import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from hotspot.errors import ConfigError, Fault
-from hotspot.gateways import MikrotikGateway, PfsenseGateway
-from hotspot.nas import mikrotik, pfsense
+from hotspot.gateways import MikrotikGateway, OpnsenseGateway, PfsenseGateway
+from hotspot.nas import mikrotik, opnsense, pfsense
 from hotspot.sites import Inventory
 from hotspot.terminal import Command, Group, Node, pass_node
 
@@ -90,15 +94,40 @@ def files_pfsense(node: Node, gateway_id: str, out: Path) -> None:
     \b
     hotspot nas files pfsense --gateway balai-pf --out /tmp/zone
     """
-    inventory = node.revision().inventory
-    if not isinstance(inventory.find_gateway(gateway_id), PfsenseGateway):
-        raise ConfigError([Fault(0, "--gateway", f'{gateway_id} is no gateway with nas = "pfsense"')])
-    door = inventory.uam_url(gateway_id)
+    door = _door(node.revision().inventory, gateway_id, PfsenseGateway)
+    _write(node, out, {"portal.html": pfsense.page(door).encode(), "error.html": pfsense.error_page(door).encode()})
+
+
+@files.command("opnsense")
+@click.option("--gateway", "gateway_id", required=True, help='A gateway with nas = "opnsense".')
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder to write to.")
+@pass_node
+def files_opnsense(node: Node, gateway_id: str, out: Path) -> None:
+    """Write the template of a captive portal zone that sends phones to the portal: nirkabel.zip, and the page in it.
+
+    \b
+    hotspot nas files opnsense --gateway balai-opn --out /tmp/zone
+    """
+    page = opnsense.page(_door(node.revision().inventory, gateway_id, OpnsenseGateway))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as template:
+        template.writestr(zipfile.ZipInfo("index.html"), page)
+    _write(node, out, {"index.html": page.encode(), "nirkabel.zip": packed.getvalue()})
+
+
+def _door(inventory: Inventory, gateway_id: str, kind: type[OpnsenseGateway | PfsenseGateway]) -> str:
+    """The portal's URL for a gateway of this kind. ConfigError where it is none."""
+    if not isinstance(inventory.find_gateway(gateway_id), kind):
+        nas = get_args(kind.model_fields["nas"].annotation)[0]
+        raise ConfigError([Fault(0, "--gateway", f'{gateway_id} is no gateway with nas = "{nas}"')])
+    return inventory.uam_url(gateway_id)
+
+
+def _write(node: Node, out: Path, files: Mapping[str, bytes]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, text in (("portal.html", pfsense.page(door)), ("error.html", pfsense.error_page(door))):
-        (out / name).write_text(text)
-        written.append(str(out / name))
+    for name, data in files.items():
+        (out / name).write_bytes(data)
+    written = [str(out / name) for name in files]
     node.answer({"written": written})
     node.say("\n".join(written))
 

@@ -1,8 +1,8 @@
 """A stand-in for gateways whose phones log in with a form, and for controllers that a portal tells: NOT the real ones.
 
 It asks RADIUS (pyrad's client) with the name and the password that it was given, and its own Calling-Station-Id: as
-Aruba's, Cisco's, Ruckus's, Cambium's, Meraki's, pfSense's and any WISPr gateway do. What each kind calls its fields is
-in the test.
+Aruba's, Cisco's, Ruckus's, Cambium's, Meraki's, pfSense's, OPNsense's and any WISPr gateway do. What each kind calls
+its fields is in the test.
 """
 
 import json
@@ -31,6 +31,10 @@ class PostedDouble:
     landing: str = ""
     mac: str = "02-AA-00-00-09-01"
     port: int = 0
+    page: str = ""
+    """OPNsense's, of its template."""
+    seen: str = ""
+    """The address that OPNsense's script is told, where it is another."""
     online: bool = False
     heard: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -50,6 +54,14 @@ class PostedDouble:
                 self.end_headers()
                 self.wfile.write(text.encode())
 
+            def do_GET(self) -> None:
+                text, kind = double.shown(urlsplit(self.path).path)
+                self.send_response(200 if text else 404)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
@@ -65,6 +77,16 @@ class PostedDouble:
     def __exit__(self, *_: object) -> None:
         self._resources.close()
 
+    def shown(self, path: str) -> tuple[str, str]:
+        """OPNsense's: the page of its zone's template, and what its script is told of the phone."""
+        if path == "/":
+            return self.page, "text/html"
+        if path == "/api/captiveportal/access/status/0/":
+            state = "AUTHORIZED" if self.online else "NOT_AUTHORIZED"
+            told = {"clientState": state, "ipAddress": "10.3.0.9", "macAddress": self.seen or self.mac}
+            return json.dumps(told), "application/json"
+        return "", "text/plain"
+
     def answer(self, path: str, body: str) -> tuple[int, dict[str, str], str]:
         if path == "/portalintf":  # SmartZone's northbound portal interface
             told = json.loads(body)
@@ -78,6 +100,9 @@ class PostedDouble:
             return 200, {}, json.dumps({"errorCode": 0 if self._asks(told["username"], told["password"]) else -41529})
         form = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
         self.heard.append(form)
+        if path == "/api/captiveportal/access/logon/0/":
+            state = "AUTHORIZED" if self._asks(form["user"], form["password"]) else "NOT_AUTHORIZED"
+            return 200, {"Content-Type": "application/json"}, json.dumps({"clientState": state})
         if not self._asks(form[self.user], form[self.password]):
             return 403, {}, "refused"
         if self.landing:

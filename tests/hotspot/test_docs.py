@@ -49,6 +49,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
         gateways.MerakiGateway,
         gateways.MerakiClickGateway,
         gateways.OmadaGateway,
+        gateways.OpnsenseGateway,
         gateways.PfsenseGateway,
         gateways.GenericGateway,
         gateways.UnifiGateway,

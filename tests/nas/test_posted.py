@@ -1,12 +1,12 @@
 """Gateways whose phones log in with a form: redirects as their documentation shows them, and what they are sent."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import pytest
 
 from hotspot.errors import PeerError, RequestError
-from hotspot.nas import POSTED_DIALECTS, meraki, omada, pfsense, ruckus
+from hotspot.nas import POSTED_DIALECTS, meraki, omada, opnsense, pfsense, ruckus
 from hotspot.nas.arrival import Stage
 from hotspot.nas.told import Account
 
@@ -52,6 +52,7 @@ OMADA = (
     "&radioId=1&vid=0&originUrl=http%3A%2F%2Fexample.com&target=evil.example&targetPort=8088&scheme=https"
     "&raidusServerIp=10.0.0.1"
 )
+OPNSENSE = "from=opnsense&mac=02:aa:00:00:09:01&ip=10.3.0.9"
 PFSENSE = "mac=02:aa:00:00:09:01&ip=10.3.0.9&zone=wifi"
 GENERIC = "res=notyet&uamip=1&client_mac=02AA.0000.0901&userip=10.2.0.9"
 
@@ -63,6 +64,7 @@ KINDS = [
     ("ruckus", SMART_ZONE, "10.6.1.9", "c0:8a:de:aa:bb:cc"),
     ("cambium", CAMBIUM, "10.7.1.9", "00:04:56:aa:bb:cc"),
     ("meraki", MERAKI, "10.8.1.9", "00:18:0a:13:dd:b0"),
+    ("opnsense", OPNSENSE, "10.3.0.9", None),
     ("pfsense", PFSENSE, "10.3.0.9", None),
     ("generic", GENERIC, "10.2.0.9", None),
 ]
@@ -159,6 +161,7 @@ def test_a_cambium_access_point_takes_the_form_at_its_private_address_alone() ->
         ("cisco", CISCO + "&statusCode=5"),
         ("cambium", CAMBIUM + "&ga_error_code=reject"),
         ("meraki", MERAKI + "&error_message=Incorrect"),
+        ("opnsense", OPNSENSE + "&error=refused"),
         ("pfsense", PFSENSE + "&error=refused"),
     ],
 )
@@ -181,6 +184,13 @@ def test_pfsenses_page_redirects_with_its_variables() -> None:
     url = "https://wifi.example.go.id/g/pf?mac=$CLIENT_MAC$&amp;ip=$CLIENT_IP$&amp;zone=$PORTAL_ZONE$"
     assert page.count(url) == 2
     assert "error=refused" in pfsense.error_page("https://wifi.example.go.id/g/pf")
+
+
+def test_opnsenses_page_takes_a_ticket_that_no_server_sees() -> None:
+    url, fields = sent("opnsense", OPNSENSE, "http://10.3.0.1:8000/")
+    assert (url, fields) == (f"http://10.3.0.1:8000/#user=ticket&password=secret&to={quote(LANDING, safe='')}", {})
+    page = opnsense.page("https://wifi.example.go.id/g/<opn>")
+    assert 'door = "https://wifi.example.go.id/g/\\u003copn>", portal = "https://wifi.example.go.id"' in page
 
 
 def test_what_a_smart_zone_is_told() -> None:

@@ -45,7 +45,8 @@ ACCEPTS: dict[str, dict[str, int | str]] = {
     },
     "ruckus": {**COMMON, "Ruckus-User-Groups": "guest", **WISPR},
     **{
-        kind: {**COMMON, "Filter-Id": "guest", **WISPR} for kind in ("cambium", "generic", "meraki", "omada", "pfsense")
+        kind: {**COMMON, "Filter-Id": "guest", **WISPR}
+        for kind in ("cambium", "generic", "meraki", "omada", "opnsense", "pfsense")
     },
 }
 KINDS = sorted(RADIUS_DIALECTS)

@@ -49,3 +49,8 @@ def test_what_is_wrong_is_named_and_the_exit_code_says_so(node: Node) -> None:
 def test_pfsenses_pages(node: Node) -> None:
     done = node.call("nas", "files", "pfsense", "--gateway", "tk1-gw", "--out", str(node.folder / "zone"))
     assert (done.returncode, 'no gateway with nas = "pfsense"' in done.stderr) == (2, True)
+
+
+def test_opnsenses_template(node: Node) -> None:
+    done = node.call("nas", "files", "opnsense", "--gateway", "tk1-gw", "--out", str(node.folder / "opn"))
+    assert (done.returncode, 'no gateway with nas = "opnsense"' in done.stderr) == (2, True)

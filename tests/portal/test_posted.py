@@ -1,5 +1,6 @@
 """Phones behind gateways that take a form, or whose controller is told. These are stand-ins: NOT the real ones."""
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -73,12 +74,14 @@ class Place:
 
     def __init__(self, folder: Path):
         self.gate = free_port()
-        names = [*FORMS, *TOLD, "meraki"]
+        names = [*FORMS, *TOLD, "meraki", "opnsense"]
         self.source = {name: f"127.0.3.{number}" for number, name in enumerate(names, 1)}
         self.node = Node(folder)
         text = _CITY.format(port=self.node.portal_port)
         for number, name in enumerate(names, 1):
             keys = f'login = "http://127.0.0.1:{self.gate}{FORMS[name][1]}"' if name in FORMS else ""
+            if name == "opnsense":
+                keys = f'login = "http://127.0.0.1:{self.gate}/"'
             if name in TOLD:
                 keys = f'controller = "http://127.0.0.1:{self.gate}"'
             if name == "smartzone":
@@ -205,4 +208,34 @@ def test_chromium_sends_the_form_by_itself_where_scripts_run(place: Place, chrom
         assert gateway.online
         assert "Anda tersambung" in page.inner_text("h1") + page.inner_text("main")
     assert faults == []
+    context.close()
+
+
+def test_chromium_logs_in_by_the_page_of_an_opnsense_zone(place: Place, chromium: Chromium, tmp_path: Path) -> None:
+    """Its page and the API that the page's script asks, by OPNsense's source: NOT the real one."""
+    place.node.run("nas", "files", "opnsense", "--gateway", "opnsense", "--out", str(tmp_path))
+    with zipfile.ZipFile(tmp_path / "nirkabel.zip") as template:
+        assert template.read("index.html").decode() == (tmp_path / "index.html").read_text()
+    context = chromium.new_context(viewport={"width": 320, "height": 568}, locale="id-ID")
+    with place.double("opnsense") as gateway:
+        gateway.page = (tmp_path / "index.html").read_text()
+        gateway.seen = "02-AA-00-00-09-FF"  # whoever shows another phone's address gets a ticket that is none of theirs
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{gateway.port}/")
+        page.click("button[value=click-through]")
+        page.wait_for_url("**/g/opnsense?*error=refused")
+        assert not gateway.online
+
+        gateway.seen = ""
+        page.goto(f"http://127.0.0.1:{gateway.port}/")
+        page.click("button[value=click-through]")
+        page.wait_for_url("**/s/*")
+        assert gateway.online
+        assert "Anda tersambung" in page.inner_text("h1")
+        assert all("secret" not in path and "password" not in path for path in gateway.paths)
+
+        page.goto(f"http://127.0.0.1:{gateway.port}/")
+        page.wait_for_url(f"{place.node.portal}/")
+        page.goto(f"http://127.0.0.1:{gateway.port}/#user=x&password=y&to=javascript:document.title=1")
+        page.wait_for_url("**/g/opnsense?*error=refused")
     context.close()

@@ -181,10 +181,13 @@ def accounting(status: str, **attributes: object) -> str:
 
 
 @pytest.mark.usefixtures("server")
-def test_accounting_folds_into_one_session_in_any_order(node: Node) -> None:
+@pytest.mark.parametrize("class_", [True, False], ids=["Class", "User-Name alone"])
+def test_accounting_folds_into_one_session_in_any_order(node: Node, class_: bool) -> None:
     user, password = issue(node)
     assert "Access-Accept" in radclient(node, request(user, password))
-    base = {"User_Name": f'"{user}"', "Acct_Session_Id": f'"{user[8:24]}"', "Class": f"0x{user.encode().hex()}"}
+    base = {"User_Name": f'"{user}"', "Acct_Session_Id": f'"{user[8:24]}"'}
+    if class_:
+        base["Class"] = f"0x{user.encode().hex()}"
     stop = accounting(
         "Stop", **base, Acct_Session_Time=120, Acct_Input_Octets=7, Acct_Input_Gigawords=1, Acct_Output_Octets=5,
         Acct_Terminate_Cause="Idle-Timeout",

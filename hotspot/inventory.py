@@ -20,7 +20,7 @@ from .wifi import INDONESIAN_CHANNELS, MOST_NETWORKS
 Placed = list[tuple[Path, dict[str, Any]]]
 """Raw tables with the paths they stand at."""
 
-_DIALECTS = (
+DIALECTS = (
     "coovachilli", "uspot", "opennds", "mikrotik", "aruba", "cisco", "ruckus", "cambium", "meraki",
     "meraki-click", "omada", "opnsense", "pfsense", "generic", "unifi",
 )  # fmt: skip
@@ -36,8 +36,8 @@ _WORDS = {
     "tuple_type": "must be a list, like [1, 2]",
     "dict_type": "must be a table",
     "model_type": "must be a table",
-    "union_tag_not_found": f"the key nas is missing; it names the gateway's dialect: {', '.join(_DIALECTS)}",
-    "union_tag_invalid": f"nas must be one of {', '.join(_DIALECTS)}",
+    "union_tag_not_found": f"the key nas is missing; it names the gateway's dialect: {', '.join(DIALECTS)}",
+    "union_tag_invalid": f"nas must be one of {', '.join(DIALECTS)}",
     "too_short": "must not be empty",
 }
 

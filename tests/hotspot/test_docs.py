@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 import hotspot.settings
 from hotspot import codes, gateways, hook, look, oidc, sites, wifi
-from hotspot.inventory import check
+from hotspot.inventory import DIALECTS, check
 
 DOCS = Path(__file__).parents[2] / "docs"
 SITES = (DOCS / "sites.md").read_text()
@@ -116,6 +116,16 @@ def test_a_part_is_right(start: str) -> None:
     assert parts
     for part in parts:
         TypeAdapter(kind).validate_python(part)
+
+
+@pytest.mark.parametrize("kind", sorted(set(DIALECTS) - {"meraki-click"}))
+def test_every_kind_of_gateway_has_a_page(kind: str) -> None:
+    page = (DOCS / "gateways" / f"{kind}.md").read_text()
+    [block] = re.findall(r"```toml\n# a gateway\n(.*?)```", page, re.DOTALL)
+    [entry] = TypeAdapter(list[gateways.Gateway]).validate_python(tomllib.loads(block)["gateway"])
+    assert entry.nas == kind
+    assert f"hotspot nas test {entry.id}\n" in page
+    assert f"(gateways/{kind}.md)" in (DOCS / "portal.md").read_text()
 
 
 def test_every_block_says_what_it_is() -> None:

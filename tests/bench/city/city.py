@@ -169,7 +169,8 @@ class World:
     ) -> Message:
         secret = secrets[visit.gateway.index][1]
         received, sent = (report.down, report.up) if visit.gateway.kind == "coovachilli" else (report.up, report.down)
-        body = attribute(1, self.tickets[visit.index]) + attribute(40, report.kind) + self._caller(visit)
+        name = self.tickets[visit.index] if visit.gateway.sends_class else mac(visit.device)
+        body = attribute(1, name) + attribute(40, report.kind) + self._caller(visit)
         body += attribute(44, visit.acct_session_id) + attribute(55, self.dawn + report.at)
         body += attribute(46, report.seconds)
         body += attribute(42, received % 2**32) + attribute(52, received // 2**32)
@@ -278,7 +279,7 @@ class World:
         return [(usage.seconds, usage.bytes) for usage in used]
 
     def told_per_person(self) -> list[tuple[int, int]]:
-        """Sessions whose gateway sends no Class back belong to nobody."""
+        """Sessions whose gateway sends back neither Class nor the name of the login belong to nobody."""
         totals = [(0, 0)] * self.day.persons
         for visit in self.day.visits:
             if visit.reports and visit.gateway.sends_class:

@@ -27,6 +27,7 @@ class Gateway:
     kind: str
     site: int
     sends_class: bool
+    """Else its accounting names the device alone."""
     reboot: int | None
     """The second of the day at which its power fails; it says Accounting-On at `back`."""
 

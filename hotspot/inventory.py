@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, ip_address, ip_network
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -105,19 +105,23 @@ def _syntax_fault(error: tomllib.TOMLDecodeError) -> Fault:
 
 def _described(detail: ErrorDetails) -> tuple[Path, str]:
     path = tuple(detail["loc"])
+    chosen = ""
     if len(path) > 2 and (path[0] == "gateway" or path[:2] == ("codes", "sender")):
-        path = path[:2] + path[3:]  # pydantic names the chosen dialect or kind inside the path
+        chosen = str(path[2])  # pydantic names the chosen dialect or kind inside the path
+        path = path[:2] + path[3:]
     if path and path[-1] == "[key]":
         path = path[:-1]
     kind = detail["type"]
     if kind == "extra_forbidden":
-        return path, _unknown_key(path)
+        return path, _unknown_key(path, chosen)
     if kind == "union_tag_not_found" and path[0] == "codes":
         return path, "the key kind is missing; it says how messages are sent: spool, http, twilio"
     if kind == "union_tag_invalid" and path[0] == "codes":
         return (*path, "kind"), f"kind must be one of {detail['ctx']['expected_tags']}"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         path = (*path, "nas")
+    if kind == "literal_error":
+        return path, f"must be {detail['ctx']['expected']}"
     if kind == "string_pattern_mismatch":
         return path, f"{detail['input']!r} does not match {detail['ctx']['pattern']}"
     if kind.startswith("date"):
@@ -125,24 +129,25 @@ def _described(detail: ErrorDetails) -> tuple[Path, str]:
     return path, _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ")
 
 
-def _unknown_key(path: Path) -> str:
+def _unknown_key(path: Path, chosen: str) -> str:
+    """`chosen` is the gateway's dialect, or the kind of sender, that the path leads through."""
     model: Any = Inventory
     for part in path[:-1]:
         fields = getattr(model, "model_fields", {})
         if isinstance(part, str) and part in fields:
-            model = _model_of(fields[part].annotation)
+            model = _model_of(fields[part].annotation, chosen)
     known = list(getattr(model, "model_fields", {}))
     near = difflib.get_close_matches(str(path[-1]), known, 1)
     return f"unknown key; did you mean {near[0]}?" if near else "unknown key"
 
 
-def _model_of(annotation: Any) -> Any:
-    """The table type inside `tuple[X, ...]`, `dict[str, X]` or `X | None`; anything else as it is."""
-    for argument in getattr(annotation, "__args__", ()):
-        inner = _model_of(argument)
-        if hasattr(inner, "model_fields"):
-            return inner
-    return annotation
+def _model_of(annotation: Any, chosen: str) -> Any:
+    """The table type inside `tuple[X, ...]`, `dict[str, X]` or `X | None`, of several the one of the chosen dialect or
+    kind; anything else as it is."""
+    found = [_model_of(argument, chosen) for argument in getattr(annotation, "__args__", ())]
+    tables = [one for one in found if hasattr(one, "model_fields")]
+    named = (one for one in tables if any(chosen in get_args(key.annotation) for key in one.model_fields.values()))
+    return next(named, tables[0] if tables else annotation)
 
 
 def _tables(raw: object, key: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -27,6 +27,8 @@ def pairs(text: bytes) -> list[tuple[str, str]]:
 
 
 _FORM: Final = "application/x-www-form-urlencoded"
+_LONGEST_LENGTH: Final = 18
+"""Digits of a Content-Length that can be meant."""
 
 
 class LightRequest(Request):
@@ -49,7 +51,8 @@ class LightRequest(Request):
     def _length_of_form(self) -> int | None:
         """The bytes of a form as our pages send them; None of what else there may be, which takes a parser."""
         kind, length = self.environ.get("CONTENT_TYPE", ""), self.environ.get("CONTENT_LENGTH", "")
-        if kind != _FORM or not length.isdecimal() or {"form", "stream", "_cached_data"} & self.__dict__.keys():
+        plain = length.isdecimal() and len(length) <= _LONGEST_LENGTH
+        if kind != _FORM or not plain or {"form", "stream", "_cached_data"} & self.__dict__.keys():
             return None
         if int(length) > (self.max_form_memory_size or 0):
             raise RequestEntityTooLarge

@@ -35,7 +35,7 @@ _PAGE: Final = """\
   var door = @DOOR@, portal = @PORTAL@, given = {}, parts = location.hash.slice(1).split("&"), i, pair;
   for (i = 0; i < parts.length; i += 1) {
     pair = parts[i].split("=");
-    given[pair[0]] = decodeURIComponent(pair[1] || "");
+    try { given[pair[0]] = decodeURIComponent(pair[1] || ""); } catch (ignored) { given = {}; }
   }
   function ask(what, body, then) {
     var request = new XMLHttpRequest();
@@ -61,10 +61,10 @@ _PAGE: Final = """\
   }
   if (!given.user) { goes(""); return; }
   if (history.replaceState) { history.replaceState(null, "", location.pathname); }
-  ask("logon", "user=" + encodeURIComponent(given.user) + "&password=" + encodeURIComponent(given.password),
+  ask("logon", "user=" + encodeURIComponent(given.user) + "&password=" + encodeURIComponent(given.password || ""),
     function (told) {
       if (told.clientState !== "AUTHORIZED") { goes("&error=refused"); return; }
-      location.replace(given.to.indexOf(portal + "/") === 0 ? given.to : portal + "/");
+      location.replace((given.to || "").indexOf(portal + "/") === 0 ? given.to : portal + "/");
     });
 }());
 </script>

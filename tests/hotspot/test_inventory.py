@@ -105,6 +105,8 @@ def test_every_fault_is_reported_at_once_with_path_and_line() -> None:
             "gateway[3].roles: 'umun' is in no [plans.…]; did",
         ),
         (('nas = "mikrotik"', 'nas = "mikrotik"\nlogin_role = "x"'), "gateway[3].login_role: unknown key"),
+        (("fas_level = 2", "fas_levl = 2"), "gateway[1].fas_levl: unknown key; did you mean fas_level?"),
+        (('kind = "school"', 'kind = "scool"'), "must be 'park', 'school' or 'clinic'"),
         (('ap = "sman2-ap1"', 'ap = "tk2-ap1"'), "a gateway on the access point 'tk2-ap1' stands already"),
         (("devices = 2", 'devices = "2"'), "whole number"),
         (("sla = 95.0", "sla = true"), "must be a number"),

@@ -238,4 +238,12 @@ def test_chromium_logs_in_by_the_page_of_an_opnsense_zone(place: Place, chromium
         page.wait_for_url(f"{place.node.portal}/")
         page.goto(f"http://127.0.0.1:{gateway.port}/#user=x&password=y&to=javascript:document.title=1")
         page.wait_for_url("**/g/opnsense?*error=refused")
+
+    page.route("**/access/logon/0/", lambda asked: asked.fulfill(json={"clientState": "AUTHORIZED"}))
+    with place.double("opnsense") as gateway:
+        gateway.page = (tmp_path / "index.html").read_text()
+        for to in ("javascript:document.title=1", "http://127.0.0.1:9/", "%E0%A4%A", ""):
+            page.goto("about:blank")
+            page.goto(f"http://127.0.0.1:{gateway.port}/#user=x&password=y&to={to}")
+            page.wait_for_url(f"{place.node.portal}/**")
     context.close()

@@ -120,13 +120,18 @@ def _described(detail: ErrorDetails) -> tuple[Path, str]:
         return (*path, "kind"), f"kind must be one of {detail['ctx']['expected_tags']}"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         path = (*path, "nas")
+    return path, _wrong_value(detail)
+
+
+def _wrong_value(detail: ErrorDetails) -> str:
+    kind = detail["type"]
     if kind == "literal_error":
-        return path, f"must be {detail['ctx']['expected']}"
+        return f"must be {detail['ctx']['expected']}"
     if kind == "string_pattern_mismatch":
-        return path, f"{detail['input']!r} does not match {detail['ctx']['pattern']}"
+        return f"{detail['input']!r} does not match {detail['ctx']['pattern']}"
     if kind.startswith("date"):
-        return path, "must be a date without quotes, like 2026-01-15"
-    return path, _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ")
+        return "must be a date without quotes, like 2026-01-15"
+    return _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ")
 
 
 def _unknown_key(path: Path, chosen: str) -> str:

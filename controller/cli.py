@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
+from hotspot.escape import for_terminal
 from hotspot.terminal import FAILED, Group
 
 GROUP = "hotspot.commands"
@@ -38,7 +39,7 @@ def _broken(name: str, error: Exception) -> click.Command:
     reason = f"`hotspot {name}` cannot be loaded: {error}"
 
     def complain() -> None:
-        click.echo(f"error: {reason}", err=True)
+        click.echo(for_terminal(f"error: {reason}"), err=True)
         raise SystemExit(FAILED)
 
     settings = {"ignore_unknown_options": True, "allow_extra_args": True}

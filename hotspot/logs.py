@@ -3,12 +3,13 @@
 No personal value and no secret is ever logged.
 """
 
-import json
 import logging
 import sys
 from typing import Any, Final
 
 import structlog
+
+from .escape import for_json
 
 
 class JsonLines(logging.Formatter):
@@ -23,7 +24,11 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             value["exception"] = self.formatException(record.exc_info)
-        return json.dumps(value, ensure_ascii=False)
+        return for_json(value)
+
+
+def _written(value: dict[str, Any], **_: Any) -> str:
+    return for_json(value)
 
 
 LIBRARIES: Final[dict[str, Any]] = {
@@ -45,7 +50,7 @@ def configure(*, for_good: bool = False) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(serializer=_written),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),  # a line and its end at once

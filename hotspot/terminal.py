@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 something failed, 2 the usage or the configuration is wron
 """
 
 import getpass
-import json
 import os
 import sys
 import time
@@ -16,8 +15,10 @@ from typing import Any, Final, NoReturn
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from .errors import ConfigError, HotspotError
+from .escape import for_json, for_terminal
 from .identity import Keys
 from .settings import Settings
 from .store import Store
@@ -75,20 +76,21 @@ class Node:
     def say(self, text: str, *, failed: bool = False) -> None:
         """A line for a person; nothing with --json, and with --quiet only what `failed`."""
         if not self.json and (failed or not self.quiet):
-            click.echo(text)
+            click.echo(for_terminal(text))
 
     def complain(self, text: str) -> None:
-        click.echo(text, err=True)
+        """A line on stderr."""
+        click.echo(for_terminal(text), err=True)
 
     def answer(self, value: Any) -> None:
         """The result as JSON, with --json only."""
         if self.json:
-            click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+            click.echo(for_json(value, indent=2))
 
     def event(self, value: Any) -> None:
         """One of many results as a line of JSON, with --json only."""
         if self.json:
-            click.echo(json.dumps(value, ensure_ascii=False, default=str))
+            click.echo(for_json(value))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], value: Any) -> None:
         """Rows for a person, or `value` as JSON."""
@@ -97,7 +99,7 @@ class Node:
             return
         table = Table(*columns, box=None, pad_edge=False, header_style="bold")
         for row in rows:
-            table.add_row(*("" if cell is None else str(cell) for cell in row))
+            table.add_row(*(Text("" if cell is None else for_terminal(str(cell), lines=False)) for cell in row))
         self.console.print(table)
 
     def fail(self, code: int = FAILED) -> NoReturn:

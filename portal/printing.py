@@ -12,6 +12,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
+from hotspot.escape import for_cell
 from hotspot.voucher import format_code
 
 _COLUMNS: Final = 2
@@ -21,7 +22,6 @@ _HEIGHT: Final = 39 * mm
 _QR: Final = 35 * mm
 _WHITE: Final = 4
 _MARGIN: Final = 2 * mm
-_SPREADSHEET: Final = ("=", "+", "-", "@", "\t")
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ def table(head: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
     writer = csv.writer(out)
     writer.writerow(head)
     for row in rows:
-        texts = ("" if cell is None else str(cell) for cell in row)
-        writer.writerow([f"'{text}" if text.startswith(_SPREADSHEET) else text for text in texts])
+        writer.writerow(["" if cell is None else for_cell(str(cell)) for cell in row])
     return out.getvalue()
 
 

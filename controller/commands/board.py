@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from hotspot.escape import for_terminal
 from hotspot.terminal import Node
 
 from ..job import Result
@@ -62,7 +63,9 @@ class Board:
         rows = Table.grid(padding=(0, 2))
         for result in self._failed[-_SHOWN:]:
             rows.add_row(
-                result.ap, Text(str(result.outcome), "red"), Text(result.detail, overflow="ellipsis", no_wrap=True)
+                result.ap,
+                Text(str(result.outcome), "red"),
+                Text(for_terminal(result.detail, lines=False), overflow="ellipsis", no_wrap=True),
             )
         for ap, (_, since) in list(self._running.items())[:_SHOWN]:
             rows.add_row(ap, "pushing", f"{self._clock() - since:.0f} s")

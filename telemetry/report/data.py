@@ -8,6 +8,8 @@ import io
 import json
 from typing import Any, Final
 
+from hotspot.escape import for_cell
+
 from ..coverage import Coverage, SiteFigures
 from ..uptime import Share
 
@@ -45,12 +47,6 @@ COLUMNS: Final = (
 
 KINDS: Final = {"park": "taman", "school": "sekolah", "clinic": "puskesmas"}
 _UNITS: Final = {"month": "bulan", "quarter": "triwulan", "year": "tahun"}
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-
-
-def plain(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _decimal(hundredths: int | None) -> str:
@@ -77,25 +73,25 @@ def record(coverage: Coverage, figures: SiteFigures) -> dict[str, str]:
     names = sorted({one.name for one in announced if one.isolate})
     district = site.region[:8]
     return {
-        "id_titik": plain(site.id),
-        "nama_titik": plain(site.name),
+        "id_titik": for_cell(site.id),
+        "nama_titik": for_cell(site.name),
         "kategori": KINDS.get(site.kind, site.kind),
-        "alamat": plain(site.address or ""),
+        "alamat": for_cell(site.address or ""),
         "kode_provinsi": site.region[:2],
-        "nama_provinsi": plain(inventory.regions.get(site.region[:2], "")),
+        "nama_provinsi": for_cell(inventory.regions.get(site.region[:2], "")),
         "bps_kode_kabupaten_kota": "",
-        "bps_nama_kabupaten_kota": plain(inventory.city.name),
+        "bps_nama_kabupaten_kota": for_cell(inventory.city.name),
         "kemendagri_kode_kecamatan": district,
-        "kemendagri_nama_kecamatan": plain(inventory.regions.get(district, "")),
+        "kemendagri_nama_kecamatan": for_cell(inventory.regions.get(district, "")),
         "kemendagri_kode_desa_kelurahan": site.region,
-        "kemendagri_nama_desa_kelurahan": plain(inventory.regions.get(site.region, "")),
+        "kemendagri_nama_desa_kelurahan": for_cell(inventory.regions.get(site.region, "")),
         "latitude": repr(site.location[0]),
         "longitude": repr(site.location[1]),
-        "ssid": plain("; ".join(names)),
+        "ssid": for_cell("; ".join(names)),
         "jumlah_ap": str(figures.access_points),
-        "teknologi_backhaul": plain(site.backhaul or ""),
+        "teknologi_backhaul": for_cell(site.backhaul or ""),
         "bandwidth_mbps": _bandwidth(site.bandwidth),
-        "sumber_dana": plain(site.funding),
+        "sumber_dana": for_cell(site.funding),
         "tanggal_aktif": site.since.isoformat(),
         "status": "aktif" if figures.active else "tidak aktif",
         "ketersediaan_persen": _percent(figures.states.strict),

@@ -73,6 +73,14 @@ def test_what_is_missing_is_said_and_what_was_typed_stays(node: Node, changes: d
     assert "<b>" not in page.html
 
 
+def test_a_fault_is_text_on_the_admins_terminal_too(node: Node, gateway: CoovaChilliDouble) -> None:
+    hostile = "lampu mati [/b] \x1b]52;c;cm0=\x07 \x9b2J"
+    number = number_of(report(node, text=hostile, contact="Sari [bold]\x1b[8m"))
+    for command in (["list"], ["show", number], ["list", "--json"], ["show", number, "--json"]):
+        told = node.run("complaint", *command)
+        assert ("lampu mati [/b]" in told, "\x1b" in told, "\x9b" in told) == (True, False, False), told
+
+
 def test_numbers_that_are_nobodys(node: Node) -> None:
     for path in ("/report/0000-0000", "/report/?number=%3Cscript%3E", "/report/?number=", "/report/x"):
         page = Browser().open(node.portal + path)

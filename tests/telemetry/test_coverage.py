@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from hotspot.errors import ConfigError
+from hotspot.escape import for_cell
 from telemetry.coverage import Coverage, Inputs, Work, cover
-from telemetry.report.data import COLUMNS, plain, titik_csv, titik_geojson
+from telemetry.report.data import COLUMNS, titik_csv, titik_geojson
 from telemetry.report.tables import indicators
 from telemetry.report.words import Words, report_texts
 from telemetry.uptime import Lengths, State, Verdict
@@ -153,7 +154,7 @@ def test_inputs_survive_being_written_down() -> None:
 
 
 def test_no_cell_is_a_formula() -> None:
-    assert [plain(text) for text in ("=1+1", "+62", "-x", "@sum", "\tx", "x=1", "")] == [
+    assert [for_cell(text) for text in ("=1+1", "+62", "-x", "@sum", "\tx", "x=1", "")] == [
         "'=1+1",
         "'+62",
         "'-x",

@@ -1,6 +1,7 @@
-"""Files that must outlast a power cut, and that their owner alone reads."""
+"""Files that must outlast a power cut, and that their owner alone reads; files that somebody else gave us."""
 
 import os
+import stat
 from io import BufferedWriter
 from pathlib import Path
 
@@ -39,3 +40,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def received(path: Path, most: int) -> bytes:
+    """A file that somebody else gave us, of at most so many bytes. OSError, which says why, for what is no plain file
+    (a link, a FIFO, a device: reading them may never end) and for one that is larger."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is no plain file", str(path))
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(0, f"it is larger than {most:,} bytes", str(path))
+    return content

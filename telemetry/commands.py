@@ -1,23 +1,26 @@
 """The commands of telemetry: `hotspot report`, `hotspot maintenance`, `hotspot site`."""
 
+import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from hotspot.errors import ConfigError
+from hotspot.errors import ConfigError, Fault
 from hotspot.identity import new_id
 from hotspot.sites import Inventory, Site
 from hotspot.store import audit, observed
-from hotspot.terminal import FAILED, Group, Node, pass_node
+from hotspot.terminal import FAILED, WRONG, Group, Node, pass_node
 
 from .coverage import Language, cover
 from .freeze import freeze
 from .numerals import Numerals
 from .overview import SiteNow, overview
 from .period import Period
-from .report.pack import fingerprint, pack, public_pem, signing_key, verify, write
+from .report.check import Checked, State, verify
+from .report.pack import fingerprint, pack, public_pem, signing_key, write
 from .report.words import report_texts
 
 _FOREVER = (0, 2**53)
@@ -80,19 +83,54 @@ def _percent(hundredths: int | None) -> float | None:
 
 @report.command("verify")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--key", "key_fingerprint", help="The fingerprint of the key that must have signed it.")
+@click.option("--key", "named", metavar="FINGERPRINT", help="Of the sender's key: 64 hex digits, as the sender says.")
 @pass_node
-def verify_(node: Node, folder: Path, key_fingerprint: str | None) -> None:
-    """Checks a pack: its signature, its hashes, and that its inputs still give the same files."""
-    findings = verify(folder, report_texts(), key_fingerprint or _own_key(node))
-    good = all(finding.good for finding in findings)
-    node.answer({"good": good, "findings": [vars(finding) for finding in findings]})
-    for finding in findings:
-        detail = f": {finding.detail}" if finding.detail else ""
-        node.say(f"{'ok  ' if finding.good else 'BAD '} {finding.subject}{detail}")
-    node.say("The report is unchanged." if good else "The report does NOT hold.")
-    if not good:
-        node.fail(FAILED)
+def verify_(node: Node, folder: Path, named: str | None) -> None:
+    """Checks a pack: who signed it, its hashes, and that its inputs still give the same figures.
+
+    The sender's key must be known: on the installation that made the report it is; elsewhere give --key, from a letter
+    or a call, not from where the pack came from. Exit code 0 if the pack holds, 1 if not, 2 if no key was named.
+    """
+    trusted = _fingerprint(named) if named else _own_key(node)
+    checked = verify(folder, report_texts(), trusted)
+    if trusted is None and checked.verdict is State.OPEN and not node.json and sys.stdin.isatty():
+        node.say(f"signed by the key {checked.signer}")
+        told = click.prompt("The fingerprint that the sender told you (empty: none)", default="", show_default=False)
+        if told.strip():
+            checked = verify(folder, report_texts(), _fingerprint(told))
+    _show(node, checked)
+
+
+_VERDICTS: Final = {
+    State.HOLDS: "The report is unchanged.",
+    State.BROKEN: "The report does NOT hold.",
+    State.OPEN: "Nothing was changed since that key signed it. Whose key it is nobody has said: ask the sender for its "
+    "fingerprint, by letter or by phone, and give it with --key.",
+}
+_EXIT: Final = {State.HOLDS: 0, State.BROKEN: FAILED, State.OPEN: WRONG}
+_MARKS: Final = {State.HOLDS: "ok  ", State.BROKEN: "BAD ", State.OPEN: "?   "}
+
+
+def _show(node: Node, checked: Checked) -> None:
+    verdict = checked.verdict
+    findings = [{**vars(finding), "good": finding.good} for finding in checked.findings]
+    node.answer({"good": verdict is State.HOLDS, "verdict": verdict, "signer": checked.signer, "findings": findings})
+    node.say(f"signed by the key {checked.signer}" if checked.signer else "signed by nobody")
+    for finding in checked.findings:
+        node.say(f"{_MARKS[finding.state]} {finding.subject}{f': {finding.detail}' if finding.detail else ''}")
+    node.say(_VERDICTS[verdict])
+    if verdict is not State.HOLDS:
+        node.fail(_EXIT[verdict])
+
+
+def _fingerprint(text: str) -> str:
+    """64 hex digits in lower case, however they were grouped. ConfigError for anything else."""
+    digits = re.sub(r"[\s:.-]", "", text).lower()
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise ConfigError(
+            [Fault(0, "--key", "a fingerprint has 64 hex digits: the SHA-256 of the sender's public key")]
+        )
+    return digits
 
 
 def _own_key(node: Node) -> str | None:

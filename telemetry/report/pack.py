@@ -1,4 +1,4 @@
-"""The report pack: every file of it as bytes, the signed manifest, the folder, and the check of all three.
+"""The report pack: every file of it as bytes, the signed manifest, the folder. `check.py` checks one.
 
 The signature is Ed25519 (RFC 8032) under the installation's own key. It shows that a pack is unchanged since that
 installation made it; it is no certified electronic signature.
@@ -8,19 +8,16 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import babel
 import reportlab
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-from pydantic import ValidationError
 
 from hotspot.catalogue import Catalogue
-from hotspot.errors import ConfigError, PeerError
+from hotspot.errors import PeerError
 from hotspot.files import sync_folder
 from hotspot.identity import Keys
 
@@ -47,6 +44,11 @@ def fingerprint(pem: str) -> str:
     """SHA-256 of a public key's DER form in hex, to compare by phone or on paper."""
     der = load_pem_public_key(pem.encode()).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(der).hexdigest()
+
+
+def libraries() -> dict[str, str]:
+    """The versions of what draws a report here."""
+    return {"babel": babel.__version__, "reportlab": reportlab.__version__}
 
 
 def _json(value: Any) -> bytes:
@@ -83,7 +85,7 @@ def pack(inputs: Inputs, catalogue: Catalogue, key: Ed25519PrivateKey) -> dict[s
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
         "generated_at": inputs.generated_at,
         "inputs_sha256": hashlib.sha256(files[INPUTS]).hexdigest(),
-        "libraries": {"babel": babel.__version__, "reportlab": reportlab.__version__},
+        "libraries": libraries(),
         "number": report_number(coverage),
         "period": inputs.period,
         "provisional": coverage.provisional,
@@ -114,84 +116,3 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
             sync_folder(folder)
     except OSError as error:
         raise PeerError(f"the pack cannot be written to {folder}: {error.strerror}") from error
-
-
-# -- the check -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was checked: what, whether it holds, and what is wrong with it."""
-
-    subject: str
-    good: bool
-    detail: str = ""
-
-
-def verify(folder: Path, catalogue: Catalogue, trusted: str | None) -> list[Finding]:
-    """Checks a pack: its signature, every hash, and that its inputs still give the same files.
-
-    `trusted` is the fingerprint of the key that should have signed it; without one the signature only shows that the
-    pack was not changed since. ConfigError when the folder holds no pack.
-    """
-    manifest, content = _manifest(folder)
-    findings = [_signed(folder, manifest, content, trusted)]
-    contents: dict[str, bytes] = {}
-    for name, digest in sorted(manifest["files"].items()):
-        found = _read(folder / name)
-        contents[name] = found
-        same = hashlib.sha256(found).hexdigest() == digest
-        findings.append(Finding(name, same, "" if same else "its bytes are not those of the manifest"))
-    return [*findings, *_rendered_again(manifest, contents, catalogue)]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}; is it the folder of a report?") from error
-
-
-def _manifest(folder: Path) -> tuple[dict[str, Any], bytes]:
-    content = _read(folder / MANIFEST)
-    try:
-        manifest = json.loads(content)
-    except ValueError as error:
-        raise ConfigError(f"{folder / MANIFEST} is not JSON: {error}") from error
-    files = manifest.get("files") if isinstance(manifest, dict) else None
-    named = isinstance(files, dict) and all(Path(name).name == name for name in files)
-    if not named or not isinstance(manifest.get("public_key"), str):
-        raise ConfigError(f"{folder / MANIFEST} is no manifest of a report")
-    return manifest, content
-
-
-def _signed(folder: Path, manifest: dict[str, Any], content: bytes, trusted: str | None) -> Finding:
-    try:
-        key = load_pem_public_key(manifest["public_key"].encode())
-        if not isinstance(key, Ed25519PublicKey):
-            return Finding(SIGNATURE, False, "the manifest's key is no Ed25519 key")
-        key.verify(_read(folder / SIGNATURE), content)
-    except (ValueError, UnsupportedAlgorithm):
-        return Finding(SIGNATURE, False, "the manifest holds no public key")
-    except InvalidSignature:
-        return Finding(SIGNATURE, False, "the signature is not of this manifest")
-    mark = fingerprint(manifest["public_key"])
-    if trusted is None:
-        return Finding(SIGNATURE, True, f"compare the key's fingerprint with the sender's: {mark}")
-    same = mark == trusted.lower()
-    return Finding(SIGNATURE, same, "" if same else f"signed by another key: {mark}")
-
-
-def _rendered_again(manifest: dict[str, Any], contents: dict[str, bytes], catalogue: Catalogue) -> list[Finding]:
-    subject = "rendered again"
-    try:
-        inputs = Inputs.model_validate_json(contents.get(INPUTS, b""))
-        _, files = render(inputs, catalogue)
-    except (ValidationError, ConfigError) as error:
-        return [Finding(f"{subject}: {INPUTS}", False, f"its inputs cannot be used: {str(error).splitlines()[0]}")]
-    made_by = f"made by {manifest.get('software')} with {manifest.get('libraries')}"
-    findings = []
-    for name, again in files.items():
-        same = contents.get(name) == again
-        findings.append(Finding(f"{subject}: {name}", same, "" if same else f"comes out differently; {made_by}"))
-    return findings

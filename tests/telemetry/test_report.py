@@ -1,8 +1,12 @@
 """The pack: the same bytes every time, readable pages, and a check that finds every change."""
 
+import hashlib
 import io
+import json
+import os
 import re
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from babel.messages.pofile import read_po
@@ -14,7 +18,8 @@ from hotspot.errors import ConfigError
 from hotspot.identity import Keys
 from telemetry.coverage import Inputs, cover
 from telemetry.numerals import Numerals
-from telemetry.report.pack import fingerprint, pack, public_pem, render, report_number, signing_key, verify, write
+from telemetry.report.check import State, verify
+from telemetry.report.pack import fingerprint, pack, public_pem, render, report_number, signing_key, write
 from telemetry.report.words import report_texts
 
 from .worlds import JAKARTA, november, utc
@@ -112,7 +117,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def bad(folder: Path, trusted: str | None = None) -> list[str]:
-    return [finding.subject for finding in verify(folder, TEXTS, trusted) if not finding.good]
+    return [finding.subject for finding in verify(folder, TEXTS, trusted).findings if not finding.good]
 
 
 def test_a_pack_holds(folder: Path) -> None:
@@ -147,6 +152,76 @@ def test_what_is_no_pack_is_said(folder: Path, content: bytes) -> None:
     (folder / "manifest.json").write_bytes(content)
     with pytest.raises(ConfigError):
         verify(folder, TEXTS, None)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sig", "titik.csv", "inputs.json"])
+@pytest.mark.parametrize("trap", ["fifo", "device", "loop", "huge", "deep"])
+def test_no_file_of_a_pack_keeps_its_reader(folder: Path, name: str, trap: str) -> None:
+    path = folder / name
+    path.unlink()
+    if trap == "fifo":
+        os.mkfifo(path)
+    elif trap == "huge":
+        with path.open("wb") as file:
+            file.truncate(300 << 20)
+    elif trap == "deep":
+        path.write_text("[" * 100_000)
+    else:
+        path.symlink_to("/dev/zero" if trap == "device" else path)
+    if trap == "deep" and name != "manifest.json":
+        assert not all(finding.good for finding in verify(folder, TEXTS, None).findings)
+        return
+    with pytest.raises(ConfigError, match=r"cannot be read|not JSON"):
+        verify(folder, TEXTS, None)
+
+
+def _signed_again(folder: Path, changes: dict[str, Any], contents: dict[str, bytes]) -> None:
+    """The pack as another version made it: signed by the same key."""
+    manifest = json.loads((folder / "manifest.json").read_bytes()) | changes
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+        manifest["files"][name] = hashlib.sha256(content).hexdigest()
+    content = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(content)
+    (folder / "manifest.sig").write_bytes(KEY.sign(content))
+
+
+OLDER: Final = {"software": "nirkabel 0.0.9", "libraries": {"babel": "2.16", "reportlab": "4.2"}}
+
+
+def test_an_older_versions_pack_holds_by_its_data(folder: Path) -> None:
+    mark = fingerprint(public_pem(KEY.public_key()))
+    rows = (folder / "titik.csv").read_bytes().decode().split("\r\n")
+    fewer = "\r\n".join(line.rpartition(",")[0] for line in rows)  # it had a column less
+    _signed_again(folder, OLDER, {"laporan.pdf": b"%PDF by another version", "titik.csv": fewer.encode()})
+    checked = verify(folder, TEXTS, mark)
+    assert checked.verdict is State.HOLDS
+    told = {finding.subject: finding for finding in checked.findings}
+    assert told["rendered again: laporan.pdf"].state is State.OPEN
+    assert "nirkabel 0.0.9" in told["rendered again: laporan.pdf"].detail
+    assert "satuan_waktu" in told["rendered again: titik.csv"].detail
+
+
+def test_another_figure_does_not_hold_whatever_version_made_it(folder: Path) -> None:
+    mark = fingerprint(public_pem(KEY.public_key()))
+    content = (folder / "titik.geojson").read_bytes()
+    assert content.count(b'"jumlah_sesi": ') > 1
+    forged = re.sub(rb'"jumlah_sesi": \d+', b'"jumlah_sesi": 99999', content, count=1)
+    _signed_again(folder, OLDER, {"titik.geojson": forged})
+    checked = verify(folder, TEXTS, mark)
+    assert checked.verdict is State.BROKEN
+    [broken] = [finding for finding in checked.findings if not finding.good]
+    assert (broken.subject, "jumlah_sesi is 99999 in the pack" in broken.detail) == (
+        "rendered again: titik.geojson",
+        True,
+    )
+
+
+def test_without_a_key_a_pack_is_nobodys(folder: Path) -> None:
+    stranger = Ed25519PrivateKey.generate()
+    write(folder, pack(november(), TEXTS, stranger))
+    checked = verify(folder, TEXTS, None)
+    assert (checked.verdict, checked.signer) == (State.OPEN, fingerprint(public_pem(stranger.public_key())))
 
 
 def test_inputs_of_another_shape_are_a_finding(folder: Path) -> None:

@@ -104,9 +104,14 @@ def test_a_pack_can_be_checked_elsewhere(state: Path, tmp_path: Path) -> None:
     mark = json.loads(made.stdout)["key_fingerprint"]
     elsewhere = tmp_path / "ministry"
     checked = hotspot(elsewhere, "report", "verify", str(out))
-    assert checked.returncode == 0
+    assert checked.returncode == 2
+    assert checked.stdout.startswith(f"signed by the key {mark}"), "the signer is named first"
+    assert "unchanged" not in checked.stdout
     assert f"compare the key's fingerprint with the sender's: {mark}" in checked.stdout
-    assert hotspot(elsewhere, "report", "verify", str(out), "--key", mark).returncode == 0
+    grouped = " ".join(mark[at : at + 4] for at in range(0, 64, 4)).upper()
+    for written in (mark, grouped):
+        assert hotspot(elsewhere, "report", "verify", str(out), "--key", written).returncode == 0
+    assert hotspot(elsewhere, "report", "verify", str(out), "--key", mark[:16]).returncode == 2
     assert hotspot(elsewhere, "report", "verify", str(out), "--key", "0" * 64).returncode == 1
 
 

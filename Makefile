@@ -42,7 +42,7 @@ lint: venv
 	@build/venv/bin/ruff format --check .
 	@build/venv/bin/mypy
 	@build/venv/bin/lint-imports
-	@build/venv/bin/shellcheck .ci/run tools/*.sh
+	@build/venv/bin/shellcheck .ci/run tools/*.sh tests/bed/*.sh
 
 venv:
 	@tools/venv.sh

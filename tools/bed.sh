@@ -5,29 +5,35 @@
 # write to, and the packages of build/peers at their usual places. A plain user is mapped to root in it.
 # Exit code: the command's; 77 where the system forbids such worlds.
 set -eu
-top=$(cd "$(dirname "$0")/.." && pwd)
+cd -P "$(dirname "$0")/.." # without symbolic links, of which one in /tmp would be gone
+top=$PWD
 
 furnish() {
+    mount --rbind "$top" /mnt # before anything is laid over where it is
     mount -t tmpfs -o mode=755 run /run
     mkdir -p /run/lock /run/bed/top /run/bed/etc
-    mount --bind "$top" /run/bed/top
+    mount --move /mnt /run/bed/top
     mount -t tmpfs -o mode=1777 tmp /tmp
-    if [ ! -d "$top" ]; then # it was in /tmp
-        mkdir -p "$top"
-        mount --bind /run/bed/top "$top"
-    fi
     cp -a /etc/. /run/bed/etc 2>/dev/null || : # what a plain user may not read is not needed
-    if [ -d "$top/build/peers/usr" ]; then
-        cp -a "$top/build/peers/etc/." /run/bed/etc
+    if [ -d /run/bed/top/build/peers/usr ]; then
+        cp -a /run/bed/top/build/peers/etc/. /run/bed/etc
         mount -t overlay -o lowerdir=/run/bed/top/build/peers/usr:/usr usr /usr
     fi
     mount --bind /run/bed/etc /etc
+    if [ "$(inode "$top")" != "$(inode /run/bed/top)" ]; then # it was in /tmp, /run or /usr
+        mkdir -p "$top"
+        mount --rbind /run/bed/top "$top"
+    fi
     ip link set lo up
 }
+
+inode() { stat -c %d:%i "$1" 2>/dev/null || :; }
 
 if [ "${1:-}" = --inside ]; then
     shift
     PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+    export TMPDIR=/tmp # the one folder that is always laid out anew, whatever the user's is
+    umask 022          # services here give up root, and read what was made before
     furnish
     cd "$top"
     if grep -qx deny /proc/self/setgroups; then # a plain user's world
@@ -43,7 +49,7 @@ for user in "" "--map-root-user"; do
     [ "$(id -u)" = 0 ] || [ -n "$user" ] || continue
     # shellcheck disable=SC2086 # lists of words
     if unshare $user $world true 2>/dev/null; then
-        exec unshare $user $world "$0" --inside "$@"
+        exec unshare $user $world "$top/tools/bed.sh" --inside "$@"
     fi
 done
 echo "This system forbids user namespaces (or this container lacks CAP_SYS_ADMIN); what needs a network of its own is left out." >&2

@@ -1,7 +1,7 @@
 #!/bin/sh
 # bench.sh NAME [ARGUMENTS]: runs a benchmark of tests/bench; in the bed where the packages it needs are unpacked there.
 set -eu
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.."
 name=${1:?the name of a benchmark}
 shift
 set -- "$PWD/build/venv/bin/python" -m "tests.bench.$name" "$@"

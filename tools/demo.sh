@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the demo in the bed; without one, the part of it that needs no network of its own.
 set -u
-cd "$(dirname "$0")/.." || exit
+cd -P "$(dirname "$0")/.." || exit
 if [ ! -f tests/bed/demo.py ]; then
     echo "The demo (tests/bed/demo.py) is not part of this checkout." >&2
     exit 1

@@ -2,7 +2,7 @@
 # Makes build/installed: the project as a city installs it, with RADIUS compiled where that can be, on the distribution's
 # own Python where that is new enough. What benchmarks measure. Quick when nothing has changed.
 set -eu
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.."
 target=build/installed
 
 new_enough() {

@@ -4,7 +4,7 @@
 # As root they are installed, and their services kept from starting. As a plain user they are downloaded and unpacked into
 # build/peers, which tools/bed.sh lays over /usr and /etc. PEERS_FORCE=1 unpacks as though nothing were installed.
 set -eu
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.."
 purpose=${1:?demo, test, long or bench}
 unpacked=build/peers/packages
 export DEBIAN_FRONTEND=noninteractive

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes build/venv: Python, the project and its development tools. Quick when nothing has changed.
 set -eu
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.." # a link to it may change, or be gone in the bed
 
 find_python() { # the distribution's own first: it is what a city runs, and is built with more care than most others
     if /usr/bin/python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -20,7 +20,7 @@ find_python() { # the distribution's own first: it is what a city runs, and is b
 
 usable() { # it is of this Python and was made at this place
     [ "$(build/venv/bin/python --version 2>/dev/null)" = "$("$python" --version)" ] &&
-        grep -q "^#!$PWD/build/venv/bin/" build/venv/bin/pip 2>/dev/null
+        [ "$(cat build/venv/made-at 2>/dev/null)" = "$PWD" ]
 }
 
 python=$(find_python)
@@ -40,5 +40,6 @@ else
     "$python" -m venv --clear --without-pip build/venv
     build/venv/bin/python tools/bootstrap_pip.py
 fi
+echo "$PWD" >build/venv/made-at
 build/venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 echo "$state" >"$stamp"

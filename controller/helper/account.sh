@@ -4,7 +4,7 @@ umask 022
 home=/var/lib/nirkabel-login
 here=/usr/local/lib/nirkabel-entry
 for program in visudo ssh-keygen; do
-	command -v $program >/dev/null && continue
+	if command -v $program >/dev/null; then continue; fi
 	echo "$program is missing: apt install --no-install-recommends sudo openssh-client" >&2
 	exit 1
 done

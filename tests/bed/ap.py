@@ -7,39 +7,14 @@ controller's key. Everything else must come from a push. /etc and /usr/bin are o
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Final
 
-_SYSTEMCTL = Path(__file__).parent / "systemctl.py"
-
-_INIT = """
-set -e
-mount -t tmpfs t {folder}/over
-n=0 also=
-grep -qx deny /proc/self/setgroups && also=,userxattr # in a plain user's namespace
-for folder in /etc /usr/bin; do
-	n=$((n + 1)); o={folder}/over/$n; mkdir -p $o/up $o/work $o/merged
-	mount -t overlay o -o lowerdir=$folder,upperdir=$o/up,workdir=$o/work$also $o/merged
-	mount --bind $o/merged $folder
-done
-mount -t tmpfs -o mode=755 t /run
-mount -t tmpfs -o mode=700 t /root
-for folder in /var/lib /usr/local; do # what this machine has there is not the access point's
-	mount -t tmpfs -o mode=755 t $folder
-done
-mkdir -p /var/lib/misc /root/.ssh
-rm -f /usr/bin/systemctl && cp {systemctl} /usr/bin/systemctl && chmod 755 /usr/bin/systemctl
-rm -f /etc/resolv.conf && echo "nameserver 10.199.0.1" >/etc/resolv.conf
-cp {folder}/authorized_keys /root/.ssh/authorized_keys
-chmod 600 /root/.ssh/authorized_keys
-mkdir /run/dropbear && cp {folder}/host_key /run/dropbear/host_key
-cd /
-mount -t tmpfs -o mode=1777 t /tmp
-dropbear -F -E -s -r /run/dropbear/host_key -p 22 &
-wait
-"""
+_HERE: Final = Path(__file__).parent
 
 
 class BlankAp:
@@ -58,8 +33,7 @@ class BlankAp:
         host_key = self.folder / "host_key"
         if not host_key.exists():
             subprocess.run(["dropbearkey", "-t", "ed25519", "-f", host_key], check=True, capture_output=True)
-        (self.folder / "init.sh").write_text(self.init_script())
-        init = ["sh", str(self.folder / "init.sh")]
+        init = ["sh", str(self.init_script()), str(self.folder)]
         isolated = ["unshare", "-m", "-p", "--fork", "--mount-proc", "--kill-child", *init]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -71,9 +45,10 @@ class BlankAp:
             assert running, (self.folder / "log").read_text()
             time.sleep(0.05)
 
-    def init_script(self) -> str:
-        """What its first process runs, in namespaces of its own."""
-        return _INIT.format(folder=shlex.quote(str(self.folder)), systemctl=shlex.quote(str(_SYSTEMCTL)))
+    def init_script(self) -> Path:
+        """What its first process runs, with the folder beside it, in namespaces of its own."""
+        shutil.copy(_HERE / "systemctl.py", self.folder / "systemctl")
+        return Path(shutil.copy(_HERE / "ap.sh", self.folder / "init.sh"))
 
     def authorize(self, public_line: str) -> None:
         """What an admin does on the console: lets the controller's key in."""

@@ -8,6 +8,7 @@ Needs root. A name is unique to the process; `Bed` removes every namespace and p
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -116,7 +117,7 @@ class Client(Namespace):
             '[ "$1" = bound ] || exit 0\n'
             "ip addr flush dev $interface scope global; ip addr add $ip/$mask dev $interface\n"
             "ip route replace default via $router\n"
-            f'echo "$ip $router $dns $opt114" >{result}\n'
+            f'echo "$ip $router $dns $opt114" >{shlex.quote(str(result))}\n'
         )
         script.chmod(0o755)
         result.unlink(missing_ok=True)

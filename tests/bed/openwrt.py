@@ -5,7 +5,6 @@ real; uci, netifd and procd are stood in for by `procd.py`.
 Its root is a folder, so that what is on its flash outlives a restart.
 """
 
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.bed.ap import BlankAp
 from tests.controller.local import NOT_ON_OPENWRT
 
 _PROCD: Final = Path(__file__).parent / "procd.py"
+_INIT: Final = Path(__file__).parent / "openwrt.sh"
 _REAL: Final = ("nft", "dnsmasq", "dropbear", "dbclient", "ip", "bridge", "flock", "curl", "python3")
 _OPENNDS: Final = ("usr/bin/opennds", "usr/bin/ndsctl")
 _SERVICES: Final = ("network", "firewall", "dnsmasq", "dropbear", "system", "opennds")
@@ -63,34 +63,6 @@ echo "$name $verb" >>/tmp/standin/calls
 """,
 }
 
-_INIT = """
-set -e
-root={folder}/root
-mount --bind $root $root
-for name in usr/lib usr/lib64; do
-	[ ! -d /$name ] || mount --bind /$name $root/$name
-done
-mount --rbind /dev $root/dev
-mount --rbind /sys $root/sys
-mount -t proc proc $root/proc
-mount -t tmpfs -o mode=1777 t $root/tmp
-mkdir -p $root/tmp/standin $root/root/.ssh
-[ -e $root/root/.ssh/authorized_keys ] || cp {folder}/authorized_keys $root/root/.ssh/authorized_keys
-chmod 600 $root/root/.ssh/authorized_keys
-chmod 700 $root/root $root/root/.ssh
-cp {folder}/host_key $root/tmp/standin/host_key
-cd $root
-pivot_root . old
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-cd /
-umount -l /old
-for script in /etc/rc.d/S*; do
-	[ ! -e "$script" ] || "$script" boot
-done
-dropbear -F -E -s -r /tmp/standin/host_key -p 22 &
-wait
-"""
-
 
 class BlankOpenwrt(BlankAp):
     """One access point with the address that an admin gave it in /etc/config/network."""
@@ -99,10 +71,10 @@ class BlankOpenwrt(BlankAp):
     def root(self) -> Path:
         return self.folder / "root"
 
-    def init_script(self) -> str:
+    def init_script(self) -> Path:
         if not self.root.exists():
             install(self.root)
-        return _INIT.format(folder=shlex.quote(str(self.folder)))
+        return Path(shutil.copy(_INIT, self.folder / "init.sh"))
 
     def restart(self) -> None:
         """Power off and on: what was in memory is gone, what was on flash is not."""

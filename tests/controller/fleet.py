@@ -23,7 +23,7 @@ set -e
 folder=$1
 mount -t tmpfs t "$folder"
 also=
-grep -qx deny /proc/self/setgroups && also=,userxattr # in a plain user's namespace
+if grep -qx deny /proc/self/setgroups; then also=,userxattr; fi # in a plain user's namespace
 for bin in /usr/bin /usr/sbin; do
 	own=$folder$bin
 	mkdir -p "$own/up" "$own/work" "$own/merged"
@@ -54,7 +54,9 @@ echo 1 >/sys/class/leds/green/brightness
 echo 02:00:00:00:00:00 >/sys/class/net/eth0/address
 mkdir -p /etc/nirkabel
 for one in /etc/nirkabel /etc/systemd/system /var/lib /usr/local; do mount -t tmpfs -o mode=755 t "$one"; done
-mkdir -p /root/.ssh && cp "$2" /root/.ssh/authorized_keys && chmod 600 /root/.ssh/authorized_keys
+mkdir -p /root/.ssh
+cp "$2" /root/.ssh/authorized_keys
+chmod 600 /root/.ssh/authorized_keys
 cd /
 exec dropbear -F -E -s -r "$3" -p "127.0.0.1:$4"
 """

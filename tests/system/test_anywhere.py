@@ -1,4 +1,4 @@
-"""The bed and its access points from wherever a checkout lies. `tools/anywhere.sh` runs the whole demo from one place."""
+"""The bed and its access points from wherever a checkout lies. A whole demo: `tools/anywhere.sh`."""
 
 import shutil
 import subprocess

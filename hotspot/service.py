@@ -3,6 +3,7 @@
 import argparse
 import multiprocessing.connection
 import os
+import resource
 import signal
 import socket
 import threading
@@ -60,6 +61,15 @@ def must_be_free(setting: str, address: tuple[str, int]) -> None:
             sock.bind(address)
         except OSError as error:
             raise PeerError(f"{setting} {address[0]}:{address[1]}: {error.strerror}") from error
+
+
+def allow_files(wanted: int) -> None:
+    """Has this process, and those that it starts, open so many files and connections, or as many as the system lets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(hard, wanted)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def announce_web(name: str, scheme: str, address: tuple[str, int], stop: threading.Event) -> threading.Thread:

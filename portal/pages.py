@@ -153,12 +153,16 @@ class Pages:
 
 
 def sender() -> str:
-    """The address of whoever sent this request, empty where only a proxy's is known. A proxy on this machine says whose
-    request it is in X-Forwarded-For, at whose end it writes."""
-    address = request.remote_addr or ""
-    if not _is_here(address):
-        return address
-    said = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    """The address of whoever sent this request, empty where only a proxy's is known."""
+    return seen_from(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""))
+
+
+def seen_from(peer: str, forwarded: str) -> str:
+    """The address of whoever sent a request that came from `peer`, empty where only a proxy's is known. A proxy on this
+    machine says whose request it is in X-Forwarded-For, at whose end it writes."""
+    if not _is_here(peer):
+        return peer
+    said = forwarded.rpartition(",")[2].strip()
     return "" if _is_here(said) else _normal(said)
 
 

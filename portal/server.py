@@ -2,9 +2,8 @@
 
 import os
 import threading
-from typing import Final
 
-from granian.constants import Interfaces, RuntimeModes, SSLProtocols
+from granian.constants import Interfaces, Loops, RuntimeModes, SSLProtocols
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -12,9 +11,7 @@ from hotspot.logs import LIBRARIES
 from hotspot.service import announce_web, must_be_free
 from hotspot.settings import Settings
 from hotspot.store.keyed import open_keyed
-
-_THREADS: Final = 24
-"""Requests at a time of a worker: logins that wait together for the disk share a flush."""
+from hotspot.web_server import patience
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -29,10 +26,11 @@ def main(settings: Settings, stop: threading.Event) -> None:
         factory=True,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=settings.portal_workers,
-        blocking_threads=_THREADS,
         runtime_mode=RuntimeModes.st,
+        loop=Loops.asyncio,
+        **patience(),
         log_dictconfig=LIBRARIES,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,

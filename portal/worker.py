@@ -1,10 +1,8 @@
-"""A process of the WSGI server that serves the portal."""
+"""A process of the web server that serves the portal."""
 
 import gc
 import sys
 from typing import Final
-
-from flask import Flask
 
 from hotspot import cores, logs
 from hotspot.service import end_with_parent
@@ -14,14 +12,15 @@ from hotspot.store.keyed import open_keyed
 from . import unifi
 from .app import create
 from .desk import Desk
+from .entrance import Entrance
 
 _SWITCH: Final = 0.02
 """Seconds after which a thread that computes lets another do so: longer than what any request computes, as who is
 interrupted waits for a whole round of the others."""
 
 
-def from_environment() -> Flask:
-    """The application of this process, from its environment: what the WSGI server's workers load."""
+def from_environment() -> Entrance:
+    """The entrance to this process's application, made from its environment: what the server's workers load."""
     end_with_parent()
     logs.configure(for_good=True)
     settings = Settings.load()
@@ -30,8 +29,8 @@ def from_environment() -> Flask:
     sys.setswitchinterval(_SWITCH)
     desk = Desk(settings, *open_keyed(settings))
     unifi.start(desk)
-    app = create(desk)
+    entrance = Entrance(create(desk))
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked through again and again
     gc.set_threshold(50_000, 20, 50)
-    return app
+    return entrance

@@ -25,6 +25,7 @@ from hotspot.service import announce_web, end_with_parent, must_be_free
 from hotspot.settings import Settings
 from hotspot.store import Store
 from hotspot.store.revisions import Following
+from hotspot.web_server import patience
 
 from . import jobs
 from .prober import Prober
@@ -90,7 +91,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         port=port,
         interface=Interfaces.WSGI,
         blocking_threads=4,
-        backlog=128,
+        **patience(),
         workers_kill_timeout=STOP_WITHIN,
         log_dictconfig=LIBRARIES,
         log_level=LogLevels.warning,

@@ -92,6 +92,14 @@ def _signature(key: bytes, kind: str, sequence: int, body: str) -> str:
     return hmac.new(key, f"{kind}|{sequence}|{body}".encode(), hashlib.sha256).hexdigest()
 
 
+_HEAD: Final = re.compile(r"1 (\d{1,18}) ([0-9a-f]{64})")
+
+
+def is_head(beginning: bytes) -> bool:
+    """Whether a text begins as a post does: 90 bytes are enough to see it. The signature is not looked at."""
+    return _HEAD.fullmatch(beginning.partition(b"\n")[0].decode("latin-1").strip()) is not None
+
+
 def parse_post(key: bytes, text: str) -> Post:
     """An agent's post whose signature holds. `key` is the derived agent key.
 
@@ -99,7 +107,7 @@ def parse_post(key: bytes, text: str) -> Post:
     send it again for ever.
     """
     head, _, body = text.partition("\n")
-    match = re.fullmatch(r"1 (\d{1,18}) ([0-9a-f]{64})", head.strip())
+    match = _HEAD.fullmatch(head.strip())
     if match is None or not hmac.compare_digest(match[2], _signature(key, "post", int(match[1]), body)):
         raise RequestError("bad-signature", "agent")
     lines, _, listing = body.partition("\njson\n")

@@ -5,18 +5,18 @@ costs it its connection. Buffers are bounded on both sides; whoever does not rea
 """
 
 import contextlib
-import resource
 import selectors
 import socket
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
+from hotspot.crowd import Crowd, Room, sender_of
 from hotspot.errors import PeerError
+from hotspot.service import allow_files
 
 from ..coa import Address
 from ..desk import Desk
@@ -46,8 +46,8 @@ _MOST_UNSENT: Final = 512 * 1024
 _MOST_PEERS: Final = 4000
 _MOST_OF_ONE: Final = 32
 """Connections of one gateway; a further one ends the one that was silent longest."""
-_MOST_STRANGERS: Final = 16
-"""Connections from one address that have not yet shown who they are."""
+_STRANGERS: Final = Room(of_one=16, in_all=1000)
+"""Connections that have not yet shown who they are: where there are more, the oldest of whoever has most ends."""
 _ACCEPTS: Final = 32
 """Connections accepted at a time."""
 _BATCH: Final = 256
@@ -103,7 +103,7 @@ class Server:
         self._certificates = certificates
         self._listener = listener
         self._peers: dict[int, Peer] = {}
-        self._strangers: Counter[str] = Counter()
+        self._strangers: Crowd[int] = Crowd(_STRANGERS)
         self._next_number = 0
         self._next_look = 0.0
         self._logged = (0.0, 0)
@@ -113,7 +113,7 @@ class Server:
 
     def run(self, stop: threading.Event) -> None:
         """Answers until told to stop."""
-        _allow_many_files()
+        allow_files(_MOST_PEERS + 200)
         try:
             while not stop.is_set():
                 self.step()
@@ -157,12 +157,13 @@ class Server:
                 log.error("a connection was not accepted", error=str(error))
                 return
             host = address[0]
-            if len(self._peers) >= _MOST_PEERS or self._strangers[host] >= _MOST_STRANGERS:
+            if len(self._peers) >= _MOST_PEERS:
                 self._count("", "tls-too-many", host)
                 sock.close()
                 continue
-            self._strangers[host] += 1
-            self._add(sock, Link(self._certificates.accepting, server=True), host)
+            peer = self._add(sock, Link(self._certificates.accepting, server=True), host)
+            for number in self._strangers.begin(sender_of(host), peer.number):
+                self._end(self._peers[number], "too-many")
 
     def _add(self, sock: socket.socket, link: Link, host: str) -> Peer:
         sock.setblocking(False)
@@ -183,20 +184,13 @@ class Server:
             return
         if reason is not None:
             self._count(peer.gateway or "", f"tls-{reason}", peer.host, peer.link)
-        self._no_stranger(peer)
+        self._strangers.end(peer.number)
         self._selector.unregister(peer.sock)
         peer.link.close()
         peer.unsent += peer.link.outgoing()
         with contextlib.suppress(OSError):  # why it was refused, if the peer still listens
             peer.sock.send(peer.unsent)
         peer.sock.close()
-
-    def _no_stranger(self, peer: Peer) -> None:
-        """To be called before a peer's gateway is set."""
-        if peer.gateway is None and peer.dialled is None:
-            self._strangers[peer.host] -= 1
-            if not self._strangers[peer.host]:
-                del self._strangers[peer.host]
 
     def _count(self, gateway: str, reason: str, host: str, link: Link | None = None) -> None:
         self._service.endpoint.drops[gateway, reason] += 1
@@ -262,7 +256,7 @@ class Server:
         own = [other for other in self._peers.values() if other.gateway == client.gateway]
         if len(own) >= _MOST_OF_ONE:
             self._end(min(own, key=lambda other: other.heard), "too-many")
-        self._no_stranger(peer)
+        self._strangers.end(peer.number)
         peer.gateway = client.gateway
         for packet in peer.waiting:
             peer.link.send(packet)
@@ -333,9 +327,3 @@ class Server:
             events |= selectors.EVENT_READ
         if self._selector.get_key(peer.sock).events != events:
             self._selector.modify(peer.sock, events, peer)
-
-
-def _allow_many_files() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_PEERS + 200
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(hard, wanted), hard))

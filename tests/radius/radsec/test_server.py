@@ -19,6 +19,7 @@ from tests.node import Service
 from tests.radius.radsec.node import TLS, Secured
 from tests.radius.radsec.peers import SECRET, Gateway, freeradius, radsecproxy
 from tests.radius.test_service import MAC, accounting, issue, request
+from tests.slow import Slow
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,18 @@ def test_the_rules_of_udp_hold_over_tls(secured: Secured) -> None:
         assert gateway.receive()[1] == 9, "what is not signed, or no packet, gets none"
         gateway.send(b"\1\1\xff\xff")
         assert gateway.receive() == b"", "broken framing ends the connection"
+
+
+@pytest.mark.usefixtures("server")
+def test_connections_that_say_nothing_lock_no_gateway_out(secured: Secured) -> None:
+    """From the address of the gateway itself: 100 of them, of which the oldest make room."""
+    with Slow(secured.port) as slow:
+        slow.begin(b"" if n % 2 else b"\x16\x03\x01" for n in range(100))
+        wait_until(lambda: len(slow.ends) >= 84, "the oldest are ended")
+        with connected(secured) as gateway:
+            asked = status_server()
+            assert reply(asked, gateway.ask(asked)).code == 2
+        assert all(end.seconds < 13 for end in slow.all_ended(within=20)), "and the others when their time is over"
 
 
 def test_nobody_waits_for_a_slow_peer(secured: Secured, server: Service) -> None:

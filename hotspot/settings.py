@@ -174,6 +174,11 @@ class Settings:
             raise ConfigError(f"the secret {reference} is empty")
         return found
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether this node has a master key."""
+        return bool(self.environment.get(MASTER_KEY))
+
     def keys(self) -> Keys:
         """The installation's keys. ConfigError where there is no master key yet."""
         text = self.environment.get(MASTER_KEY)

@@ -3,8 +3,8 @@
 Exit codes: 0 done, 1 something failed, 2 the usage or the configuration is wrong.
 """
 
-import getpass
 import os
+import pwd
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -58,8 +58,8 @@ class Node:
 
     @property
     def who(self) -> str:
-        """Who is typing, for the audit trail."""
-        return os.environ.get("SUDO_USER") or getpass.getuser()
+        """Who is typing, for the audit trail, as the kernel knows it: `sari as root` for Sari behind sudo or su."""
+        return typist(Path("/proc/self/loginuid"), os.getuid())
 
     @property
     def now(self) -> int:
@@ -104,6 +104,28 @@ class Node:
 
     def fail(self, code: int = FAILED) -> NoReturn:
         sys.exit(code)
+
+
+_NO_LOGIN: Final = 2**32 - 1
+"""The login uid of a process that no login began (Linux, audit.h: AUDIT_UID_UNSET)."""
+
+
+def typist(login: Path, uid: int) -> str:
+    """Who a process belongs to: who logged in (the audit login uid, which sudo and su leave as it is and who has it
+    cannot change), and as whom it runs. No variable of the environment is asked: anybody can set one."""
+    try:
+        first = int(login.read_text())
+    except (OSError, ValueError):  # a kernel without audit, a container that hides it
+        first = _NO_LOGIN
+    names = [_name(one) for one in dict.fromkeys((first, uid)) if one != _NO_LOGIN]
+    return " as ".join(names)[:64]
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def _set(name: str) -> Any:

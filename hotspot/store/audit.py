@@ -1,23 +1,32 @@
 """Who did what to which subject, when. Entries are only ever added; the database itself refuses to change them.
 
-The entries of one subject (an access point, a site, a session) form a chain: each has its place, counted from 1, and a
-hash over itself and the hash before it. A change, or an entry missing in the middle, breaks the chain. Entries missing
-at its end leave a whole, shorter chain: only a hash that was noted elsewhere shows that (`Head`, `hotspot audit verify
---against`).
+The entries of one subject (an access point, a site, a session) form a chain: each has its place, counted from 1, and an
+HMAC, under a key of the installation's, over itself and the one before it. Who can write to the database and has no
+master key can make no entry that holds: a change, or an entry missing in the middle, breaks the chain. Entries missing
+at its end leave a whole, shorter chain: only what was noted elsewhere shows that (`Head` and `hotspot audit verify
+--against`; `Anchor`, which a job logs every day, and `--anchor`).
 """
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select
 
+from ..errors import ConfigError
 from .portable import lock
-from .schema import audit
+from .schema import KEYED, audit, audit_anchor, meta
 
+KEY_OPTION: Final = "audit_key"
+"""The execution option of a core database's engine that holds the key of its chains."""
+PURPOSE: Final = "audit chain"
+"""What that key is derived for (`hotspot.identity.Keys.derive`)."""
+SETTLED: Final = 600
+"""Seconds after which no transaction is still adding an entry that an anchor should have covered."""
 _START = ""
 
 
@@ -68,6 +77,7 @@ def record_all(connection: Connection, who: str, now: int, happenings: Iterable[
     if not wanted:
         return
     subjects = {one.subject for one in wanted}
+    key = _key(connection)
     lock(connection, {f"audit {subject}" for subject in subjects})
     ends = _heads(connection, subjects)
     rows: list[dict[str, Any]] = []
@@ -75,16 +85,38 @@ def record_all(connection: Connection, who: str, now: int, happenings: Iterable[
         end = ends.get(one.subject, Head(one.subject, 0, _START))
         detail = json.dumps(one.detail, sort_keys=True, ensure_ascii=False)
         unsealed = Entry(one.subject, end.number + 1, now, who, one.action, detail, "")
-        entry = Entry(**{**vars(unsealed), "hash": _sealed(end.hash, unsealed)})
+        entry = Entry(**{**vars(unsealed), "hash": _sealed(end.hash, unsealed, key)})
         ends[one.subject] = Head(entry.subject, entry.number, entry.hash)
         rows.append(vars(entry))
     connection.execute(insert(audit), rows)
 
 
-def _sealed(previous: str, entry: Entry) -> str:
-    """SHA-256 over the hash before it and every field, as JSON text: no two entries give the same bytes."""
+def _key(connection: Connection) -> bytes | None:
+    """The chains' key; None at an installation that has no master key yet. ConfigError where the store has one and this
+    node has not."""
+    key: bytes | None = connection.get_execution_options().get(KEY_OPTION)
+    if key is None and connection.execute(select(meta.c.name).where(meta.c.name == KEYED)).first():
+        raise ConfigError(
+            "the audit trail needs HOTSPOT_MASTER_KEY, which is not set here: copy it from the node that made the store"
+        )
+    return key
+
+
+def _fields(previous: str, entry: Entry) -> bytes:
+    """The hash before it and every field, as JSON text: no two entries give the same bytes."""
     fields = [previous, entry.subject, entry.number, entry.at, entry.who, entry.action, entry.detail]
-    return hashlib.sha256(json.dumps(fields, ensure_ascii=False).encode()).hexdigest()
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def _sealed(previous: str, entry: Entry, key: bytes | None) -> str:
+    if key is None:
+        return _unkeyed(previous, entry)
+    return hmac.new(key, _fields(previous, entry), hashlib.sha256).hexdigest()
+
+
+def _unkeyed(previous: str, entry: Entry) -> str:
+    """As entries are sealed where there is no key: before `hotspot secrets create`, and up to schema 0001."""
+    return hashlib.sha256(_fields(previous, entry)).hexdigest()
 
 
 _COLUMNS = (
@@ -120,16 +152,19 @@ def of(connection: Connection, subject: str, action: str) -> list[Entry]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one subject's chain. `fault` is empty for a whole one; `entries` are those that hold."""
+    """What became of one subject's chain. `fault` is empty for a whole one; `entries` are those that hold, `unkeyed`
+    of them, at its beginning, from before chains had a key: anybody with the database could have written those."""
 
     subject: str
     entries: int
     hash: str
     fault: str = ""
+    unkeyed: int = 0
 
 
 def verify(connection: Connection, against: Iterable[Head] = (), subject: str = "") -> Iterator[Verdict]:
     """Follows every chain, or one subject's. Entries that `against` noted earlier must still stand."""
+    key = _key(connection)
     noted: dict[str, list[Head]] = {}
     for head in against:
         if not subject or head.subject == subject:
@@ -139,25 +174,96 @@ def verify(connection: Connection, against: Iterable[Head] = (), subject: str = 
         query = query.where(audit.c.subject == subject)
     rows = connection.execute(query.execution_options(yield_per=1000))
     for name, chain in groupby((Entry(*row) for row in rows), key=lambda entry: entry.subject):
-        yield _followed(name, chain, noted.pop(name, []))
+        yield _followed(name, chain, noted.pop(name, []), key)
     for name in noted:
         yield Verdict(name, 0, _START, "every entry is gone")
 
 
-def _followed(subject: str, chain: Iterable[Entry], noted: list[Head]) -> Verdict:
-    previous, count, hashes = _START, 0, {}
+def _followed(subject: str, chain: Iterable[Entry], noted: list[Head], key: bytes | None) -> Verdict:
+    previous, count, unkeyed, hashes = _START, 0, 0, {}
     fault = ""
     for entry in chain:
-        if not fault and entry.number != count + 1:
+        if entry.number != count + 1:
             fault = f"entry {count + 1} is gone"
-        if not fault and entry.hash != _sealed(previous, entry):
+        elif key is not None and entry.hash == _sealed(previous, entry, key):
+            pass
+        elif unkeyed == count and entry.hash == _unkeyed(previous, entry):
+            unkeyed += 1
+        else:
             fault = f"entry {entry.number} was changed"
-        if not fault:
-            previous, count = entry.hash, entry.number
-            hashes[entry.number] = entry.hash
+        if fault:
+            break
+        previous, count = entry.hash, entry.number
+        hashes[entry.number] = entry.hash
     for head in noted:
         if not fault and head.number > count:
             fault = f"entries {count + 1} to {head.number} are gone"
         elif not fault and hashes[head.number] != head.hash:
             fault = f"entry {head.number} is not the one that was noted"
-    return Verdict(subject, count, previous, fault)
+    return Verdict(subject, count, previous, fault, unkeyed)
+
+
+# -- anchors: one digest for the whole trail, to be noted where this node cannot write -------------------------------
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The whole trail up to its entry with the id `last`: `digest` is SHA-256 over the anchor before it and the hashes
+    of the `entries` since then. `at` is UTC seconds."""
+
+    number: int
+    at: int
+    last: int
+    entries: int
+    digest: str
+
+
+_ANCHOR: Final = (
+    audit_anchor.c.number, audit_anchor.c.at, audit_anchor.c.last, audit_anchor.c.entries, audit_anchor.c.digest
+)  # fmt: skip
+
+
+def _digest(connection: Connection, before: str, after: int, last: int) -> tuple[int, str]:
+    """How many entries have ids in (after, last], and the digest of those and of the anchor before."""
+    digest, count = hashlib.sha256(before.encode()), 0
+    query = select(audit.c.id, audit.c.hash).where(audit.c.id > after, audit.c.id <= last).order_by(audit.c.id)
+    for row in connection.execute(query.execution_options(yield_per=1000)):
+        digest.update(f"{row.id} {row.hash}\n".encode())
+        count += 1
+    return count, digest.hexdigest()
+
+
+def newest_anchor(connection: Connection) -> Anchor | None:
+    """The last anchor that was made."""
+    row = connection.execute(select(*_ANCHOR).order_by(audit_anchor.c.number.desc()).limit(1)).first()
+    return None if row is None else Anchor(*row)
+
+
+def drop_anchor(connection: Connection, now: int) -> Anchor | None:
+    """Makes the next anchor, over what has settled since the last; None where that is nothing."""
+    lock(connection, {"audit anchor"})
+    before = newest_anchor(connection) or Anchor(0, 0, 0, 0, _START)
+    recent = select(func.min(audit.c.id)).where(audit.c.id > before.last, audit.c.at > now - SETTLED)
+    newest = connection.execute(select(func.max(audit.c.id))).scalar() or 0
+    first_recent = connection.execute(recent).scalar()
+    last = newest if first_recent is None else first_recent - 1
+    if last <= before.last:
+        return None
+    count, digest = _digest(connection, before.digest, before.last, last)
+    anchor = Anchor(before.number + 1, now, last, count, digest)
+    connection.execute(insert(audit_anchor), vars(anchor))
+    return anchor
+
+
+def anchor_fault(connection: Connection, number: int, digest: str) -> str:
+    """Why the trail is no longer the one of an anchor that was noted elsewhere; empty where it is."""
+    before = Anchor(0, 0, 0, 0, _START)
+    rows = connection.execute(select(*_ANCHOR).where(audit_anchor.c.number <= number).order_by(audit_anchor.c.number))
+    for anchor in [Anchor(*row) for row in rows]:
+        count, again = _digest(connection, before.digest, before.last, anchor.last)
+        if (anchor.number, count, again) != (before.number + 1, anchor.entries, anchor.digest):
+            return f"the entries up to anchor {anchor.number} are not those that it was made from"
+        before = anchor
+    if before.number != number:
+        return f"anchor {number} is gone"
+    return "" if before.digest == digest.lower() else f"anchor {number} is not the one that was noted"

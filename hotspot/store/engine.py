@@ -23,8 +23,12 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 
 from ..errors import ConfigError, PeerError, StoreError
 from ..settings import Settings
+from .audit import KEY_OPTION, PURPOSE
 from .driver import SQLITE, Driver, postgresql
 from .portable import cursor
+from .schema import core
+from .shape import differences
+from .telemetry_schema import telemetry
 from .together import Together
 
 T = TypeVar("T")
@@ -43,6 +47,7 @@ _PATIENCE: Final = {
     "tcp_user_timeout": "10000",
 }
 """libpq's parameters by which a PostgreSQL that is gone without a word is noticed; the URL's own are stronger."""
+_SCHEMAS: Final = {"core": core, "telemetry": telemetry}
 _SAFE_PATCHES: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
 
 
@@ -313,6 +318,8 @@ class Store:
         for database in (store.core, store.telemetry):
             if migrate:
                 migrate_database(database)
+        if settings.has_keys:
+            store.core.engine.update_execution_options(**{KEY_OPTION: settings.keys().derive(PURPOSE)})
         return store
 
     def close(self) -> None:
@@ -326,6 +333,7 @@ def migrate_database(database: Database) -> None:
     newest = max(script.stem for script in (_MIGRATIONS / name / "versions").glob("[0-9]*.py"))[:4]
     with database.read() as connection:
         if _schema_version(connection, name) == newest:
+            _check_shape(connection, name)
             return
     from .upgrade import upgrade  # noqa: PLC0415 - Alembic takes longer to load than most commands to run
 
@@ -333,6 +341,17 @@ def migrate_database(database: Database) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         upgrade(connection, name, _MIGRATIONS / name, _schema_version(connection, name))
+        _check_shape(connection, name)
+
+
+def _check_shape(connection: Connection, name: str) -> None:
+    """StoreError for a schema that is not what its version says: one that was made by hand, or by no release."""
+    if found := differences(connection, _SCHEMAS[name]):
+        raise StoreError(
+            f"the {name} database says that its schema is version {_schema_version(connection, name)}, and is not of "
+            f"that version: {'; '.join(found[:5])}. It was changed by hand, or made by a version between releases: "
+            "restore a backup, or bring it to that version by hand"
+        )
 
 
 def _schema_version(connection: Connection, name: str) -> str | None:

@@ -14,9 +14,8 @@ from ..identity import Keys
 from ..settings import MASTER_KEY, Settings
 from .engine import Store, migrate_database
 from .portable import upsert
-from .schema import meta
+from .schema import KEYED, meta
 
-_NAME = "master key check"
 _SEEN = "last return"
 
 
@@ -43,7 +42,7 @@ def confirm(store: Store, keys: Keys) -> None:
 
 
 def _check(store: Store, keys: Keys) -> None:
-    if not _is_of(store, keys.derive(_NAME)):
+    if not _is_of(store, keys.derive(KEYED)):
         raise ConfigError(
             f"{MASTER_KEY} of this node is not the one the store was made with; copy it from the node that made it"
         )
@@ -55,11 +54,11 @@ def _is_of(store: Store, check: bytes) -> bool:
         known = _known(connection)
     if known is None:
         with store.core.write() as connection:
-            row = {"name": _NAME, "value": check}
+            row = {"name": KEYED, "value": check}
             connection.execute(upsert(connection, meta).values(row).on_conflict_do_nothing())
             known = _known(connection)
     return known is not None and hmac.compare_digest(known, check)
 
 
 def _known(connection: Connection) -> bytes | None:
-    return connection.execute(select(meta.c.value).where(meta.c.name == _NAME)).scalar()
+    return connection.execute(select(meta.c.value).where(meta.c.name == KEYED)).scalar()

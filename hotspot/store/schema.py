@@ -29,6 +29,8 @@ _CLASSLESS = text("ticket_id = ''")
 
 # -- the city ------------------------------------------------------------------------------------------------------
 
+KEYED = "master key check"
+"""The row of `meta` that tells which master key the store was made with (`hotspot.store.keyed`)."""
 meta = Table("meta", core, Column("name", Name, primary_key=True), Column("value", LargeBinary, nullable=False))
 
 revision = Table(
@@ -54,7 +56,18 @@ audit = Table(
     Column("hash", String(64), nullable=False),
     UniqueConstraint("subject", "number"),
 )
-"""Chains of entries (`hotspot.store.audit`). Triggers refuse every change of a row (the first migration)."""
+"""Chains of entries (`hotspot.store.audit`). Triggers refuse every change of a row, and rows in place of others."""
+
+audit_anchor = Table(
+    "audit_anchor",
+    core,
+    Column("number", Serial, primary_key=True, autoincrement=False),
+    Column("at", Time, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+"""Digests of the whole trail (`hotspot.store.audit.Anchor`), append-only like it."""
 
 # -- people and devices --------------------------------------------------------------------------------------------
 

@@ -27,9 +27,14 @@ def complaint() -> None:
 @click.option("--all", "everything", is_flag=True, help="Those that are resolved too.")
 @pass_node
 def list_(node: Node, site: str | None, everything: bool) -> None:
-    """List the faults that are not resolved, oldest first, and for how many days."""
-    with node.store.core.read() as connection:
+    """List the faults that are not resolved, oldest first, and for how many days.
+
+    The audit trail keeps that you looked.
+    """
+    with node.store.core.write() as connection:
         found = complaints.listed(connection, node.keys, site=site, everything=everything)
+        if found:
+            record(connection, node.who, "complaint.list", "complaints", node.now, count=len(found), site=site or "all")
     rows = [
         (one.number, one.site, one.category, one.state, one.assigned_to, f"{one.days(node.now):.1f}", _short(one.text))
         for one in found
@@ -51,8 +56,10 @@ def _value(node: Node, one: Complaint) -> dict[str, Any]:
 @click.argument("number")
 @pass_node
 def show(node: Node, number: str) -> None:
-    """Show one fault whole, with how to reach whoever reported it."""
+    """Show one fault whole, with how to reach whoever reported it. The audit trail keeps that you looked."""
     one = _find(node, number)
+    with node.store.core.write() as connection:
+        record(connection, node.who, "complaint.show", one.number, node.now)
     node.answer(_value(node, one))
     when = datetime.fromtimestamp(one.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     node.say(f"{one.number}  {one.state}  {one.site}  {one.category}  {when}  in {one.language}")

@@ -112,9 +112,11 @@ def _known(connection: Connection, node: Node, entries: list[Entry]) -> list[Fau
 @member.command("list")
 @pass_node
 def list_(node: Node) -> None:
-    """List the members by name, and when each was last let in."""
-    with node.store.core.read() as connection:
+    """List the members by name, and when each was last let in. The audit trail keeps that you looked."""
+    with node.store.core.write() as connection:
         found = members.listed(connection, node.keys)
+        if found:
+            record(connection, node.who, "member.list", "members", node.now, count=len(found))
     value = [
         {"name": one.name, "person": one.person, "created_at": one.created_at, "last_login": one.last_login,
          "disabled": one.disabled}

@@ -31,9 +31,10 @@ WRONG = 2
 
 
 class Node:
-    """The node a command works on, opened when it is first needed."""
+    """The node a command works on, opened when it is first needed. `clock` tells UTC seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self.state: Path | None = None
         self.json = False
         self.quiet = False
@@ -63,7 +64,7 @@ class Node:
 
     @property
     def now(self) -> int:
-        return int(time.time())
+        return int(self._clock())
 
     def revision(self) -> Revision:
         """The active revision; ConfigError while there is none."""

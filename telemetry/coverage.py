@@ -1,7 +1,8 @@
 """The coverage report's figures from its frozen inputs. Pure: the same inputs give the same figures, anywhere, always.
 
-A site's window is the period as its own time zone lives it, cut at the moment the inputs were frozen. Its base is what
-of that window it was in service: its life, the life of its access points, its service hours.
+A site's window is the period as its own time zone lives it, cut at the moment the inputs were frozen. A site that was
+in life within it is installed, and listed. Its base is what of that window it was in service: its life, the life of its
+access points, its service hours; without any, nothing can be told of it.
 """
 
 from collections.abc import Callable, Iterable
@@ -227,10 +228,18 @@ def cover(inputs: Inputs) -> Coverage:
     """The figures of frozen inputs. ConfigError if their inventory or their period is none."""
     inventory = load(inputs.inventory)
     period = Period.parse(inputs.period)
-    installed = [site for site in inventory.site if site_base(inventory, site, period, inputs.generated_at)[1]]
+    installed = [site for site in inventory.site if is_installed(inventory, site, period, inputs.generated_at)]
     sites = tuple(_site(inputs, inventory, period, site, number) for number, site in enumerate(installed, 1))
     pooled = sum((_pooled(inputs, inventory, period, site) for site in installed), Lengths())
     return Coverage(inputs, inventory, period, period.window(inventory.city.zone), sites, pooled)
+
+
+def is_installed(inventory: Inventory, site: Site, period: Period, until: int) -> bool:
+    """Whether a site was in life at any time of its window up to `until`, open or closed. Where its own zone's period
+    has not begun yet: at that moment."""
+    zone = inventory.zone(site)
+    start, end = period.window(zone)
+    return bool(clip(site.span(zone), (start, min(end, until)) if start < until else (until, until + 1)))
 
 
 def site_base(inventory: Inventory, site: Site, period: Period, until: int) -> tuple[Window, list[Window]]:

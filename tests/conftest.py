@@ -13,6 +13,7 @@ import pytest
 from hotspot.identity import Keys
 from hotspot.settings import MASTER_KEY, Settings
 from hotspot.store import Store
+from tests.moments import MOMENTS
 
 pytest_plugins = ["tests.postgres"]
 
@@ -40,6 +41,13 @@ def store(settings: Settings) -> Iterator[Store]:
     store = Store.open(settings)
     yield store
     store.close()
+
+
+@pytest.fixture(params=MOMENTS.values(), ids=list(MOMENTS))
+def moment(request: pytest.FixtureRequest) -> int:
+    """UTC seconds of each of the moments; what reads a clock is given this one."""
+    now: int = request.param
+    return now
 
 
 # -- no skips in CI ------------------------------------------------------------------------------------------------

@@ -83,3 +83,35 @@ def test_days_are_local(zone: str, utc_hour: int) -> None:
     midnight = int(datetime.fromisoformat(f"2025-12-31T{utc_hour}:00:00+00:00").timestamp())
     assert local_day(midnight, ZoneInfo(zone)) == (midnight, midnight + 86400)
     assert local_day(midnight - 1, ZoneInfo(zone)) == (midnight - 86400, midnight)
+
+
+# -- at the moments at which days, months and years turn ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("zone", ["Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura"])
+@pytest.mark.parametrize("hours", ["00:00-24:00", "05:00-23:00", "06:00-17:00", "00:00-00:05", "23:50-24:00"])
+def test_hours_are_kept_at_any_moment(moment: int, zone: str, hours: str) -> None:
+    """Inside them somebody gets in and stays until the closing hour at most; outside they are told when it opens."""
+    place, limits = ZoneInfo(zone), plan(hours=hours, session="24h", data_per_day="1 GB")
+    applicant = Applicant("p", "d", "voucher", "id", "umum")
+    local = datetime.fromtimestamp(moment, place)
+    opens, closes = hours.split("-")
+    found = decide("g", applicant, SITE, "tk1-gw", limits, Usage(), moment, place)
+    if opens <= local.strftime("%H:%M") < closes:
+        assert isinstance(found, Grant)
+        assert datetime.fromtimestamp(found.ends_at, place).strftime("%H:%M") == closes.replace("24:00", "00:00")
+        assert 0 < found.ends_at - moment <= 86400
+        return
+    assert isinstance(found, Denial)
+    assert found.reason is Reason.CLOSED
+    assert found.until is not None
+    assert 0 < found.until - moment < 86400
+    assert datetime.fromtimestamp(found.until, place).strftime("%H:%M") == opens
+    assert isinstance(decide("g", applicant, SITE, "tk1-gw", limits, Usage(), found.until, place), Grant)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura"])
+def test_a_day_is_one_day_at_any_moment(moment: int, zone: str) -> None:
+    begin, end = local_day(moment, ZoneInfo(zone))
+    assert begin <= moment < end == begin + 86400
+    assert local_day(end, ZoneInfo(zone))[0] == end

@@ -224,8 +224,8 @@ def test_wherever_else_one_ends_up_there_is_a_page(node: Node, gateway: CoovaChi
 
 
 def test_a_closed_site_says_when_it_is_closed(tmp_path: Path) -> None:
-    minute = time.gmtime(time.time() + 7 * 3600)
-    closed = "00:00-00:01" if minute.tm_hour > 0 else "22:00-23:00"
+    opens = (time.gmtime(time.time() + 7 * 3600).tm_hour + 12) % 24  # half a day away, so that no hour turns meanwhile
+    closed = f"{opens:02d}:00-{opens:02d}:01"
     node = Node(tmp_path, {'session = "2h"': f'session = "2h"\nhours = "{closed}"'})
     node.activate()
     with node.service("portal"):

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from hotspot.errors import ConfigError
 from hotspot.escape import for_cell
-from telemetry.coverage import Coverage, Inputs, Work, cover
+from telemetry.coverage import Counts, Coverage, Inputs, Work, cover
 from telemetry.report.data import COLUMNS, titik_csv, titik_geojson
 from telemetry.report.tables import indicators
 from telemetry.report.words import Words, report_texts
@@ -116,6 +117,46 @@ def test_a_site_that_opened_within_the_month() -> None:
     assert last.states.base == 10 * 86400
     text = SITES_TOML.replace("since = 2026-02-10", "since = 2026-12-01")
     assert len(cover(november(inventory=text)).sites) == 5, "not yet in life: not in the report"
+
+
+def at(now: int, text: str = SITES_TOML) -> Coverage:
+    """The report of the current month in Jakarta, of which nothing is recorded."""
+    period = datetime.fromtimestamp(now, JAKARTA).strftime("%Y-%m")
+    nothing = {"access_points": {}, "usage": {}, "city_usage": Counts(), "maintenance": (), "complaints": ()}
+    return cover(november(period=period, generated_at=now, inventory=text, **nothing))
+
+
+def test_whoever_is_in_life_is_listed_whatever_the_clock_says(moment: int) -> None:
+    coverage = at(moment)
+    assert [f.site.id for f in coverage.sites] == [site.id for site in coverage.inventory.site]
+    for figures in coverage.sites:
+        assert figures.verdict is Verdict.OPEN, "nobody has looked"
+        assert figures.states.base == figures.states.unknown
+    assert titik_csv(coverage).count(b"\r\n") == 1 + len(coverage.sites)
+
+
+def test_a_site_that_has_not_been_open_yet_is_listed_and_cannot_be_judged() -> None:
+    before, opened = at(utc("2026-10-31 21:11")), at(utc("2026-10-31 23:00") + 1)  # 04:11 and 06:00:01 in Jakarta
+    closed = [f for f in before.sites if f.site.service_hours]
+    assert [f.site.id for f in closed] == ["sman-2", "smpn-11"]
+    assert [(f.states, f.verdict, f.access_points) for f in closed] == [(Lengths(), Verdict.OPEN, 1)] * 2
+    assert before.whole.states == Lengths(unknown=4 * (4 * HOUR + 11 * 60))
+    assert [f.states.base for f in opened.sites if f.site.service_hours] == [1, 1]
+    assert len(opened.sites) == len(before.sites) == 6
+
+
+def test_a_site_whose_own_month_has_not_begun_is_listed_as_it_stands() -> None:
+    """In Jayapura the new month is two hours old; a site in Jakarta's zone still lives the one before."""
+    text = SITES_TOML.replace('timezone = "Asia/Jakarta"', 'timezone = "Asia/Jayapura"')
+    text = text.replace('id = "sman-2"', 'id = "sman-2"\ntimezone = "Asia/Jakarta"')
+    now = utc("2026-10-31 16:00")
+    assert [f.window for f in at(now + 2 * HOUR, text).sites][2] == (utc("2026-10-31 17:00"), utc("2026-10-31 18:00"))
+    inputs = november(period="2026-11", generated_at=now, inventory=text, access_points={}, usage={})
+    found = {f.site.id: f for f in cover(inputs).sites}
+    assert len(found) == 6
+    assert (found["sman-2"].states, found["sman-2"].verdict) == (Lengths(), Verdict.OPEN)
+    gone = text.replace('id = "sman-2"', 'id = "sman-2"\nuntil = 2026-10-15')
+    assert len(cover(november(period="2026-11", generated_at=now, inventory=gone)).sites) == 5
 
 
 def test_exclusions_are_capped_for_each_month() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from hotspot.errors import ConfigError
 from hotspot.identity import Keys
+from hotspot.settings import Settings
 from hotspot.store import Store, complaints, observed, schema
 from hotspot.store.revisions import activate, active
 from telemetry.coverage import Counts, Inputs, cover
@@ -14,6 +15,7 @@ from telemetry.overview import overview
 from telemetry.period import Period
 from telemetry.prober import keep
 from telemetry.uptime import Sample, State
+from telemetry.web import create_app
 
 from .worlds import NOVEMBER, SITES_TOML, inventory_of, utc
 
@@ -167,3 +169,26 @@ def test_the_present(store: Store) -> None:
     assert (school.state, school.since) == (State.EXCLUDED, now - 60)
     assert second.month.up == 300
     assert not park.longer
+
+
+# -- at the moments at which days, months and years turn ---------------------------------------------------------------
+
+
+def test_the_present_shows_every_site_at_any_moment(store: Store, moment: int) -> None:
+    with store.core.read() as connection:
+        revision = active(connection)
+    assert revision is not None
+    for at in (moment - 120, moment - 60):
+        keep(store, {"tk1-ap1": Sample(at, True)}, PROBE)
+    found = {site.site.id: site for site in overview(store, revision, moment).sites}
+    assert len(found) == 6
+    assert (found["taman-kota-1"].state, found["taman-kota-1"].since) == (State.UP, moment - 120)
+    assert found["sman-2"].month.base <= found["taman-kota-1"].month.base <= 31 * 86400
+
+
+def test_the_dashboard_is_shown_at_any_moment(store: Store, settings: Settings, moment: int) -> None:
+    client = create_app(settings, lambda: moment).test_client()
+    page = client.get("/?lang=id")
+    assert page.status_code == 200
+    assert page.text.count("Negeri") >= 2, "also while the schools are closed"
+    assert client.get("/metrics").status_code == 200

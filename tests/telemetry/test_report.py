@@ -49,6 +49,16 @@ def test_every_word_of_the_pdf_has_its_text(language: str) -> None:
     assert "{" not in text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pdf_lists_sites_that_have_not_been_open_yet(language: str) -> None:
+    """At 00:05 on the 1st, where two schools open at six."""
+    first = november(language=language, generated_at=utc("2026-10-31 17:05"), access_points={}, usage={})
+    text = " ".join("\n".join(pages(render(first, TEXTS)[1]["laporan.pdf"])).split())
+    for site in cover(first).sites:
+        assert site.site.name in text
+    assert text.count("TIDAK DAPAT DINILAI") >= 6
+
+
 def test_the_pdf_tells_the_figures() -> None:
     _, files = render(november(), TEXTS)
     found = pages(files["laporan.pdf"])

@@ -1,4 +1,6 @@
-"""The commands and the service as an admin runs them: real processes over a state folder of their own."""
+"""The commands as an admin runs them, at moments passed in, and the service as a real process; over a state folder of
+their own.
+"""
 
 import json
 import os
@@ -10,17 +12,21 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+from click.testing import CliRunner, Result
 from prometheus_client.parser import text_string_to_metric_families
 
 from hotspot.identity import new_id
 from hotspot.settings import Settings, create_secrets
 from hotspot.store import Store, counts, telemetry_schema
 from hotspot.store.revisions import activate
+from hotspot.terminal import Node
 from telemetry.prober import keep
 from telemetry.uptime import Sample
 from tests.node import free_port
@@ -28,32 +34,33 @@ from tests.node import free_port
 from .worlds import inventory_of, text_of
 
 ENVIRON = {key: value for key, value in os.environ.items() if not key.startswith("HOTSPOT_")}
-RUN = (
-    "import sys; from importlib.metadata import entry_points; "
-    "entry_points(group='hotspot.commands')[sys.argv[1]].load()(sys.argv[2:])"
-)
+COMMANDS = entry_points(group="hotspot.commands")
+WIB = 7 * 3600
 
 
 def now() -> int:
     return int(time.time())
 
 
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    """A node with keys, an active city and two minutes of good probes at Taman Kota 1."""
-    folder = tmp_path / "state"
+def laid_out(folder: Path, latest: int) -> Path:
+    """A node with keys, an active city and two minutes of good probes at Taman Kota 1, up to a moment."""
     create_secrets(folder, {}, [])
     with opened(folder) as store:
         with store.core.write() as connection:
-            activate(connection, text_of({}, interval="2s"), "test", now())
+            activate(connection, text_of({}, interval="2s"), "test", latest)
         probe = inventory_of(text_of({})).probe
         with store.telemetry.write() as connection:
             for value in (2, 3):
-                counts.add(connection, "node", {("tk1-gw", "dropped:rate"): value}, now())
-        latest = now()
+                counts.add(connection, "node", {("tk1-gw", "dropped:rate"): value}, latest)
         for at in range(latest - 120, latest, 60):
             keep(store, {ap: Sample(at, True) for ap in ("tk1-ap1", "tk1-ap2")}, probe)
     return folder
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """The state folder of such a node, now."""
+    return laid_out(tmp_path / "state", now())
 
 
 @contextmanager
@@ -63,126 +70,144 @@ def opened(folder: Path) -> Iterator[Store]:
     store.close()
 
 
-def hotspot(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", RUN, *arguments, "--state", str(state)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRON, timeout=120)
+@dataclass(frozen=True)
+class Admin:
+    """Who types commands at one moment."""
+
+    state: Path
+    now: int
+
+    def hotspot(self, name: str, *arguments: str) -> Result:
+        """A command's exit code, stdout and stderr."""
+        node = Node(clock=lambda: self.now)
+        command = [*arguments, "--state", str(self.state)]
+        result = CliRunner().invoke(COMMANDS[name].load(), command, obj=node, catch_exceptions=False)
+        if "store" in vars(node):
+            node.store.close()
+        return result
+
+    def month(self, offset: int = 0) -> str:
+        """This month in Jakarta, or one so many months away."""
+        today = time.gmtime(self.now + WIB)
+        number = today.tm_year * 12 + today.tm_mon - 1 + offset
+        return f"{number // 12}-{number % 12 + 1:02d}"
+
+    def local(self, seconds: int) -> str:
+        """The clock of Jakarta so many seconds from now."""
+        return time.strftime("%Y-%m-%d %H:%M", time.gmtime(self.now + WIB + seconds))
 
 
-def month(offset: int = 0) -> str:
-    """This month in Jakarta, or one so many months away."""
-    today = time.gmtime(now() + 7 * 3600)
-    number = today.tm_year * 12 + today.tm_mon - 1 + offset
-    return f"{number // 12}-{number % 12 + 1:02d}"
-
-
-def local(seconds: int) -> str:
-    """The clock of Jakarta so many seconds from now."""
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(now() + 7 * 3600 + seconds))
+@pytest.fixture
+def admin(tmp_path: Path, moment: int) -> Admin:
+    """At such a node, at each of the moments."""
+    return Admin(laid_out(tmp_path / "state", moment), moment)
 
 
 # -- commands --------------------------------------------------------------------------------------------------------
 
 
-def test_a_report_is_made_and_verified(state: Path, tmp_path: Path) -> None:
+def test_a_report_is_made_and_verified(admin: Admin, tmp_path: Path) -> None:
     out = tmp_path / "report"
-    made = hotspot(state, "report", "coverage", "--period", month(), "--out", str(out), "--json")
-    assert (made.returncode, made.stderr) == (0, "")
+    made = admin.hotspot("report", "coverage", "--period", admin.month(), "--out", str(out), "--json")
+    assert (made.exit_code, made.stderr) == (0, "")
     assert json.loads(made.stdout)["provisional"] is True
-    assert json.loads(made.stdout)["sites"] == 6
-    checked = hotspot(state, "report", "verify", str(out))
-    assert checked.returncode == 0, checked.stdout
+    assert json.loads(made.stdout)["sites"] == 6, "also before the schools have opened for the first time in the month"
+    checked = admin.hotspot("report", "verify", str(out))
+    assert checked.exit_code == 0, checked.stdout
     path = out / "titik.csv"
     path.write_bytes(path.read_bytes().replace(b"Taman Kota 1", b"Taman Kota 9"))
-    checked = hotspot(state, "report", "verify", str(out))
-    assert checked.returncode == 1
+    checked = admin.hotspot("report", "verify", str(out))
+    assert checked.exit_code == 1
     assert "BAD  titik.csv" in checked.stdout
 
 
-def test_a_pack_can_be_checked_elsewhere(state: Path, tmp_path: Path) -> None:
+def test_a_pack_can_be_checked_elsewhere(admin: Admin, tmp_path: Path) -> None:
     out = tmp_path / "report"
-    made = hotspot(state, "report", "coverage", "--period", month(), "--out", str(out), "--lang", "en", "--json")
+    made = admin.hotspot("report", "coverage", "--period", admin.month(), "--out", str(out), "--lang", "en", "--json")
     mark = json.loads(made.stdout)["key_fingerprint"]
-    elsewhere = tmp_path / "ministry"
-    checked = hotspot(elsewhere, "report", "verify", str(out))
-    assert checked.returncode == 2
+    elsewhere = Admin(tmp_path / "ministry", admin.now)
+    checked = elsewhere.hotspot("report", "verify", str(out))
+    assert checked.exit_code == 2
     assert checked.stdout.startswith(f"signed by the key {mark}"), "the signer is named first"
     assert "unchanged" not in checked.stdout
     assert f"compare the key's fingerprint with the sender's: {mark}" in checked.stdout
     grouped = " ".join(mark[at : at + 4] for at in range(0, 64, 4)).upper()
     for written in (mark, grouped):
-        assert hotspot(elsewhere, "report", "verify", str(out), "--key", written).returncode == 0
-    assert hotspot(elsewhere, "report", "verify", str(out), "--key", mark[:16]).returncode == 2
-    assert hotspot(elsewhere, "report", "verify", str(out), "--key", "0" * 64).returncode == 1
+        assert elsewhere.hotspot("report", "verify", str(out), "--key", written).exit_code == 0
+    assert elsewhere.hotspot("report", "verify", str(out), "--key", mark[:16]).exit_code == 2
+    assert elsewhere.hotspot("report", "verify", str(out), "--key", "0" * 64).exit_code == 1
 
 
 @pytest.mark.parametrize(
-    ("period", "message"),
-    [("2026-13", "is no period"), (month(1), "has not begun"), (month(-2), "ended before the first record")],
+    ("offset", "message"),
+    [(None, "is no period"), (1, "has not begun"), (-2, "ended before the first record")],
 )
-def test_a_period_without_records_is_refused(state: Path, tmp_path: Path, period: str, message: str) -> None:
-    made = hotspot(state, "report", "coverage", "--period", period, "--out", str(tmp_path / "x"))
-    assert (made.returncode, made.stdout) == (2, "")
+def test_a_period_without_records_is_refused(admin: Admin, tmp_path: Path, offset: int | None, message: str) -> None:
+    period = "2026-13" if offset is None else admin.month(offset)
+    made = admin.hotspot("report", "coverage", "--period", period, "--out", str(tmp_path / "x"))
+    assert (made.exit_code, made.stdout) == (2, "")
     assert message in made.stderr
     assert not (tmp_path / "x").exists()
 
 
 def test_an_empty_node_says_what_is_missing(tmp_path: Path) -> None:
-    made = hotspot(tmp_path, "report", "coverage", "--period", month(), "--out", str(tmp_path / "x"))
-    assert made.returncode == 2
+    admin = Admin(tmp_path, now())
+    made = admin.hotspot("report", "coverage", "--period", admin.month(), "--out", str(tmp_path / "x"))
+    assert made.exit_code == 2
     assert "HOTSPOT_MASTER_KEY is not set" in made.stderr
-    assert hotspot(tmp_path, "site", "list").returncode == 2
-    assert hotspot(tmp_path, "report", "verify", str(tmp_path)).returncode == 2
+    assert admin.hotspot("site", "list").exit_code == 2
+    assert admin.hotspot("report", "verify", str(tmp_path)).exit_code == 2
 
 
-def test_maintenance_is_announced_listed_and_withdrawn(state: Path) -> None:
-    def add(start: str, end: str, site: str = "sman-2") -> subprocess.CompletedProcess[str]:
-        return hotspot(
-            *(state, "maintenance", "add", site, "--from", start, "--to", end),
+def test_maintenance_is_announced_listed_and_withdrawn(admin: Admin) -> None:
+    def add(start: str, end: str, site: str = "sman-2") -> Result:
+        return admin.hotspot(
+            *("maintenance", "add", site, "--from", start, "--to", end),
             *("--ticket", "WO-1", "--reason", "Ganti kabel", "--json"),
         )
 
-    added = add(local(3600), local(7200))
-    assert added.returncode == 0, added.stderr
+    added = add(admin.local(3600), admin.local(7200))
+    assert added.exit_code == 0, added.stderr
     number = json.loads(added.stdout)["id"]
-    assert add(local(-60), local(7200)).returncode == 2, "it has begun"
-    assert add(local(7200), local(3600)).returncode == 2
-    assert add("tomorrow", local(3600)).returncode == 2
-    assert "no site 'sman-3'" in add(local(3600), local(7200), "sman-3").stderr
-    listed = json.loads(hotspot(state, "maintenance", "list", "--json").stdout)
+    assert add(admin.local(-60), admin.local(7200)).exit_code == 2, "it has begun"
+    assert add(admin.local(7200), admin.local(3600)).exit_code == 2
+    assert add("tomorrow", admin.local(3600)).exit_code == 2
+    assert "no site 'sman-3'" in add(admin.local(3600), admin.local(7200), "sman-3").stderr
+    listed = json.loads(admin.hotspot("maintenance", "list", "--json").stdout)
     assert [row["id"] for row in listed] == [number]
-    assert hotspot(state, "maintenance", "withdraw", "zzz").returncode == 2
-    assert hotspot(state, "maintenance", "withdraw", number[:8]).returncode == 0
-    assert hotspot(state, "maintenance", "withdraw", number[:8]).returncode == 2
-    assert json.loads(hotspot(state, "maintenance", "list", "--json").stdout) == []
-    assert len(json.loads(hotspot(state, "maintenance", "list", "--all", "--json").stdout)) == 1
+    assert admin.hotspot("maintenance", "withdraw", "zzz").exit_code == 2
+    assert admin.hotspot("maintenance", "withdraw", number[:8]).exit_code == 0
+    assert admin.hotspot("maintenance", "withdraw", number[:8]).exit_code == 2
+    assert json.loads(admin.hotspot("maintenance", "list", "--json").stdout) == []
+    assert len(json.loads(admin.hotspot("maintenance", "list", "--all", "--json").stdout)) == 1
 
 
-def test_work_that_has_begun_cannot_be_withdrawn(state: Path) -> None:
+def test_work_that_has_begun_cannot_be_withdrawn(admin: Admin) -> None:
     number = new_id()
     row = {
         "id": number,
         "site": "sman-2",
-        "from_at": now() - 10,
-        "to_at": now() + 900,
+        "from_at": admin.now - 10,
+        "to_at": admin.now + 900,
         "ticket": "T",
         "reason": "R",
         "recorded_by": "test",
-        "recorded_at": now() - 100,
+        "recorded_at": admin.now - 100,
     }
-    with opened(state) as store, store.telemetry.write() as connection:
+    with opened(admin.state) as store, store.telemetry.write() as connection:
         connection.execute(telemetry_schema.maintenance.insert().values(**row))
-    refused = hotspot(state, "maintenance", "withdraw", number)
-    assert refused.returncode == 2
+    refused = admin.hotspot("maintenance", "withdraw", number)
+    assert refused.exit_code == 2
     assert "has begun" in refused.stderr
 
 
-def test_the_sites_are_listed(state: Path) -> None:
-    sites = {row["site"]: row for row in json.loads(hotspot(state, "site", "list", "--json").stdout)}
+def test_the_sites_are_listed(admin: Admin) -> None:
+    sites = {row["site"]: row for row in json.loads(admin.hotspot("site", "list", "--json").stdout)}
     assert len(sites) == 6
     assert sites["taman-kota-1"]["state"] == "up"
     assert sites["taman-kota-1"]["access_points"] == {"tk1-ap1": True, "tk1-ap2": True}
     assert sites["sman-2"]["state"] == "unknown"
-    assert "taman-kota-1" in hotspot(state, "site", "list").stdout
+    assert "taman-kota-1" in admin.hotspot("site", "list").stdout
 
 
 # -- the service -----------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def admit(
         raise RequestError("bad-form", "method")
     caller = Caller(counted_as(arrival), address, arrival.gateway)
     language = texts[SERVICE].language
-    door = Door(inventory, site, arrival.gateway, arrival.mac, caller, language, now)
+    door = Door(inventory, site, arrival.gateway, arrival.mac, arrival.proven, caller, language, now)
     prove = METHODS[method](desk.store, desk.keys, door, form)
     return let_in(desk, revision, arrival, texts, site, method, prove, caller, now)
 

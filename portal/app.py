@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hotspot.catalogue import load
 from hotspot.errors import PeerError, RequestError
-from hotspot.grant import Denial, Grant
+from hotspot.grant import Denial
 from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
 from hotspot.one_time import masked
@@ -21,7 +21,7 @@ from hotspot.store import admission, people
 from hotspot.store.revisions import Following
 from hotspot.voucher import format_code, parse_code
 
-from . import captive, codes, faults, gateways, hooks, limits, passwords, privacy, remembering, sso, status
+from . import captive, codes, faults, gateways, hooks, limits, privacy, remembering, sso, status
 from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
@@ -56,6 +56,7 @@ class Portal:
         self.counting = Counting(desk.store)
         self.doors = Doors()
         self.sso = sso.Sso(self)
+        self.privacy = privacy.Privacy(self)
 
     @property
     def inventory(self) -> Inventory:
@@ -139,31 +140,34 @@ class Portal:
         problem: str = "",
         code: int = 200,
         typed: Mapping[str, str] | None = None,
-        another_number: bool = False,
+        coded: str | None = None,
     ) -> Response:
-        """The login page, with what is wrong and what was typed. A code that is awaited from this phone is asked for
-        first, unless it wants `another_number`."""
+        """The login page, with what is wrong and what was typed.
+
+        A code that is awaited from this phone is asked for first. `coded` decides it otherwise: "" shows the form for a
+        number, a text the form for a code; it tells where the code went.
+        """
         site = self._site(arrival)
         if site is None:
             raise RequestError("no-site", arrival.gateway)
         if not problem and arrival.stage is Stage.REFUSED:
             problem = arrival.message or self.pages.catalogue.text(lang, "error.refused")
-        asked = "code" in site.admit and not another_number
-        awaited = codes.pending(self.desk, arrival, now) if asked else None
+        if coded is None and "code" in site.admit and arrival.proven:  # else anybody could ask whether one is awaited
+            coded = self.pages.text(lang, "login.code.sent") if codes.pending(self.desk, arrival, sender(), now) else ""
         carded = self._carded(site)
         known = remembering.here(self.desk, arrival, site, now)
-        first = "code" if awaited else "voucher" if carded else ""
+        first = "code" if coded else "voucher" if carded else ""
         form = seal(self.desk.form_key, arrival, now)
         hops = self.hops(arrival, site)
         left = arrival.stage is Stage.LEFT
-        if not (problem or left or awaited or carded or known or typed):
-            return self._plain_door(lang, site, form, hops)
-        values = self._door_values(lang, site, form)
+        if not (problem or left or coded or carded or known or typed):
+            return self._plain_door(lang, site, form, hops, proven=arrival.proven)
+        values = self._door_values(lang, site, form, proven=arrival.proven)
         methods = sorted(values["methods"], key=lambda name: name != first)
         shown = {
             **values,
             "methods": [remembering.METHOD, *methods] if known else methods,
-            "awaited": masked(awaited.number) if awaited else "",
+            "awaited": coded or "",
             "problem": problem,
             "left": left,
             "code": carded,
@@ -171,7 +175,7 @@ class Portal:
         }
         return self.page("login.html", lang, site, shown, code=code, hops=hops)
 
-    def _door_values(self, lang: str, site: Site, form: str) -> dict[str, Any]:
+    def _door_values(self, lang: str, site: Site, form: str, *, proven: bool) -> dict[str, Any]:
         """What the login page of a site shows before anybody has typed anything."""
         return {
             "form": form,
@@ -179,6 +183,7 @@ class Portal:
             "methods": [method for method in site.admit if method != remembering.METHOD],
             "remember": self.inventory.portal.remember if remembering.METHOD in site.admit else 0,
             "awaited": "",
+            "proven": proven,
             "channel": self.inventory.codes.channel,
             "plan": self.inventory.plans[site.plan],
             "provider": self.inventory.oidc.title if self.inventory.oidc else "",
@@ -188,21 +193,23 @@ class Portal:
             "left": False,
             "tried": "",
             "code": "",
+            "otp": "",
             "name": "",
             "number": "",
         }
 
-    def _plain_door(self, lang: str, site: Site, form: str, hops: Sequence[str]) -> Response:
+    def _plain_door(self, lang: str, site: Site, form: str, hops: Sequence[str], *, proven: bool) -> Response:
         """The first page, of which phones differ in nothing but the form's token: made once for a revision."""
         revision = self.following.revision()
         inventory = revision.inventory
         look = inventory.look(site)
 
         def make(mark: str) -> str:
-            values = self._around(inventory, lang, site, self._door_values(lang, site, mark))
+            values = self._around(inventory, lang, site, self._door_values(lang, site, mark, proven=proven))
             return self.pages.html("login.html", lang, values, look)
 
-        return self.pages.respond(self.doors.text((revision.number, site.id, lang), form, make), look, hops=hops)
+        which = (revision.number, site.id, lang, proven)
+        return self.pages.respond(self.doors.text(which, form, make), look, hops=hops)
 
     def hops(self, arrival: Arrival, site: Site) -> list[str]:
         """The foreign origins to which a login leads: the gateway, and an OpenID provider's."""
@@ -252,8 +259,8 @@ class Portal:
         method = request.form.get("method", "")
         if method == "forget":
             return remembering.forgotten(self.desk, lambda: self.door(arrival, lang, now))
-        if "switch" in request.form or method == "code-other":
-            return self.door(arrival, lang, now, another_number=method == "code-other")
+        if "switch" in request.form or method in ("code-other", "code-have"):
+            return self.door(arrival, lang, now, coded=self._coded(arrival, method, lang))
         try:
             return self._answered(arrival, method, lang, now)
         except RequestError as error:
@@ -262,8 +269,18 @@ class Portal:
             self._refused(arrival, error, now)
             kept = {name: request.form.get(name, "")[:64] for name in ("code", "name", "number")}
             kept["tried"] = method
-            shown = self.door(arrival, lang, now, problem=self.told(error, lang), code=status_of(error), typed=kept)
+            coded = "" if error.code == "code-expired" else self._coded(arrival, method, lang)
+            problem = self.told(error, lang)
+            shown = self.door(arrival, lang, now, problem=problem, code=status_of(error), typed=kept, coded=coded)
             return later(shown, error)
+
+    def _coded(self, arrival: Arrival, method: str, lang: str) -> str | None:
+        """Whether the page that follows asks for a code, by the form that was sent; None where the store knows."""
+        if method == "code-other":
+            return ""
+        if method == "code-have" or ("otp" in request.form and not arrival.proven):
+            return self.pages.text(lang, "login.code.sent")
+        return None if arrival.proven else ""
 
     def _refused(self, arrival: Arrival, error: RequestError, now: int) -> None:
         log.info("not admitted", gateway=arrival.gateway, reason=error.code)
@@ -322,8 +339,11 @@ class Portal:
         if site is None or "code" not in site.admit:
             raise RequestError("bad-form", "method")
         number = "" if request.form["method"] == "code-again" else request.form.get("number", "")
-        codes.ask(self.desk, self.outbox, self.inventory, self.pages.catalogue, arrival, number, lang, now)
-        return self.door(arrival, lang, now)
+        catalogue = self.pages.catalogue
+        to = codes.ask(self.desk, self.outbox, self.inventory, catalogue, arrival, number, lang, now, sender())
+        where = f"login.code.sent.{self.inventory.codes.channel}"
+        coded = catalogue.text(lang, where, number=masked(to)) if number else self.pages.text(lang, "login.code.sent")
+        return self.door(arrival, lang, now, coded=coded)
 
     # -- afterwards ----------------------------------------------------------------------------------------------
 
@@ -347,34 +367,6 @@ class Portal:
             handback = admission.handback(connection, grant_id) or ""
         return [origin(handback)] if handback.startswith(("http://", "https://")) else []
 
-    def password(self, token: str) -> Response:
-        """The form by which a member changes their password."""
-        return self._password(passwords.member_grant(self.desk, token, int(time.time())), token)
-
-    def change_password(self, token: str) -> Response:
-        now = int(time.time())
-        grant = passwords.member_grant(self.desk, token, now)
-        try:
-            passwords.change(self.desk, grant, request.form, now)
-        except RequestError as error:
-            return self._password(grant, token, error)
-        log.info("password changed", site=grant.site)
-        return self._password(grant, token, changed=True)
-
-    def _password(
-        self, grant: Grant, token: str, error: RequestError | None = None, *, changed: bool = False
-    ) -> Response:
-        lang = self.language() if "lang" in request.args else grant.language
-        shown = {
-            "token": token,
-            "changed": changed,
-            "problem": self.told(error, lang) if error else "",
-            "tried": error.code if error else "",
-        }
-        code = status_of(error) if error else 200
-        page = self.page("password.html", lang, self.inventory.find_site(grant.site), shown, code=code)
-        return later(page, error) if error else page
-
     def log_out(self, token: str) -> AnyResponse:
         url = status.log_out(self.desk, token, int(time.time()))
         return self.see_other(url or f"/s/{token}")
@@ -393,9 +385,6 @@ def create(desk: Desk) -> Flask:
     app.add_url_rule("/login", view_func=portal.login, methods=["POST"])
     app.add_url_rule("/s/<token>", view_func=portal.status, methods=["GET"])
     app.add_url_rule("/s/<token>/logout", view_func=portal.log_out, methods=["POST"])
-
-    app.add_url_rule("/s/<token>/password", view_func=portal.password, methods=["GET"])
-    app.add_url_rule("/s/<token>/password", view_func=portal.change_password, methods=["POST"])
 
     for part in (faults, privacy, hooks, sso, captive):
         app.register_blueprint(part.routes(portal))

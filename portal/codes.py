@@ -1,7 +1,9 @@
 """Logging in with a phone number: the code is asked for, sent, and entered, on pages that know nothing of each other.
 
 Nothing of it is kept in the browser: iPhones close the login sheet, cookies and all, when somebody reads the message.
-What is awaited stands in the store under the gateway and the phone's MAC address, and the next page asks for it.
+What is awaited stands in the store under the gateway, the phone's MAC address and the address it comes from, and the
+next page asks for it; without the number, which an address of a device shows to nobody. Where anybody can have written
+the MAC address, the page is the same whether a code is awaited or not, and has a button for whoever has one.
 """
 
 import threading
@@ -103,25 +105,28 @@ def ask(
     number: str,
     language: str,
     now: int,
-) -> None:
-    """Sends a code to `number`, as it was typed, or again to the one that is awaited (empty).
+    sender: str,
+) -> str:
+    """Sends a code to `number`, as it was typed, or again to the one that is awaited (empty). Returns it in E.164 form.
 
     RequestError where the number is none of ours, a limit is reached or the gateway did not take the message.
     """
     section = inventory.codes
-    place = codes.door(desk.keys, arrival.gateway, arrival.mac)
+    place = codes.door(desk.keys, arrival.gateway, arrival.mac, sender)
     with desk.store.core.write() as connection:
         awaited = None if number else _awaited(connection, desk.keys, place, now)
         to = awaited.number if awaited else parse_number(number, section.prefixes)
         sending = codes.ask(
-            connection, desk.keys, section, gateway=arrival.gateway, mac=arrival.mac, number=to, now=now
-        )
+            connection, desk.keys, section, gateway=arrival.gateway, mac=arrival.mac, number=to, now=now,
+            sender=sender,
+        )  # fmt: skip
     code = one_time.code(code_key(desk.keys), sending.challenge)
     text = message_text(catalogue, inventory, language, code)
     state = outbox.post(section, Message(sending.message, sending.number, text, code))
     log.info("code asked for", gateway=arrival.gateway, state=state)
     if state is MessageState.FAILED:
         raise RequestError("code-not-sent")
+    return to
 
 
 def _awaited(connection: Connection, keys: Keys, place: bytes, now: int) -> Pending:
@@ -139,7 +144,8 @@ def message_text(catalogue: Catalogue, inventory: Inventory, language: str, code
     return f"{text}\n\n@{host} #{code}" if scheme == "https" else text
 
 
-def pending(desk: Desk, arrival: Arrival, now: int) -> Pending | None:
+def pending(desk: Desk, arrival: Arrival, sender: str, now: int) -> Pending | None:
     """The code that this phone is awaited to enter."""
+    place = codes.door(desk.keys, arrival.gateway, arrival.mac, sender)
     with desk.store.core.read() as connection:
-        return codes.pending(connection, desk.keys, codes.door(desk.keys, arrival.gateway, arrival.mac), now)
+        return codes.pending(connection, desk.keys, place, now)

@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-Key = tuple[int, str, str]
-"""Revision, site and language."""
+Key = tuple[int, str, str, bool]
+"""Revision, site, language, and whether the gateway has proven who arrives."""
 
 _MOST: Final = 4096
 """Pages that are kept, some 10 kB each; then all are made anew."""

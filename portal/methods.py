@@ -44,6 +44,8 @@ class Door:
     site: Site
     gateway: str
     mac: str
+    proven: bool
+    """Whether only the gateway can have told this MAC address."""
     caller: Caller
     language: str
     now: int
@@ -98,7 +100,7 @@ def voucher(_store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> C
 
 def one_time_code(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
     """Whoever reads the messages of the phone number to which a code was sent from here."""
-    place = codes.door(keys, door.gateway, door.mac)
+    place = codes.door(keys, door.gateway, door.mac, door.caller.address)
     with store.core.write() as connection:
         awaited = codes.take_try(connection, keys, place, door.now)
     if not one_time.matches(code_key(keys), awaited.challenge, form.get("otp", "")[:16]):
@@ -125,7 +127,8 @@ def remembered(_store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -
 
 def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
     """Whoever knows a member's name and password."""
-    person, attempt = known_member(store, keys, form, door.mac, door.caller, door.now)
+    mac = door.mac if door.proven else ""  # whoever names a member's phone is a stranger to them
+    person, attempt = known_member(store, keys, form, mac, door.caller, door.now)
 
     def prove(connection: Connection) -> Proof:
         attempt.forget(connection)

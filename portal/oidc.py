@@ -34,7 +34,7 @@ _KEPT: Final = 3600
 """Seconds for which what a provider says of itself is believed."""
 _FRESH: Final = 600
 """Seconds since an ID token was issued: it was for this login."""
-_LEEWAY: Final = 60
+LEEWAY: Final = 60
 """Seconds by which its clock may be off."""
 
 
@@ -72,9 +72,21 @@ class Client:
             self._providers[section.issuer] = (now, found)
         return found
 
-    def sent_to(self, section: OidcSection, redirect_uri: str, login: str, state: str, lang: str, now: int) -> str:
-        """Where a browser is sent to log in."""
+    def sent_to(
+        self,
+        section: OidcSection,
+        redirect_uri: str,
+        login: str,
+        state: str,
+        lang: str,
+        now: int,
+        *,
+        anew: bool = False,
+    ) -> str:
+        """Where a browser is sent to log in; `anew` even where the provider knows who sits there (OpenID Connect Core
+        section 3.1.2.1), and it then tells when they last said so (`auth_time`)."""
         provider = self.provider(section, now)
+        asked: dict[str, str] = {"prompt": "login", "max_age": "0"} if anew else {}
         uri: str = prepare_grant_uri(
             provider.authorization,
             section.client_id,
@@ -86,6 +98,7 @@ class Client:
             code_challenge=create_s256_code_challenge(self._verifier(login)),
             code_challenge_method="S256",
             ui_locales=lang,
+            **asked,
         )
         return uri
 
@@ -152,8 +165,8 @@ class Client:
                 "access_token": tokens.get("access_token"),
             },
         )
-        claims.validate(now=now, leeway=_LEEWAY)
-        if claims["iat"] < now - _FRESH - _LEEWAY:
+        claims.validate(now=now, leeway=LEEWAY)
+        if claims["iat"] < now - _FRESH - LEEWAY:
             raise ValueError("issued too long ago")
         return dict(claims)
 

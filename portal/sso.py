@@ -36,8 +36,9 @@ from .dialects import OPEN_WEB
 from .forms import LIFETIME, grant_of_token, read_signed, seal, signed, status_token, unseal
 from .limits import Caller
 from .methods import Proof, counted_as
-from .oidc import Admission, Client, admission
+from .oidc import LEEWAY, Admission, Client, admission
 from .pages import later, sender
+from .privacy import DESK
 from .problems import status_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("portal")
 
 _COOKIE: Final = "oidc"
+_PROVEN: Final = "oidc-proven"
 _SEALED: Final = "oidc admission"
 BOOTSTRAP: Final = "oidc-start"
 """The method of a short grant."""
@@ -86,11 +88,39 @@ class Sso:
             login = logins.begin(connection, desk.keys, seal(desk.form_key, arrival, now), lang, now)
         return self._away(section, login, lang, now)
 
-    def _away(self, section: OidcSection, login: str, lang: str, now: int) -> AnyResponse:
+    def start_anew(self, arrival: Arrival, lang: str, now: int) -> AnyResponse:
+        """Sends a browser to the provider to say who somebody is, whom it asks even where it knows them."""
+        inventory, desk = self._portal.inventory, self._desk
+        if inventory.oidc is None or not any("oidc" in site.admit for site in inventory.site):
+            raise RequestError("bad-form")
+        with desk.store.core.write() as connection:
+            limits.take(connection, desk.keys, "oidc", limits.LOGINS, Caller("", sender(), arrival.gateway), now)
+            login = logins.begin(connection, desk.keys, seal(desk.form_key, arrival, now), lang, now)
+        return self._away(inventory.oidc, login, lang, now, anew=True)
+
+    def _back_anew(self, login: Login, now: int) -> AnyResponse:
+        """Who came back from `start_anew`: in the browser that went, and having just said who they are."""
+        section, desk = self._portal.inventory.oidc, self._desk
+        if section is None or not self._is_ours(login):
+            raise RequestError("oidc-again")
+        try:
+            claims = self._client.claims(section, self._redirect_uri, login.id, request.args.to_dict(), now)
+        except (PeerError, RequestError) as error:
+            log.warning("no OpenID login", gateway=DESK, error=str(error))
+            return self._portal.privacy.page(error if isinstance(error, RequestError) else RequestError("oidc-away"))
+        subject, said_at = claims.get(section.person), claims.get("auth_time")
+        if not isinstance(subject, str) or not isinstance(said_at, int) or said_at < login.begun_at - LEEWAY:
+            log.warning("no OpenID login", gateway=DESK, error="the provider has not asked anew (auth_time)")
+            return self._portal.privacy.page(RequestError("oidc-refused"))
+        with desk.store.core.read() as connection:
+            person = people.find(connection, desk.keys, PersonKind.SSO, f"{section.issuer}|{subject}")
+        return self._portal.privacy.of_account(person, now)
+
+    def _away(self, section: OidcSection, login: str, lang: str, now: int, *, anew: bool = False) -> AnyResponse:
         desk = self._desk
         try:
             state = status_token(desk.oidc_key, login)
-            url = self._client.sent_to(section, self._redirect_uri, login, state, lang, now)
+            url = self._client.sent_to(section, self._redirect_uri, login, state, lang, now, anew=anew)
         except PeerError as error:
             log.warning("no OpenID provider", error=str(error))
             raise RequestError("oidc-away") from error
@@ -135,7 +165,7 @@ class Sso:
         return self._away(self._section(arrival)[0], login, known.language, now)
 
     def _prove(self, login: Login, grant: str, arrival: Arrival, found: Admission, now: int) -> AnyResponse:
-        """Ends the short grant; the phone's next arrival is as who it was proven to be."""
+        """Ends the short grant; this browser's next arrival with the phone is as who they were proven to be."""
         desk = self._desk
         with desk.store.core.write() as connection:
             proof = json.dumps([found.subject, found.plan])
@@ -144,7 +174,16 @@ class Sso:
             if held is not None:
                 reason = Reason.ENTITLEMENT_ENDED
                 watch.end(connection, self._portal.inventory, reason, now, person=held.person)
-        return self._portal.see_other(f"/oidc/on/{status_token(desk.status_key, grant)}")
+        answer = self._portal.see_other(f"/oidc/on/{status_token(desk.status_key, grant)}")
+        answer.set_cookie(
+            _PROVEN, self._cookie(login.id), max_age=self._lasting(arrival), path="/", httponly=True, samesite="Lax",
+            secure=self._redirect_uri.startswith("https:"),
+        )  # fmt: skip
+        return answer
+
+    def _lasting(self, arrival: Arrival) -> int:
+        """Seconds for which what was proven during a short grant waits for the phone."""
+        return (self._section(arrival)[0].bootstrap or 0) + _WAIT
 
     def on(self, token: str) -> AnyResponse:
         """Waits until the gateway has put the phone out, then sends it there."""
@@ -162,8 +201,11 @@ class Sso:
         return page
 
     def resume(self, arrival: Arrival, now: int) -> AnyResponse | None:
-        """Lets a phone in that was proven while it had a short grant; None for any other."""
-        if self._portal.inventory.oidc is None:
+        """Lets a phone in that was proven while it had a short grant; None for any other.
+
+        It takes both the phone's address and the browser in which somebody was proven: the address alone is anybody's.
+        """
+        if self._portal.inventory.oidc is None or _PROVEN not in request.cookies:
             return None
         try:
             section, _ = self._section(arrival)
@@ -173,10 +215,9 @@ class Sso:
             return None
         desk = self._desk
         with desk.store.core.read() as connection:
-            waiting = logins.proven(
-                connection, desk.keys, arrival.gateway, arrival.mac, now - section.bootstrap - _WAIT
-            )
-        if waiting is None:
+            since = now - self._lasting(arrival)
+            waiting = logins.proven(connection, desk.keys, arrival.gateway, arrival.mac, since)
+        if waiting is None or not self._is_ours(waiting[0], _PROVEN):
             return None
         login, proof = waiting
         try:
@@ -186,6 +227,10 @@ class Sso:
 
     def _cookie(self, login: str) -> str:
         return self._desk.keys.index("oidc cookie", login).hex()
+
+    def _is_ours(self, login: Login, cookie: str = _COOKIE) -> bool:
+        """Whether the browser that asks is the one that this login was begun or proven in."""
+        return hmac.compare_digest(request.cookies.get(cookie, "").encode(), self._cookie(login.id).encode())
 
     def callback(self) -> AnyResponse:
         """The way back. The code in its address is worth nothing without a secret of ours; we redirect at once."""
@@ -197,11 +242,13 @@ class Sso:
         with desk.store.core.write() as connection:
             login = logins.come_back(connection, desk.keys, login_id, now - STARTED, now)
         arrival, _ = unseal(desk.form_key, login.arrival, now)
+        if arrival.gateway == DESK:
+            return self._back_anew(login, now)
         section, site = self._section(arrival)
         try:
             answer = request.args.to_dict()
             found = admission(section, self._client.claims(section, self._redirect_uri, login.id, answer, now))
-            if hmac.compare_digest(request.cookies.get(_COOKIE, "").encode(), self._cookie(login.id).encode()):
+            if self._is_ours(login):
                 return self._finish(login, arrival, found, now)
         except (PeerError, RequestError) as error:
             return self._failed(arrival, login.language, error, now)

@@ -1,4 +1,6 @@
-"""After the login: what is left of time and data, and logging out."""
+"""After the login: what is left of time and data, and logging out. Nothing else: whoever has the address of a status
+page has shown nothing but a device's address, which proves nobody.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +10,7 @@ from hotspot.gateways import OpenndsGateway, UnifiGateway
 from hotspot.grant import Grant
 from hotspot.sites import Inventory, Plan
 from hotspot.store import admission, sessions
+from hotspot.store.admission import Seen
 
 from .desk import Desk
 from .forms import grant_of_token
@@ -24,6 +27,8 @@ class Status:
     plan: Plan | None
     state: str
     """waiting, failed, online or ended"""
+    seen: bool
+    """Whether the gateway has shown this device: what its person has used is told to nobody else."""
     seconds_left: int
     until: str
     bytes_left: int | None
@@ -44,7 +49,7 @@ def look(desk: Desk, inventory: Inventory, token: str, now: int) -> Status:
         zone = inventory.zone(site) if site else inventory.city.zone
         used = admission.usage(connection, grant.person, now, zone)
         session = sessions.of_grant(connection, grant.id)
-        confirmed = admission.confirmed(connection, grant.id)
+        seen = Seen.YES if session is not None else admission.seen(connection, grant.id)
     plan = inventory.plans.get(grant.plan)
     gateway = inventory.find_gateway(grant.gateway)
     fetched = isinstance(gateway, UnifiGateway) or (isinstance(gateway, OpenndsGateway) and gateway.fas_level == 3)
@@ -52,13 +57,14 @@ def look(desk: Desk, inventory: Inventory, token: str, now: int) -> Status:
     state = "online"
     if ended:
         state = "ended"
-    elif fetched and not confirmed:
+    elif seen is Seen.NOT_YET or (fetched and seen is Seen.UNKNOWN):
         state = "waiting" if now - grant.starts_at < _WAIT else "failed"
     left = None if plan is None or plan.data_per_day is None else max(0, plan.data_per_day - used.bytes)
     return Status(
         grant=grant,
         plan=plan,
         state=state,
+        seen=seen is Seen.YES,
         seconds_left=0 if ended else grant.ends_at - now,
         until=datetime.fromtimestamp(grant.ends_at, zone).strftime("%H.%M"),
         bytes_left=left,

@@ -91,13 +91,13 @@ def arrive(gateway: str, query: Mapping[str, str], key: bytes, level: int) -> Ar
         raise RequestError("bad-signature", gateway) from error
     if re.fullmatch(r"[0-9a-f]{64}", hid) is None or not _is_endpoint(address):
         raise RequestError("bad-signature", gateway)  # one answer for all: it is no oracle for the padding
-    admitted = query.get("status") == "authenticated"
+    admitted = query.get("status") == "authenticated"  # which stands beside what is encrypted: anybody may add it
     return Arrival(
         gateway=gateway,
         stage=Stage.ADMITTED if admitted else Stage.WANTS_IN,
         mac=mac,
         ip=fields.get("clientip", ""),
-        proven=level > 1,
+        proven=level > 1 and not admitted,
         ap_mac=_gateway_mac(fields.get("gatewaymac", "")),
         data={
             "hid": hid,

@@ -1,5 +1,6 @@
 """Grants, the tickets that carry them through RADIUS, and what a person has used today."""
 
+from enum import Enum
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from ..grant import Grant, Limits, Usage, local_day
 from ..session import share
 from ..ticket import PASS_LIFETIME, Ticket
 from .portable import Statement, run
-from .schema import grant, session
+from .schema import grant, session, ticket
 
 OVERDUE: Final = 15
 """Seconds that a gateway has to end a session by itself when its grant has ended."""
@@ -115,13 +116,39 @@ def _are_of(gateway: str, shown: set[tuple[str, str]]) -> ColumnElement[bool]:
     return and_(grant.c.gateway == gateway, tuple_(grant.c.id, grant.c.device_id).in_(list(shown)))
 
 
+class Seen(Enum):
+    """What a gateway has shown of the device that a grant names. Until then anybody may have named it."""
+
+    YES = "yes"
+    NOT_YET = "not yet"
+    """Its ticket has not been shown."""
+    UNKNOWN = "unknown"
+    """There is no ticket, and this gateway has said nothing so far."""
+
+
+def seen(connection: Connection, grant_id: str) -> Seen:
+    row = connection.execute(
+        select(grant.c.confirmed_at, ticket.c.id, ticket.c.redeemed_at)
+        .outerjoin(ticket, ticket.c.grant_id == grant.c.id)
+        .where(grant.c.id == grant_id)
+    ).first()
+    if row is not None and (row.confirmed_at is not None or row.redeemed_at is not None):
+        return Seen.YES
+    return Seen.UNKNOWN if row is None or row.id is None else Seen.NOT_YET
+
+
+def unseen() -> ColumnElement[bool]:
+    """Whether a grant's ticket has not been shown by any gateway."""
+    return select(ticket.c.id).where(ticket.c.grant_id == grant.c.id, ticket.c.redeemed_at.is_(None)).exists()
+
+
 def newest_grant(connection: Connection, device_id: str, gateway: str, now: int) -> Grant | None:
-    """The grant by which a device is, or soon will be, in at a gateway."""
+    """The grant by which a device is in at a gateway."""
     row = connection.execute(
         select(grant)
         .outerjoin(session, and_(session.c.person_id == grant.c.person_id, session.c.grant_id == grant.c.id))
         .where(grant.c.device_id == device_id, grant.c.gateway == gateway, grant.c.ends_at > now)
-        .where(session.c.ended_at.is_(None))
+        .where(session.c.ended_at.is_(None), ~unseen())
         .order_by(grant.c.starts_at.desc())
         .limit(1)
     ).one_or_none()

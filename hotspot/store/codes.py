@@ -53,9 +53,12 @@ class Sending:
     number: str
 
 
-def door(keys: Keys, gateway: str, mac: str) -> bytes:
-    """Where a code is asked for and entered: survives the phone's mini-browser, which forgets everything else."""
-    return keys.index("code door", f"{gateway}|{mac}")
+def door(keys: Keys, gateway: str, mac: str, sender: str = "") -> bytes:
+    """Where a code is asked for and entered: survives the phone's mini-browser, which forgets everything else.
+
+    `sender` is the address that the phone comes from: whoever names its MAC elsewhere stands at another door.
+    """
+    return keys.index("code door", f"{gateway}|{mac}|{sender}")
 
 
 def pending(connection: Connection, keys: Keys, door_: bytes, now: int) -> Pending | None:
@@ -85,6 +88,7 @@ def ask(
     mac: str,
     number: str,
     now: int,
+    sender: str = "",
 ) -> Sending:
     """Enters a message to `number` (E.164) if every limit allows it; the caller sends it after the commit.
 
@@ -96,7 +100,7 @@ def ask(
     _check(connection, section, gateway, lookup, device, now)
     if attempts.spent(connection, _tries_of(keys, lookup), now) >= TRIES_PER_DAY.count:
         raise RequestError("code-locked")
-    door_ = door(keys, gateway, mac)
+    door_ = door(keys, gateway, mac, sender)
     known = connection.execute(
         select(challenge.c.id).where(
             challenge.c.door == door_,

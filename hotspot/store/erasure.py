@@ -50,9 +50,9 @@ class Erasure:
 
 def check(connection: Connection, whose: Subject, now: int) -> None:
     """RequestError: erase-held, erase-blocked where the data must be kept."""
-    if holds.until(connection, whose.persons, now) is not None:
+    if holds.until(connection, [whose.person], now) is not None:
         raise RequestError("erase-held")
-    if blocks.until(connection, (*whose.persons, *whose.devices), now) is not None:
+    if blocks.until(connection, (whose.person, *whose.devices), now) is not None:
         raise RequestError("erase-blocked")
 
 
@@ -67,7 +67,7 @@ def ask(connection: Connection, keys: Keys, inventory: Inventory, person_id: str
         watch.end(connection, inventory, Reason.ENTITLEMENT_ENDED, now, device=one)
     id_ = new_id()
     connection.execute(insert(erasure).values(id=id_, person_id=person_id, asked_at=now, asked_by=who))
-    remembered.forget(connection, (*whose.persons, *whose.devices))
+    remembered.forget(connection, (whose.person, *whose.devices))
     record(connection, who, "person.erase", person_id, now)
     running = subject.running(connection, whose)
     return Erasure(whose, running, None if running else _done(connection, keys, id_, whose, now))
@@ -107,21 +107,21 @@ def _done(connection: Connection, keys: Keys, erasure_id: str, whose: Subject, n
 def count(connection: Connection, keys: Keys, whose: Subject) -> Erased:
     """What an erasure would erase."""
     called = subject.name(connection, keys, whose.person)
-    names = select(identity.c.person_id).where(identity.c.person_id.in_(whose.persons))
+    names = select(identity.c.person_id).where(identity.c.person_id == whose.person)
     grants = select(grant.c.id).where(_granted(whose))
     used = select(voucher.c.id).where(voucher.c.person_id == whose.person)
     return Erased(
         names=len(connection.execute(names).all()),
         devices=len(whose.devices),
         grants=len(connection.execute(grants).all()),
-        consents=len(consents.listed(connection, persons=whose.persons, withdrawn=False)),
+        consents=len(consents.listed(connection, persons=[whose.person], withdrawn=False)),
         vouchers=len(connection.execute(used).all()),
         faults=len(complaints.contacted(connection, keys, *called)) if called else 0,
     )
 
 
 def _granted(whose: Subject) -> ColumnElement[bool]:
-    return or_(grant.c.person_id.in_(whose.persons), grant.c.device_id.in_(whose.devices))
+    return or_(grant.c.person_id == whose.person, grant.c.device_id.in_(whose.devices))
 
 
 def _erase(connection: Connection, keys: Keys, whose: Subject, now: int) -> Erased:
@@ -135,10 +135,10 @@ def _erase(connection: Connection, keys: Keys, whose: Subject, now: int) -> Eras
     connection.execute(delete(ticket).where(ticket.c.grant_id.in_(grants)))
     connection.execute(delete(grant).where(_granted(whose)))
     connection.execute(delete(device).where(device.c.id.in_(whose.devices)))
-    consents.withdraw(connection, whose.persons, now)
+    consents.withdraw(connection, [whose.person], now)
     used = update(voucher).where(voucher.c.person_id == whose.person)
     connection.execute(used.where(voucher.c.revoked_at.is_(None)).values(revoked_at=now))
     connection.execute(used.values(person_id=None))
     connection.execute(delete(member).where(member.c.person_id == whose.person))
-    connection.execute(delete(identity).where(identity.c.person_id.in_(whose.persons)))
+    connection.execute(delete(identity).where(identity.c.person_id == whose.person))
     return counted

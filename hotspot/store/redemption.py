@@ -151,11 +151,15 @@ _RESUME: Final = Statement(
     " CASE WHEN g.total IS NOT NULL THEN g.total - (SELECT COALESCE(SUM(s.down * 1.0 + s.up), 0) FROM session s"
     " WHERE s.person_id = g.person_id AND (s.grant_id = g.id OR s.started_at >= g.starts_at)) END"
     " FROM {pairs} JOIN device d ON d.lookup = {unhex} JOIN access_grant g ON g.device_id = d.id WHERE g.ends_at > ?"
+    " AND NOT EXISTS (SELECT 1 FROM ticket t WHERE t.grant_id = g.id AND t.redeemed_at IS NULL)"
 )
 
 
 def unexpired(connection: Connection, lookups: Sequence[bytes], now: int) -> list[list[Held]]:
-    """What devices, by their index (`Keys.device_index`), hold now. Reads only."""
+    """What devices, by their index (`Keys.device_index`), hold now. Reads only.
+
+    A grant whose ticket no gateway has shown is left out: whoever stood at the door may have named another's device.
+    """
     found: list[list[Held]] = [[] for _ in lookups]
     on = cursor(connection)
     on.execute(_RESUME.of(connection), (listed(connection, [lookup.hex() for lookup in lookups]), now))

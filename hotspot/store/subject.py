@@ -1,7 +1,8 @@
 """What is known of one person, found from what names them.
 
-A phone number, a member's name or a voucher's code names one person. Their devices are theirs too, and with a device
-the persons that it was for a day by click-through; unless others who are known by a number or a name use it as well.
+A phone number, a member's name or a voucher's code names one person. A device is theirs where nobody else is known on
+it. Whoever else was in with its address, if only by click-through, is somebody else: an address proves nobody, so it
+leads from one person to no other.
 """
 
 from collections.abc import Collection, Iterable
@@ -20,24 +21,15 @@ from . import complaints, consents, remembered
 from .people import find, normal_name, open_mac
 from .schema import block, device, grant, identity, member, person, session, voucher
 
-_NAMED: Final = (PersonKind.PHONE.value, PersonKind.MEMBER.value, PersonKind.SSO.value)
-"""Whoever stays the same person on any device."""
-
 
 @dataclass(frozen=True)
 class Subject:
     """A person with all that is theirs, as random ids."""
 
     person: str
-    days: tuple[str, ...]
-    """The click-through persons that their devices were."""
     devices: tuple[str, ...]
     shared: tuple[str, ...]
     """Devices on which others are known too."""
-
-    @property
-    def persons(self) -> tuple[str, ...]:
-        return self.person, *self.days
 
 
 def named(connection: Connection, keys: Keys, text: str, number: str | None, issuer: str | None = None) -> list[str]:
@@ -59,16 +51,13 @@ def of(connection: Connection, person_id: str) -> Subject:
     used = select(session.c.device_id).where(session.c.person_id == person_id)
     theirs = device.c.id.in_(granted.union(used))
     devices = set(connection.execute(select(device.c.id).where(theirs)).scalars())
-    rows = connection.execute(
-        select(grant.c.device_id, grant.c.person_id, identity.c.kind)
+    others = (
+        select(grant.c.device_id)
         .join(identity, identity.c.person_id == grant.c.person_id)
         .where(grant.c.device_id.in_(devices), grant.c.person_id != person_id)
-        .distinct()
-    ).all()
-    shared = {row.device_id for row in rows if row.kind in _NAMED}
-    day = PersonKind.DEVICE_DAY
-    days = {row.person_id for row in rows if row.kind == day and row.device_id not in shared}
-    return Subject(person_id, *(tuple(sorted(ids)) for ids in (days, devices - shared, shared)))
+    )
+    shared = set(connection.execute(others.distinct()).scalars())
+    return Subject(person_id, *(tuple(sorted(ids)) for ids in (devices - shared, shared)))
 
 
 def name(connection: Connection, keys: Keys, person_id: str) -> tuple[PersonKind, str] | None:
@@ -91,8 +80,8 @@ def known(connection: Connection, keys: Keys, subject: Subject, device_id: str =
     first = connection.execute(select(person.c.created_at).where(person.c.id == subject.person)).scalar_one()
     account = connection.execute(select(member).where(member.c.person_id == subject.person)).one_or_none()
     devices = select(device).where(device.c.id.in_([device_id] if device_id else [*subject.devices, *subject.shared]))
-    grants = select(grant).where(grant.c.person_id.in_(subject.persons))
-    sessions = select(session).where(session.c.person_id.in_(subject.persons))
+    grants = select(grant).where(grant.c.person_id == subject.person)
+    sessions = select(session).where(session.c.person_id == subject.person)
     if device_id:
         grants = grants.where(grant.c.device_id == device_id)
         sessions = sessions.where(session.c.device_id == device_id)
@@ -112,14 +101,14 @@ def known(connection: Connection, keys: Keys, subject: Subject, device_id: str =
             for row in connection.execute(devices.order_by(device.c.first_seen))
         ],
         "consents": _of(
-            consents.listed(connection, persons=subject.persons),
+            consents.listed(connection, persons=[subject.person]),
             ("purpose", "text_version", "text_sha256", "language", "site", "given_at", "withdrawn_at"),
         ),
         "vouchers": _of(
             connection.execute(select(voucher).where(voucher.c.person_id == subject.person)),
             ("batch", "serial", "site", "plan", "used_at", "revoked_at"),
         ),
-        "remembered": _of(remembered.listed(connection, subject.persons), ("created_at", "expires_at")),
+        "remembered": _of(remembered.listed(connection, [subject.person]), ("created_at", "expires_at")),
         "grants": _of(
             connection.execute(grants.order_by(grant.c.starts_at.desc())),
             ("site", "gateway", "plan", "method", "starts_at", "ends_at"),
@@ -133,7 +122,7 @@ def known(connection: Connection, keys: Keys, subject: Subject, device_id: str =
             for one in (complaints.contacted(connection, keys, *called) if called else [])
         ],
         "blocks": _of(
-            connection.execute(select(block).where(block.c.subject.in_(subject.persons))),
+            connection.execute(select(block).where(block.c.subject == subject.person)),
             ("until", "reason", "created_at", "lifted_at"),
         ),
     }
@@ -142,7 +131,7 @@ def known(connection: Connection, keys: Keys, subject: Subject, device_id: str =
 def running(connection: Connection, subject: Subject) -> int:
     """How many sessions of the person, or on their devices, have not ended."""
     granted = select(grant.c.id).where(grant.c.device_id.in_(subject.devices))
-    theirs = or_(session.c.person_id.in_(subject.persons), session.c.grant_id.in_(granted))
+    theirs = or_(session.c.person_id == subject.person, session.c.grant_id.in_(granted))
     return len(connection.execute(select(session.c.id).where(theirs, session.c.ended_at.is_(None))).all())
 
 

@@ -91,6 +91,11 @@ def use(connection: Connection, keys: Keys, code: str, site: str, now: int) -> E
     return use(connection, keys, code, site, now)  # another node was faster
 
 
+def plan_of(connection: Connection, person: str) -> str | None:
+    """The plan of the voucher that a person is."""
+    return connection.execute(select(voucher.c.plan).where(voucher.c.person_id == person)).scalar()
+
+
 def state_of(row: Row[Any], now: int) -> VoucherState:
     return state(now, used_at=row.used_at, expires_at=row.expires_at, valid=row.valid, revoked_at=row.revoked_at)
 

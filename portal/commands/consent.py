@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from hotspot.grant import Reason
-from hotspot.store import consents, subject, watch
+from hotspot.store import consents, watch
 from hotspot.store.audit import record
 from hotspot.terminal import Group, Node, pass_node
 
@@ -32,7 +32,7 @@ def list_(node: Node, who: str | None, purpose: str | None, everything: bool, li
     Persons are random ids; the texts are the files in portal/terms with these hashes (SHA-256).
     """
     with node.store.core.read() as connection:
-        persons = None if who is None else subject.of(connection, found(node, connection, who)).persons
+        persons = None if who is None else [found(node, connection, who)]
         rows = consents.listed(connection, persons=persons, purpose=purpose, withdrawn=everything, limit=limit)
     node.table(
         ("PERSON", "PURPOSE", "VERSION", "SHA-256", "LANGUAGE", "SITE", "GIVEN (UTC)", "WITHDRAWN (UTC)"),
@@ -64,13 +64,11 @@ def withdraw(node: Node, who: str, purpose: str | None) -> None:
     """
     inventory = node.revision().inventory
     with node.store.core.write() as connection:
-        whose = subject.of(connection, found(node, connection, who))
-        count = consents.withdraw(connection, whose.persons, node.now, purpose)
-        ended = 0
-        for person in whose.persons if count else ():
-            ended += watch.end(connection, inventory, Reason.ENTITLEMENT_ENDED, node.now, person=person)
-        record(connection, node.who, "consent.withdraw", whose.person, node.now, consents=count, purpose=purpose)
-    node.answer({"person": whose.person, "consents": count, "sessions": ended})
+        whose = found(node, connection, who)
+        count = consents.withdraw(connection, [whose], node.now, purpose)
+        ended = watch.end(connection, inventory, Reason.ENTITLEMENT_ENDED, node.now, person=whose) if count else 0
+        record(connection, node.who, "consent.withdraw", whose, node.now, consents=count, purpose=purpose)
+    node.answer({"person": whose, "consents": count, "sessions": ended})
     node.say(f"{count} consents withdrawn; running sessions that are being ended: {ended}")
     if not count:
         node.fail()

@@ -63,7 +63,7 @@ def show(node: Node, who: str) -> None:
     """
     whose, value = _known(node, who, "person.show")
     with node.store.core.read() as connection:
-        held = holds.until(connection, whose.persons, node.now)
+        held = holds.until(connection, [whose.person], node.now)
     node.answer({**value, "held_until": held})
     node.say(f"{value['known_as'] or '(erased)'}  {value['kind'] or ''}  person {whose.person}")
     node.say(f"first seen {value['first_seen']}")

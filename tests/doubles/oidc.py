@@ -191,7 +191,8 @@ class OidcProviderDouble:
                 now = int(time.time())
                 said = {
                     "iss": double.issuer, "aud": CLIENT, "iat": now, "exp": now + 300, "jti": secrets.token_hex(8),
-                    "nonce": request.authorization_code.get_nonce(), **double.claims,
+                    "nonce": request.authorization_code.get_nonce(),
+                    "auth_time": request.authorization_code.get_auth_time(), **double.claims,
                 }  # fmt: skip
                 said = double.lie(said) if double.lie else said
                 key = double._false_key if double.foreign_key else double.key

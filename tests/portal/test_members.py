@@ -35,6 +35,15 @@ def log_in(gateway: CoovaChilliDouble, name: str, password: str, language: str =
     return browser.submit(page, page.form(method="member"), name=name, password=password)
 
 
+def opened(node: Node, name: str, password: str = OLD) -> tuple[Browser, Page]:
+    """The page on which a member who has just proven who they are changes their password."""
+    browser = Browser()
+    page = browser.open(f"{node.portal}/privacy?lang=id")
+    page = browser.submit(page, page.form_to("/privacy/member?lang=id"), name=name, password=password)
+    form = page.form_to("/privacy/lock?lang=id")
+    return browser, browser.submit(page, replace(form, action="/privacy/password?lang=id"))
+
+
 def another_phone(gateway: CoovaChilliDouble) -> str:
     before = gateway.phone.mac
     gateway.phone.mac = "-".join(["02", *(f"{random.randbelow(256):02X}" for _ in range(5))])
@@ -111,8 +120,8 @@ def test_reset_and_remove(node: Node, gateway: CoovaChilliDouble, name: str) -> 
 
 
 def test_a_member_changes_their_password(node: Node, gateway: CoovaChilliDouble, name: str) -> None:
-    browser, page = Browser(), log_in(gateway, name, OLD)
-    page = browser.open(f"{page.url}/password")
+    log_in(gateway, name, OLD)
+    browser, page = opened(node, name)
     form = page.form_to("/password?lang=id")
     for typed, said in (
         ({"password": OLD, "new": "short", "again": "short"}, "paling sedikit 8"),
@@ -130,23 +139,20 @@ def test_a_member_changes_their_password(node: Node, gateway: CoovaChilliDouble,
     assert "Anda tersambung" in log_in(gateway, name, NEW).text
 
 
-def test_the_password_page_is_behind_a_members_own_session(node: Node, gateway: CoovaChilliDouble, name: str) -> None:
-    browser = Browser()
-    page = browser.open(gateway.redirect("notyet"))
-    clicked = browser.submit(page, page.form(method="click-through")).url
-    assert "/password" not in browser.open(clicked).html
-    assert browser.open(f"{clicked}/password").status == 404
-    gateway.stop("User-Request")
-    member = log_in(gateway, name, OLD).url
-    assert browser.open(f"{member[:-1]}{'0' if member[-1] != '0' else '1'}/password").status == 404
-    page = browser.open(f"{member}/password")
-    for _ in range(attempts.DEVICE.count):
-        page = browser.submit(page, page.form_to("/password?lang=id"), password="wrong", new=NEW, again=NEW)
+def test_the_password_page_is_behind_a_members_own_proof(node: Node, gateway: CoovaChilliDouble, name: str) -> None:
+    status = log_in(gateway, name, OLD)
+    assert "password" not in status.html, "an address of a device tells nobody that a member is there"
+    assert Browser().open(f"{status.url}/password").status == 404
+    for forged in ("", "x.y"):
+        page = Browser().open(f"{node.portal}/privacy/password?lang=id", {"form": forged, "new": NEW, "again": NEW})
         assert page.status == 422
-    page = browser.submit(page, page.form_to("/password?lang=id"), password=OLD, new=NEW, again=NEW)
+    browser, page = opened(node, name)
+    form = page.form_to("/password?lang=id")
+    for _ in range(attempts.DEVICE.count):
+        page = browser.submit(page, form, password="wrong", new=NEW, again=NEW)
+        assert page.status == 422
+    page = browser.submit(page, form, password=OLD, new=NEW, again=NEW)
     assert (page.status, "10 menit" in page.alert) == (429, True)
-    browser.submit(browser.open(member), browser.open(member).form_to("/logout"))
-    assert browser.open(f"{member}/password").status == 404, "not after the session"
 
 
 @pytest.mark.parametrize(("language", "said"), [("id", "dalam 10 menit"), ("en", "in 10 min"), ("jv", "10 menit")])
@@ -200,7 +206,13 @@ def test_axe_finds_nothing(gateway: CoovaChilliDouble, chromium: Chromium, name:
     page = context.new_page()
     page.goto(log_in(gateway, name, OLD, language).url)
     assert findings(page) == []
-    page.locator("a[href$=password]").click()
+    page.locator("a[href*=privacy]").click()
+    page.locator("#name").fill(name)
+    page.locator("#password").fill(OLD)
+    page.locator("form[action*=member] button").click()
+    assert findings(page) == []
+    keep(page, f"privacy-member-{language}")
+    page.locator("button[formaction*=password]").click()
     assert page.locator("html").get_attribute("lang") == language
     assert findings(page) == []
     for field, typed in (("#password", "wrong wrong"), ("#new", NEW), ("#again", NEW)):

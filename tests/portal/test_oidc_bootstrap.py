@@ -46,8 +46,8 @@ def begun(gateway: CoovaChilliDouble) -> tuple[Browser, Page, str]:
     return browser, page, urljoin(page.url, link)
 
 
-def proven(gateway: CoovaChilliDouble) -> str:
-    """Logged in at the provider: the page that waits for the gateway."""
+def proven(gateway: CoovaChilliDouble) -> tuple[str, str]:
+    """Logged in at the provider: the page that waits for the gateway, and the cookie of that browser."""
     browser, _, link = begun(gateway)
     page = browser.open(link)
     form = page.form_to("/oidc/confirm?lang=id")
@@ -55,7 +55,18 @@ def proven(gateway: CoovaChilliDouble) -> str:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = web.send(web.Request("POST", urljoin(page.url, form.action), headers, text))
     assert answer.status == 303
-    return urljoin(page.url, answer.headers["location"])
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    return urljoin(page.url, answer.headers["location"]), cookie.partition(";")[0]
+
+
+def arriving(gateway: CoovaChilliDouble, cookie: str) -> Page:
+    """The phone at its gateway's door, in the browser with this cookie."""
+    door = gateway.redirect("notyet")
+    answer = web.send(web.Request("GET", door, {"Cookie": cookie, "Accept-Language": "id"}))
+    if answer.status != 303:
+        return Browser().open(door)
+    return Browser().open(answer.headers["location"])
 
 
 def test_in_for_minutes_then_as_oneself(node: Node, gateway: CoovaChilliDouble, provider: OidcProviderDouble) -> None:
@@ -68,7 +79,7 @@ def test_in_for_minutes_then_as_oneself(node: Node, gateway: CoovaChilliDouble, 
     gateway.stop("User-Request")
     gateway.phone.challenge = ""
 
-    waiting = proven(gateway)
+    waiting, cookie = proven(gateway)
     assert waiting.startswith(f"{node.portal}/oidc/on/")
     assert gone(gateway), "the gateway was told"
     deadline = time.monotonic() + 60
@@ -79,7 +90,8 @@ def test_in_for_minutes_then_as_oneself(node: Node, gateway: CoovaChilliDouble, 
     assert (answer.status, answer.headers["location"]) == (303, OPEN_WEB)
 
     gateway.phone.user, gateway.phone.challenge = "", ""
-    page = Browser().open(gateway.redirect("notyet"))  # where the open web leads from behind a gateway
+    assert Browser().open(gateway.redirect("notyet")).form(method="oidc"), "the phone's address alone proves nobody"
+    page = arriving(gateway, cookie)  # where the open web leads from behind a gateway
     assert "Anda tersambung" in page.text
     assert gateway.phone.online
     assert "500 MB" in page.text, "the plan of the group"
@@ -87,20 +99,19 @@ def test_in_for_minutes_then_as_oneself(node: Node, gateway: CoovaChilliDouble, 
     assert (row["method"], row["person"]) == ("oidc", node.json("person", "show", "u-boot")["person"])
     gateway.stop("User-Request")
     gateway.phone.user, gateway.phone.challenge = "", ""
-    page = Browser().open(gateway.redirect("notyet"))
-    assert page.form(method="oidc"), "what was proven is good once"
+    assert arriving(gateway, cookie).form(method="oidc"), "what was proven is good once"
 
 
 def test_what_was_proven_is_of_one_phone_for_a_while(node: Node, gateway: CoovaChilliDouble) -> None:
-    proven(gateway)
+    _, cookie = proven(gateway)
     assert gone(gateway)
     mine = gateway.phone.mac
     gateway.phone.mac, gateway.phone.user, gateway.phone.challenge = "02-AA-02-00-00-01", "", ""
-    assert Browser().open(gateway.redirect("notyet")).form(method="oidc"), "not of another's"
+    assert arriving(gateway, cookie).form(method="oidc"), "not of another's"
     gateway.phone.mac, gateway.phone.challenge = mine, ""
     with node.store().core.write() as connection:
         connection.exec_driver_sql("UPDATE oidc_login SET proven_at = proven_at - 661")
-    assert Browser().open(gateway.redirect("notyet")).form(method="oidc"), "nor for ever"
+    assert arriving(gateway, cookie).form(method="oidc"), "nor for ever"
 
 
 def test_nobody_lives_on_it(gateway: CoovaChilliDouble) -> None:

@@ -1,8 +1,10 @@
 """The privacy page: what is kept; and to whoever proves who they are, their own data, to see, withdraw and erase."""
 
+import json
 import re
 import secrets
 import time
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser as Chromium
@@ -156,8 +158,8 @@ def test_by_a_members_password(node: Node, gateway: CoovaChilliDouble) -> None:
     node.run("member", "add", "wulan", stdin="a long password\n")
     status = log_in(gateway, "member", name="wulan", password="a long password").url
     browser = Browser()
-    page = browser.open(f"{status}/privacy")
-    assert page.url.startswith(f"{node.portal}/privacy"), "asked for the password"
+    page = browser.open(f"{status}/privacy?lang=id")
+    assert "wulan" not in page.text, "asked for the password"
     for password, said in (("wrong", "Nama pengguna atau kata sandi salah."), ("", "Isi nama pengguna")):
         wrong = browser.submit(page, page.form_to("/privacy/member?lang=id"), name="Wulan", password=password)
         assert (wrong.status, said in wrong.alert) == (422, True)
@@ -169,37 +171,85 @@ def test_by_a_members_password(node: Node, gateway: CoovaChilliDouble) -> None:
     assert gone(gateway)
 
 
-def test_whoever_is_in(node: Node, gateway: CoovaChilliDouble) -> None:
+def test_being_in_proves_nothing(node: Node, gateway: CoovaChilliDouble) -> None:
     status = log_in(gateway, "click-through")
     [link] = [str(a["href"]) for tag, a in status.tags if tag == "a" and "/privacy" in str(a["href"])]
     browser = Browser()
     page = browser.open(f"{node.portal}{link}")
-    assert gateway.phone.mac.lower().replace("-", ":") in page.text
-    page = browser.submit(page, page.form_to("/privacy/withdraw?lang=id"))
-    assert gone(gateway)
+    assert "Buktikan dahulu siapa Anda" in page.text
+    assert "Tidak ada nama atau nomor Anda pada kami" in page.text
+    assert gateway.phone.mac.lower().replace("-", ":") not in page.text.lower()
+    for action in ("withdraw", "erase", "download", "password", "lock"):
+        token = page.forms[0].fields["form"]
+        refused = browser.open(f"{node.portal}/privacy/{action}?lang=id", {"form": token, "sure": "1"})
+        assert (refused.status, gateway.phone.online) == (422, True)
+    browser.submit(status, status.form_to("/logout"))
     assert browser.open(f"{node.portal}{link}").status == 404, "the page of who is in no longer"
     assert browser.open(f"{node.portal}/s/{'0' * 48}/privacy").status == 404
 
 
 def test_the_audit_trail_is_not_filled(node: Node, gateway: CoovaChilliDouble) -> None:
-    status = log_in(gateway, "click-through").url
-    codes = [Browser().open(f"{status}/privacy").status for _ in range(21)]
+    node.run("member", "add", "curious", stdin="a long password\n")
+    browser = Browser()
+    page = browser.open(f"{node.portal}/privacy?lang=id")
+    form = page.form_to("/privacy/member?lang=id")
+    codes = [browser.submit(page, form, name="curious", password="a long password").status for _ in range(21)]
     assert codes == [200] * 20 + [429]
 
 
-def test_who_shares_a_voucher_sees_nothing_of_the_others(node: Node, gateway: CoovaChilliDouble) -> None:
+def by_card(node: Node, url: str, code: str) -> tuple[Browser, Page]:
+    browser = Browser()
+    page = browser.open(url)
+    return browser, browser.submit(page, page.form_to("/privacy/voucher?lang=id"), code=code)
+
+
+def test_a_voucher_of_one_device_by_its_code(node: Node, gateway: CoovaChilliDouble) -> None:
     made = node.json("voucher", "create", "--site", "taman-kota-1", "--plan", "puskesmas")
+    _, page = by_card(node, f"{node.portal}/privacy?lang=id", made["codes"][0])
+    assert (page.status, "tidak dikenal" in page.alert) == (422, True), "nobody has used it"
+    log_in(gateway, "voucher", code=made["codes"][0])
+    browser, page = by_card(node, f"{node.portal}/privacy?lang=id", made["codes"][0].lower())
+    assert gateway.phone.mac.lower().replace("-", ":") in page.text
+    page = browser.submit(page, page.form_to("/privacy/erase?lang=id"))
+    page = browser.submit(page, page.form_to("/privacy/erase?lang=id"))
+    assert gone(gateway)
+
+
+def test_who_shares_a_voucher_sees_nothing_of_the_others(node: Node, gateway: CoovaChilliDouble) -> None:
+    made = node.json("voucher", "create", "--site", "taman-kota-1", "--plan", "umum")
     log_in(gateway, "voucher", code=made["codes"][0])
     first = gateway.phone.mac.lower().replace("-", ":")
     gateway.stop("User-Request")
     gateway.phone.mac, gateway.phone.challenge = f"02-AA-01-{secrets.randbelow(256):02X}-00-0A", ""
     status = log_in(gateway, "voucher", code=made["codes"][0]).url
-    page = Browser().open(f"{status}/privacy")
+    _, page = by_card(node, f"{status}/privacy?lang=id", made["codes"][0])
     assert gateway.phone.mac.lower().replace("-", ":") in page.text
     assert first not in page.text
     assert "Sambungan (1)" in page.text
     assert "hubungi petugas" in page.text
-    assert page.forms == []
+    assert [form.action for form in page.forms] == ["/privacy/lock?lang=id"]
+    _, page = by_card(node, f"{node.portal}/privacy?lang=id", made["codes"][0])
+    assert "Sambungan (0)" in page.text, "from nowhere, the code alone shows no device"
+    assert first not in page.text
+
+
+def test_it_is_locked_and_taken_along(node: Node, gateway: CoovaChilliDouble, number: str) -> None:
+    by_code(node, gateway, number)
+    later(node)
+    browser, page = proven(node, number)
+    form = page.form_to("/privacy/lock?lang=id")
+    assert "15 menit" in page.text
+    taken = browser.submit(page, replace(form, action="/privacy/download?lang=id"))
+    assert "attachment" in taken.headers["Content-Disposition"]
+    assert json.loads(taken.html)["known_as"] == f"+62{number[1:]}"
+    again = browser.submit(page, page.form_to("/privacy/withdraw?lang=id"))
+    locked = browser.submit(page, form)
+    assert (locked.status, "sudah dikunci" in locked.text) == (200, True)
+    for shown in (page, again):
+        after = browser.submit(shown, shown.form_to("/privacy/erase?lang=id"))
+        assert (after.status, "Buktikan sekali lagi" in after.alert) == (422, True)
+    person = node.json("person", "show", number)["person"]
+    assert {"person.lock", "person.export"} <= set(actions(node, person))
 
 
 def test_a_hold_is_told(node: Node, gateway: CoovaChilliDouble, number: str) -> None:
@@ -220,7 +270,8 @@ def test_a_city_without_codes_offers_none(tmp_path_factory: pytest.TempPathFacto
     with node.service("portal"):
         page = Browser().open(f"{node.portal}/privacy")
         assert page.status == 200
-        assert [form.action for form in page.forms] == ["/privacy/member?lang=id"]
+        actions = [form.action for form in page.forms]
+        assert actions == ["/privacy/voucher?lang=id", "/privacy/member?lang=id"]
         forced = Browser().open(f"{node.portal}/privacy/code", {"form": page.forms[0].fields["form"], "number": "0812"})
         assert forced.status == 422
     assert sent(node) == []

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import func, select
 
+from hotspot import ticket
 from hotspot.grant import Grant, Limits
 from hotspot.identity import PersonKind, new_id
-from hotspot.store import admission, people, schema
+from hotspot.store import admission, people, redemption, schema
+from hotspot.ticket import Ticket
 from tests.node import Node, Service
 from tests.radius.test_service import accounting, radclient
 
@@ -94,21 +96,28 @@ def test_another_address_in_the_user_name_is_no_mac_authentication(node: Node) -
     assert "Access-Reject" in ask(node, "02:00:00:00:01:03", "02:00:00:00:01:04", "")
 
 
-def test_click_through_of_the_same_day_is_let_in_again(node: Node) -> None:
-    mac = "02:00:00:00:01:05"
-    grant = a_grant(node, mac, ended=True)
-    shown = ask(node, mac)
-    assert "Access-Accept" in shown
-    assert grants(node, grant.person) == 2
-    assert "Access-Accept" in ask(node, mac)
-    assert grants(node, grant.person) == 2
-
-
-@pytest.mark.parametrize("method", ["voucher", "member"])
-def test_an_address_starts_nothing_new_for_a_person(node: Node, method: str) -> None:
+@pytest.mark.parametrize("method", ["click-through", "voucher", "member"])
+def test_an_address_starts_nothing_new(node: Node, method: str) -> None:
     mac = "02:00:00:00:01:06"
-    a_grant(node, mac, method=method, ended=True)
+    grant = a_grant(node, mac, method=method, ended=True)
     assert "Access-Reject" in ask(node, mac)
+    assert grants(node, grant.person) == 1
+
+
+def test_a_grant_that_no_gateway_has_seen_is_not_gone_on_under(node: Node) -> None:
+    """Whoever stands at an unsigned gateway's door may name any device."""
+    mac = "02:00:00:00:01:08"
+    grant = a_grant(node, mac)
+    shown = Ticket(ticket.new_id(int(time.time())), grant.id, grant.gateway, int(time.time()) + 60)
+    store = node.store()
+    with store.core.write() as connection:
+        admission.add_ticket(connection, shown)
+    assert "Access-Reject" in ask(node, mac)
+    with store.core.write() as connection:
+        claim = redemption.Claim(shown.id, grant.gateway, bytes(16))
+        assert isinstance(redemption.redeem(connection, [claim], int(time.time()))[0], redemption.Redeemed)
+    store.close()
+    assert "Access-Accept" in ask(node, mac)
 
 
 def test_an_unknown_device_is_sent_to_the_portal(node: Node) -> None:

@@ -33,6 +33,7 @@ class Outcome(StrEnum):
     REFUSED = "login-refused"
     TIMEOUT = "timeout"
     BROKEN = "broken-off"
+    TOO_MUCH = "too-much"
 
     @property
     def good(self) -> bool:

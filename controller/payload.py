@@ -32,6 +32,8 @@ from . import signing
 from .desired import Desired
 
 VERSION = 1
+LARGEST_UNPACKED: Final = 256 << 20
+"""Bytes of an archive's content: gzip makes a thousand of one."""
 _TX = re.compile(r"[0-9a-f]{16,64}")
 _ARGUMENT = re.compile(r"[0-9a-f]+")
 
@@ -114,15 +116,22 @@ def pack_call(script: bytes, paths: tuple[str, ...] = ()) -> bytes:
 
 
 def unpacked(archive: bytes) -> dict[str, bytes]:
-    """Files of a `tar.gz` with relative names, by absolute path. PeerError when it is none."""
+    """Files of a `tar.gz` with relative names, by absolute path. PeerError when it is none, or unpacks to more than
+    `LARGEST_UNPACKED` bytes."""
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        unzip = zlib.decompressobj(wbits=31)  # gzip
+        plain = unzip.decompress(archive, LARGEST_UNPACKED)
+        if unzip.unconsumed_tail or not unzip.eof:
+            raise PeerError(
+                f"the access point's archive is cut off, or unpacks to more than {LARGEST_UNPACKED:,} bytes"
+            )
+        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as tar:
             for entry in tar:
                 content = tar.extractfile(entry)
                 if content is not None:
                     found[entry.name.removeprefix(".")] = content.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise PeerError(f"the access point sent no archive: {error}") from error
     return found
 

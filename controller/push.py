@@ -28,7 +28,7 @@ from .remote import Facts
 from .router import RouterContact
 from .router_hands import RouterHands
 from .shell import ShellHands, result_of
-from .ssh import Patience, Problem, SshError, Target, execute
+from .ssh import LARGEST, LARGEST_FILES, Patience, Problem, SshError, Target, execute
 
 CONTACT_SECONDS: Final = 60.0
 """For one contact at most; checks on a slow access point and a rollback that is finished first take their time."""
@@ -176,7 +176,8 @@ class Contact:
         if not target.is_root:
             stream = account.request(" ".join(["helper", verb, tx, *map(str, arguments)]).strip(), stream)
             command = account.command(target.user)
-        return execute(target, self._key, command, stream, self._seconds, patience=patience)
+        most = LARGEST_FILES if verb == "fetch" else LARGEST
+        return execute(target, self._key, command, stream, self._seconds, patience=patience, most=most)
 
     def _question(
         self, target: Target, verb: str, *, tx: str = "", proof: str = "", paths: tuple[str, ...] = ()

@@ -38,6 +38,13 @@ _KEY_TYPES: Final = {
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
 }
 _CONNECT_SECONDS: Final = 10.0
+_PART: Final = 32768
+LARGEST: Final = 4 << 20
+"""Bytes that an access point may answer to a question; a thousand files' digests take a twentieth."""
+LARGEST_FILES: Final = 64 << 20
+"""Bytes of files that are asked for, as for a backup."""
+_BESIDE: Final = 1 << 20
+"""Bytes of a contact that are no answer: the protocol's own, banners, what is said on stderr."""
 _BANNER_TRIES: Final = 3
 """An SSH server that has too many logins under way (MaxStartups) drops the connection before its banner."""
 
@@ -50,6 +57,7 @@ class Problem(StrEnum):
     REFUSED = "login-refused"
     TIMEOUT = "timeout"
     BROKEN = "broken-off"
+    TOO_MUCH = "too-much"
 
 
 class SshError(PeerError):
@@ -87,6 +95,31 @@ class Target:
     def is_root(self) -> bool:
         """Whether who logs in may do everything; else a request goes to the entry (`controller.account`)."""
         return self.user == "root" or self.routeros
+
+
+class Counted(socket.socket):
+    """A connection from which at most so many bytes are read: who answers without an end fills no memory."""
+
+    def __init__(self, connection: socket.socket, most: int):
+        super().__init__(connection.family, connection.type, connection.proto, connection.detach())
+        self._most = most
+        self._left = most
+
+    @property
+    def over(self) -> bool:
+        """Whether more came than was to be read."""
+        return self._left < 0
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        data = super().recv(size, flags)
+        self._left -= len(data)
+        if self.over:
+            raise too_much(self._most)
+        return data
+
+
+def too_much(most: int) -> SshError:
+    return SshError(Problem.TOO_MUCH, f"it sends more than {most:,} bytes, and is heard no further")
 
 
 def fingerprint(host_key: str) -> str:
@@ -159,7 +192,8 @@ class _Deadline:
 
 def read_host_key(host: str, port: int, seconds: float = 20.0) -> str:
     """The host key that a server shows, as OpenSSH text. Nothing is sent that authenticates."""
-    with _connected(host, port, (), _Deadline(seconds), _driven if usable() else _stock) as transport:
+    deadline = _Deadline(seconds)
+    with _connected(host, port, (), deadline, _driven if usable() else _stock, _BESIDE) as (transport, _):
         return _shown_key(transport)
 
 
@@ -177,14 +211,16 @@ def execute(
     *,
     patience: Patience = lambda _output: None,
     driven: bool | None = None,
+    most: int = LARGEST,
 ) -> bytes:
-    """Runs a command with `stdin` and returns its stdout, within `seconds`. SshError says what went wrong.
+    """Runs a command with `stdin` and returns its stdout, of at most so many bytes, within `seconds`. SshError says
+    what went wrong.
 
     Once `patience` has given seconds, what was heard is the answer, however the connection ends. `driven` says whether
     this thread drives the connection itself (`controller.driven`); by default where it can.
     """
     deadline = _Deadline(seconds)
-    contact = _Contact(target, key, command, stdin, deadline, patience)
+    contact = _Contact(target, key, command, stdin, deadline, patience, most)
     if not (driven if driven is not None else usable()):
         return contact.over(_stock, stepwise=True)
     try:
@@ -197,7 +233,7 @@ def execute(
 def send_files(target: Target, key: paramiko.PKey, files: Mapping[str, bytes], seconds: float) -> None:
     """Writes files by SFTP, in folders that are made where they are missing. SshError as for `execute`."""
     deadline = _Deadline(seconds)
-    contact = _Contact(target, key, "", b"", deadline, lambda _output: None)
+    contact = _Contact(target, key, "", b"", deadline, lambda _output: None, LARGEST)
     with contact.session() as channel:
         channel.settimeout(deadline.left())
         channel.invoke_subsystem("sftp")
@@ -212,24 +248,33 @@ def send_files(target: Target, key: paramiko.PKey, files: Mapping[str, bytes], s
                 raise SshError(Problem.BROKEN, f"{path} could not be written there: {error}") from error
 
 
-def fetch_files(target: Target, key: paramiko.PKey, paths: Iterable[str], seconds: float) -> dict[str, bytes]:
-    """Reads files by SFTP; those that are not there are not among them. SshError as for `execute`."""
+def fetch_files(
+    target: Target, key: paramiko.PKey, paths: Iterable[str], seconds: float, most: int = LARGEST_FILES
+) -> dict[str, bytes]:
+    """Reads files by SFTP, of at most so many bytes together; those that are not there are not among them. SshError as
+    for `execute`."""
     deadline = _Deadline(seconds)
-    contact = _Contact(target, key, "", b"", deadline, lambda _output: None)
+    contact = _Contact(target, key, "", b"", deadline, lambda _output: None, most)
     found: dict[str, bytes] = {}
     with contact.session() as channel:
         channel.settimeout(deadline.left())
         channel.invoke_subsystem("sftp")
         sftp = paramiko.SFTPClient(channel)
         for path in paths:
-            data = io.BytesIO()
             try:
-                sftp.getfo(path, data)
+                with sftp.open(path) as file:  # no prefetching: the size that a server tells may be any
+                    left = most - sum(map(len, found.values()))
+                    data = bytearray()
+                    while len(data) <= left and (part := file.read(_PART)):
+                        data += part
+                        channel.settimeout(deadline.left())
+                    if len(data) > left:
+                        raise too_much(most)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise SshError(Problem.BROKEN, f"{path} could not be read there: {error}") from error
-            found[path] = data.getvalue()
+            found[path] = bytes(data)
     return found
 
 
@@ -245,6 +290,7 @@ class _Contact:
     stdin: bytes
     deadline: _Deadline
     patience: Patience
+    most: int
 
     def over(self, kind: "_Kind", *, stepwise: bool) -> bytes:
         with self._to_the_right_one(kind) as transport:
@@ -263,7 +309,8 @@ class _Contact:
         signed = target.host_key.startswith(authority.MARK)
         key_type = target.host_key.split()[0]
         key_types = authority.OFFERED if signed else _KEY_TYPES.get(key_type, (key_type,))
-        with _connected(target.host, target.port, key_types, self.deadline, kind) as transport:
+        room = self.most + _BESIDE
+        with _connected(target.host, target.port, key_types, self.deadline, kind, room) as (transport, counted):
             shown = _shown_key(transport)
             if signed:
                 trusted = target.host_key.removeprefix(authority.MARK)
@@ -276,6 +323,8 @@ class _Contact:
                     f"it shows the host key {fingerprint(shown)}, pinned is {fingerprint(target.host_key)}",
                 )
             yield transport
+            if counted.over:  # a transport with a thread of its own ends then as though the other side had
+                raise too_much(self.most)
 
     def _session(self, transport: paramiko.Transport, *, stepwise: bool) -> paramiko.Channel:
         """A session of the user who is logged in then. Unless `stepwise`, all of it is asked for at once."""
@@ -302,11 +351,15 @@ class _Contact:
             raise
 
     def _exchange(self, transport: paramiko.Transport, channel: paramiko.Channel) -> bytes:
-        deadline = self.deadline
         if isinstance(transport, Driven):
             transport.run(channel, self.command)
         else:
             channel.exec_command(self.command)
+        self._send(transport, channel)
+        return self._receive(transport, channel)
+
+    def _send(self, transport: paramiko.Transport, channel: paramiko.Channel) -> None:
+        deadline = self.deadline
         try:
             view = memoryview(self.stdin)
             while view:
@@ -319,6 +372,9 @@ class _Contact:
             raise
         except OSError:
             pass  # it closed its stdin early; what it has to say about that stands on its stdout
+
+    def _receive(self, transport: paramiko.Transport, channel: paramiko.Channel) -> bytes:
+        deadline = self.deadline
         output = bytearray()
         enough = False
         while True:
@@ -332,6 +388,8 @@ class _Contact:
                     return bytes(output)
                 raise
             output += data
+            if len(output) > self.most:
+                raise too_much(self.most)
             seconds = self.patience(output) if data else 0
             if seconds == 0:
                 return bytes(output)
@@ -347,42 +405,46 @@ def _shown_key(transport: paramiko.Transport) -> str:
     return f"{shown.get_name()} {shown.get_base64()}"
 
 
-_Kind = Callable[[socket.socket, _Deadline], paramiko.Transport]
+_Kind = Callable[[Counted, _Deadline], paramiko.Transport]
 
 
-def _driven(connection: socket.socket, deadline: _Deadline) -> paramiko.Transport:
+def _driven(connection: Counted, deadline: _Deadline) -> paramiko.Transport:
     return Driven(Wire(connection, deadline.left))
 
 
-def _stock(connection: socket.socket, _deadline: _Deadline) -> paramiko.Transport:
+def _stock(connection: Counted, _deadline: _Deadline) -> paramiko.Transport:
     return paramiko.Transport(connection)
 
 
 @contextmanager
 def _connected(
-    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, kind: _Kind
-) -> Iterator[paramiko.Transport]:
-    """A transport whose key exchange is done, closed afterwards whatever happens."""
-    transport = _negotiate(host, port, key_types, deadline, kind)
+    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, kind: _Kind, room: int
+) -> Iterator[tuple[paramiko.Transport, Counted]]:
+    """A transport whose key exchange is done, over a connection that at most `room` bytes are read from; closed
+    afterwards whatever happens."""
+    transport, counted = _negotiate(host, port, key_types, deadline, kind, room)
     try:
-        yield transport
+        yield transport, counted
     except TimeoutError as error:
         raise SshError(Problem.TIMEOUT, "it did not answer in time") from error
     except (paramiko.SSHException, EOFError, OSError) as error:
+        if counted.over:
+            raise too_much(room) from error
         raise SshError(Problem.BROKEN, f"the connection broke off: {error or type(error).__name__}") from error
     finally:
         transport.close()
 
 
 def _negotiate(
-    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, kind: _Kind
-) -> paramiko.Transport:
+    host: str, port: int, key_types: tuple[str, ...], deadline: _Deadline, kind: _Kind, room: int
+) -> tuple[paramiko.Transport, Counted]:
     for attempt in range(1, _BANNER_TRIES + 1):
         try:
             connection = socket.create_connection((host, port), timeout=min(_CONNECT_SECONDS, deadline.left()))
         except OSError as error:
             raise SshError(Problem.UNREACHABLE, f"{host}:{port}: {error.strerror or error}") from error
-        transport = kind(connection, deadline)
+        counted = Counted(connection, room)
+        transport = kind(counted, deadline)
         try:
             options: Any = transport.get_security_options()
             options.kex = _KEX
@@ -395,6 +457,8 @@ def _negotiate(
             raise SshError(Problem.WRONG_KEY, f"it does not offer curve25519 or P-256{wanted}: {error}") from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             transport.close()
+            if counted.over:
+                raise too_much(room) from error
             if attempt == _BANNER_TRIES:
                 raise SshError(Problem.BROKEN, f"no SSH server answered: {error or type(error).__name__}") from error
             time.sleep(min(deadline.left(), random.uniform(0.2, 1.0)))  # noqa: S311 - jitter
@@ -402,5 +466,5 @@ def _negotiate(
             transport.close()
             raise
         else:
-            return transport
+            return transport, counted
     raise AssertionError("unreachable")

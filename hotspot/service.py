@@ -31,6 +31,7 @@ def run(name: str, main: Main) -> int:
     arguments = parser.parse_args()
     logs.configure()
     log = structlog.get_logger(name)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold numbers, codes and keys in clear
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:

@@ -31,7 +31,9 @@ def agent_post(desk: Desk, inventory: Inventory, gateway_id: str, body: str, now
     key = opennds.derive(desk.settings.secret(gateway.agent_key), opennds.AGENT_LABEL)
     post = opennds_agent.parse_post(key, body)
     with desk.store.core.write() as connection:
-        if not agents.accept(connection, gateway.id, post.sequence, post.boot_id, post.uptime, now):
+        if not agents.accept(
+            connection, gateway.id, opennds_agent.key_id(key), post.sequence, post.boot_id, post.uptime, now
+        ):
             last = agents.last_sequence(connection, gateway.id)
             return opennds_agent.answer(key, post.sequence, [f"again {last}"])
         lines = _settle(desk, connection, inventory, gateway, post, now)

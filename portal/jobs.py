@@ -1,10 +1,12 @@
 """Work of the portal that belongs to no request."""
 
+import time
 from dataclasses import asdict
 from typing import Final
 
 import structlog
 
+from hotspot.codes import SpoolSender
 from hotspot.conversion import LOW, WELL, conversions
 from hotspot.job import Job
 from hotspot.one_time import LIFETIME
@@ -23,6 +25,8 @@ from hotspot.store import (
     visits,
 )
 from hotspot.store.retention import Forgotten, Terms
+
+from . import senders
 
 log = structlog.get_logger("portal")
 
@@ -49,6 +53,15 @@ def watch_codes(store: Store, _settings: Settings, now: int) -> None:
         asked, entered = codes.challenges_asked(connection, now - codes.HOUR - LIFETIME, now - LIFETIME)
     if asked >= _ENOUGH and entered < asked * _USUAL:
         log.warning("codes not entered", asked=asked, entered=entered)
+
+
+def sweep_spools(store: Store, settings: Settings, _now: int) -> None:
+    """Numbers and codes stand in clear in a spool's files: none outlasts its code."""
+    with store.core.read() as connection:
+        revision = revisions.active(connection)
+    sender = revision.inventory.codes.sender if revision and revision.inventory.codes else SpoolSender(kind="spool")
+    if count := senders.sweep_spools(sender, settings, time.time()):
+        log.warning("messages were never sent", count=count, spool="no program took their files in time")
 
 
 def watch_logins(store: Store, _settings: Settings, now: int) -> None:
@@ -110,5 +123,6 @@ def forget_all(store: Store, terms: Terms) -> Forgotten:
 OLD_ATTEMPTS: Final = Job("old-attempts", 3600, forget_old_attempts)
 RETENTION: Final = Job("retention", 3600, forget_people)
 ERASURES: Final = Job("erasures", 60, erase_people)
+SPOOLS: Final = Job("spools", 60, sweep_spools)
 CODES: Final = Job("codes", 600, watch_codes)
 LOGINS: Final = Job("logins", 600, watch_logins)

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import math
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,10 +13,13 @@ from urllib.parse import quote, urlencode
 
 from hotspot.codes import PLACEHOLDERS, HttpSender, Sender, SpoolSender, TwilioSender
 from hotspot.errors import PeerError
+from hotspot.one_time import LIFETIME
 from hotspot.settings import Settings
 
 from .web import Answer, Request, send
 
+_NAMED = "nirkabel-"
+"""How our files in a spool folder begin, which others may share."""
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -38,13 +43,25 @@ class Port(Protocol):
 class _Spool:
     """A file for each message in the form of SMS Server Tools 3: headers, an empty line, the text.
 
-    It is written under a name that smsd passes over (*.LOCK) and gets its own when it is whole.
+    It is written under a name that smsd passes over (*.LOCK) and gets its own when it is whole. Number and code stand
+    there in clear, so what nobody has taken while its code holds is removed: smsd takes files away, others may not.
     """
 
     folder: Path
 
+    def sweep(self, now: float) -> int:
+        """Removes the messages whose codes hold no more; how many. PeerError where the folder does not let it."""
+        old = [path for path in self.folder.glob(f"{_NAMED}*") if _written(path) < now - LIFETIME]
+        try:
+            for path in old:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise PeerError(f"the spool folder {self.folder}: {error.strerror}") from error
+        return len(old)
+
     def send(self, message: Message) -> None:
-        path = self.folder / f"nirkabel-{message.id}"
+        self.sweep(time.time())
+        path = self.folder / f"{_NAMED}{message.id}"
         temporary = path.with_name(f"{path.name}.LOCK")
         text = f"To: {message.number.removeprefix('+')}\nAlphabet: UTF-8\n\n{message.text}\n"
         try:
@@ -55,6 +72,21 @@ class _Spool:
             temporary.rename(path)
         except OSError as error:
             raise PeerError(f"the spool folder {self.folder}: {error.strerror}") from error
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # taken meanwhile
+        return math.inf
+
+
+def sweep_spools(sender: Sender, settings: Settings, now: float) -> int:
+    """Removes what nobody has taken from this node's spool folders: the one of `sender`, and the one in the state
+    folder, which an earlier revision may have used. How many messages that were."""
+    named = Path(sender.folder) if isinstance(sender, SpoolSender) and sender.folder else None
+    folders = {settings.state / "spool", named}
+    return sum(_Spool(folder).sweep(now) for folder in folders if folder is not None)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
-"""One HTTP request to a server that the inventory names: no redirects, no cookies, a time limit, a largest answer."""
+"""One HTTP request to a server that the inventory names: no redirects, no cookies, a deadline, a largest answer."""
 
 import hashlib
 import hmac
 import http.client
 import json
+import socket
 import ssl
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,6 +17,7 @@ from hotspot.errors import PeerError
 
 TIMEOUT: Final = 8.0
 _LARGEST: Final = 8 * 1024 * 1024
+_LATE: Final = "no answer in time"
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Answer:
         """PeerError where the text is none."""
         try:
             return json.loads(self.text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PeerError(f"answered {self.status} without JSON") from error
 
 
@@ -47,6 +51,7 @@ def send(request: Request, *, fingerprint: str | None = None, timeout: float = T
     """The answer, whatever its status. PeerError, which names the server and nothing else of the request.
 
     `fingerprint` is the SHA-256 of the one certificate that is trusted; without it the authorities of this node decide.
+    `timeout` bounds the seconds from the first packet to the last byte, however slowly they come.
     """
     parts = urlsplit(request.url)
     host, port = parts.hostname or "", parts.port
@@ -56,7 +61,11 @@ def send(request: Request, *, fingerprint: str | None = None, timeout: float = T
         )
     else:
         connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    late = threading.Event()
+    deadline = threading.Timer(timeout, _cut, (connection, late))
+    deadline.daemon = True
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    deadline.start()
     try:
         connection.connect()
         if fingerprint is not None and isinstance(connection.sock, ssl.SSLSocket):
@@ -66,9 +75,12 @@ def send(request: Request, *, fingerprint: str | None = None, timeout: float = T
         answer = connection.getresponse()
         raw = answer.read(_LARGEST + 1)
     except (OSError, http.client.HTTPException) as error:
-        raise PeerError(f"{parts.netloc}: {_why(error)}") from error
+        raise PeerError(f"{parts.netloc}: {_LATE if late.is_set() else _why(error)}") from error
     finally:
+        deadline.cancel()
         connection.close()
+    if late.is_set():  # what has come ends in the middle
+        raise PeerError(f"{parts.netloc}: {_LATE}")
     if len(raw) > _LARGEST:
         raise PeerError(f"{parts.netloc}: its answer is too long")
     headers: dict[str, str] = {}
@@ -76,6 +88,14 @@ def send(request: Request, *, fingerprint: str | None = None, timeout: float = T
         known = headers.get(name.lower())
         headers[name.lower()] = value if known is None else f"{known}\n{value}"
     return Answer(answer.status, headers, raw.decode(errors="replace"))
+
+
+def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
+    """Ends a request whose time is over, wherever it waits: a socket's own timeout bounds each byte, not all."""
+    late.set()
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _blind() -> ssl.SSLContext:
@@ -94,7 +114,7 @@ def _check(sock: ssl.SSLSocket, fingerprint: str) -> None:
 
 def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return _LATE
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

@@ -125,5 +125,5 @@ def _noted(file: Path) -> list[Head]:
     try:
         chains = json.loads(file.read_text(encoding="utf-8"))["chains"]
         return [Head(str(one["subject"]), int(one["entries"]), str(one["hash"])) for one in chains if one["entries"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{file} is not what `hotspot audit verify --json` prints: {error}") from error

@@ -92,6 +92,11 @@ def _signature(key: bytes, kind: str, sequence: int, body: str) -> str:
     return hmac.new(key, f"{kind}|{sequence}|{body}".encode(), hashlib.sha256).hexdigest()
 
 
+def key_id(key: bytes) -> str:
+    """What a derived agent key is called, 16 hex digits: another key has another, and nobody learns the key from it."""
+    return hmac.new(key, b"id", hashlib.sha256).hexdigest()[:16]
+
+
 _HEAD: Final = re.compile(r"1 (\d{1,18}) ([0-9a-f]{64})")
 
 
@@ -132,7 +137,7 @@ def parse_post(key: bytes, text: str) -> Post:
     if listing.strip():
         try:
             clients = _clients(listing)
-        except (ValueError, KeyError, AttributeError, TypeError, RequestError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError, RequestError):
             unread += 1
     return Post(int(match[1]), boot_id, uptime, tuple(done), tuple(events), clients, unread)
 

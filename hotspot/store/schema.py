@@ -383,6 +383,7 @@ agent = Table(
     Column("boot_id", Name, nullable=False),
     Column("uptime", BigInteger, nullable=False),
     Column("seen_at", Time, nullable=False),
+    Column("key_id", Name, nullable=False, server_default=""),
 )
 
 # The newest Accounting-On or -Off of each gateway, for records that come in after it and tell of before it.

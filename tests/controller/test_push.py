@@ -1,12 +1,16 @@
 """Single contacts with a real SSH server on loopback."""
 
+import io
 import os
+import resource
 import signal
 import socket
 import subprocess
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,7 @@ from controller.driven import usable
 from controller.job import Job, Outcome
 from controller.plan import State
 from controller.push import Contact
+from controller.shell import ShellHands
 from controller.ssh import (
     Problem,
     SshError,
@@ -28,7 +33,7 @@ from controller.ssh import (
     public_line,
     read_host_key,
 )
-from hotspot.errors import ConfigError
+from hotspot.errors import ConfigError, PeerError
 from tests.bed.net import wait_until
 from tests.controller.local import end_helper
 from tests.node import free_port
@@ -250,6 +255,53 @@ def test_much_goes_both_ways_whoever_drives_the_connection(server: Server, drive
     assert execute(server.target, server.key, "cat", sent, 120, driven=driven) == sent
     early = execute(server.target, server.key, "head -c 10; exec <&-; echo over", sent, 120, driven=driven)
     assert early == sent[:10] + b"over\n"
+
+
+@pytest.mark.parametrize("driven", [True, False])
+@pytest.mark.parametrize("command", ["yes", "yes >&2", "cat /dev/zero; true"])
+def test_an_answer_without_end_is_heard_no_further(server: Server, driven: bool, command: str) -> None:
+    """Whatever a stolen access point sends, it fills no memory: on stdout, on stderr (which nobody reads)."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(SshError) as caught:
+        execute(server.target, server.key, command, b"", 4 if "2" in command else 60, driven=driven)
+    assert caught.value.problem in ((Problem.TIMEOUT, Problem.TOO_MUCH) if "2" in command else (Problem.TOO_MUCH,))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024, "kB"
+
+
+def test_every_question_says_so_when_the_answer_has_no_end(server: Server) -> None:
+    hands = ShellHands("ap", server.target, server.key, 60)
+    with pytest.raises(SshError) as caught:
+        hands.run("yes", 60)
+    assert caught.value.problem is Problem.TOO_MUCH
+
+
+@pytest.mark.parametrize("beginning", [b"", b"SSH-2.0-x\r\n"])
+def test_a_server_that_talks_without_end_before_any_key_is_heard_no_further(beginning: bytes) -> None:
+    def talk(listener: socket.socket) -> None:
+        for _ in range(3):
+            with suppress(OSError), listener.accept()[0] as peer:
+                peer.sendall(beginning)
+                for _ in range(4096):
+                    peer.sendall(b"x" * 65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=talk, args=(listener,), daemon=True)
+        thread.start()
+        with pytest.raises(SshError) as caught:
+            read_host_key("127.0.0.1", listener.getsockname()[1], 20)
+    assert caught.value.problem in (Problem.TOO_MUCH, Problem.BROKEN)
+
+
+def test_an_archive_of_nothing_but_zeros_is_not_unpacked() -> None:
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w:gz", compresslevel=9) as archive:
+        for number in range(5):
+            entry = tarfile.TarInfo(f"./{number}")
+            entry.size = 64 << 20
+            archive.addfile(entry, io.BytesIO(bytes(entry.size)))
+    assert len(tar.getvalue()) < 1 << 20
+    with pytest.raises(PeerError, match="unpacks to more than"):
+        payload.unpacked(tar.getvalue())
 
 
 def test_a_server_that_dies_in_the_middle_is_a_broken_connection(server: Server) -> None:

@@ -93,6 +93,11 @@ def test_what_cannot_be_read_is_counted_and_left_out() -> None:
     assert 2**50 < parsed.events[0].down < 2**63
 
 
+def test_a_listing_that_is_nested_without_end_is_left_out() -> None:
+    parsed = opennds_agent.parse_post(KEY, post("boot b\njson\n" + "[" * 100_000))
+    assert (parsed.clients, parsed.unread) == (None, 1)
+
+
 def test_an_answer_is_bound_to_its_post() -> None:
     answer = opennds_agent.answer(KEY, 7, ["ok", "deauth o 02:00:00:00:00:01 -"])
     head, _, rest = answer.partition("\n")

@@ -1,14 +1,22 @@
 """Messages on their way out: the spool's files, and gateways over HTTP, which are stand-ins here, not the real ones."""
 
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from hotspot.codes import Sender
+from hotspot.codes import Sender, SpoolSender
 from hotspot.errors import ConfigError, PeerError
-from portal.senders import Message, Port, port
+from hotspot.one_time import LIFETIME
+from portal import web
+from portal.senders import Message, Port, port, sweep_spools
 from tests.conftest import settings_in
 from tests.doubles.messages import ACCOUNT, TOKEN, MessageGatewayDouble
 
@@ -31,6 +39,54 @@ def test_the_spool_has_a_file_for_each_message_as_sms_server_tools_reads_it(tmp_
     assert text == f"{MESSAGE.text}\n"
     made(tmp_path, kind="spool", folder=str(tmp_path / "elsewhere")).send(MESSAGE)
     assert (tmp_path / "elsewhere" / "nirkabel-m1").is_file()
+
+
+def test_a_message_that_nobody_took_goes_with_its_code(tmp_path: Path) -> None:
+    spool, foreign = tmp_path / "spool", tmp_path / "spool" / "other-1"
+    sender = made(tmp_path, kind="spool")
+    sender.send(MESSAGE)
+    (spool / "nirkabel-m0.LOCK").write_text("To: 6281")
+    foreign.write_text("another program's")
+    sender.send(replace(MESSAGE, id="m2"))
+    assert {path.name for path in spool.iterdir()} == {"nirkabel-m1", "nirkabel-m2", "nirkabel-m0.LOCK", "other-1"}
+    for path in (spool / "nirkabel-m1", spool / "nirkabel-m0.LOCK", foreign):
+        os.utime(path, (time.time() - LIFETIME - 1,) * 2)
+    sender.send(replace(MESSAGE, id="m3"))
+    assert {path.name for path in spool.iterdir()} == {"nirkabel-m2", "nirkabel-m3", "other-1"}
+    elsewhere = SpoolSender(kind="spool", folder=str(tmp_path / "modem"))
+    settings = settings_in(tmp_path)
+    made(tmp_path, kind="spool", folder=elsewhere.folder).send(MESSAGE)
+    assert sweep_spools(elsewhere, settings, time.time() + LIFETIME + 1) == 3, "the folder of an earlier revision too"
+    assert [path.name for path in spool.iterdir()] == ["other-1"]
+
+
+@pytest.mark.parametrize("where", ["headers", "body"])
+def test_a_server_that_answers_a_byte_a_second_is_away_at_the_deadline(where: str) -> None:
+    """Each byte comes in time; a timeout of the socket alone never ends it."""
+
+    def trickle(listener: socket.socket, over: threading.Event) -> None:
+        peer, _ = listener.accept()
+        with peer, suppress(OSError):
+            peer.recv(65536)
+            peer.sendall(b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 999\r\n\r\n" if where == "body" else b"X: "))
+            while not over.wait(0.1):
+                peer.sendall(b"x")
+
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=(listener, over))
+        thread.start()
+        started = time.monotonic()
+        with pytest.raises(PeerError, match="no answer in time"):
+            web.send(web.Request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/"), timeout=1.0)
+        assert time.monotonic() - started < 30
+        over.set()
+        thread.join()
+
+
+def test_json_nested_without_end_is_a_peers_error() -> None:
+    with pytest.raises(PeerError, match="without JSON"):
+        web.Answer(200, {}, "[" * 100_000).json()
 
 
 def test_a_spool_that_cannot_be_written_is_a_peer_error(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from hotspot.identity import Keys, new_id
 from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings
 from hotspot.store import Store, admission, agents, ledger, orders, sessions
 from hotspot.store.orders import Channel, OrderState
+from hotspot.store.schema import agent as agent_table
 from hotspot.ticket import Ticket
 
 from .test_admission import NOW, a_grant, at_once, record
@@ -200,11 +202,17 @@ def test_an_order_that_nobody_could_carry_expires(store: Store, keys: Keys) -> N
 
 
 def test_an_agents_posts_only_go_forward(store: Store) -> None:
-    def accept(sequence: int) -> bool:
+    def accept(sequence: int, key: str = "k1") -> bool:
         with store.core.write() as connection:
-            return agents.accept(connection, "gw", sequence, "boot", 1, NOW)
+            return agents.accept(connection, "gw", key, sequence, "boot", 1, NOW)
 
     assert [accept(sequence) for sequence in (5, 5, 4, 6)] == [True, False, False, True]
     assert sum(at_once(8, lambda _: accept(7))) == 1
     with store.core.read() as connection:
         assert agents.last_sequence(connection, "gw") == 7
+    assert [accept(sequence) for sequence in (999_999_999_999_999_999, NOW + agents.WINDOW + 1)] == [False, False]
+    assert [accept(NOW + agents.WINDOW + step) for step in (0, 1, 1, 2)] == [True, True, False, True], "it goes on"
+    assert [accept(NOW, "k2"), accept(8, "k2"), accept(NOW + 1, "k2")] == [True, False, True], "a new key, anew"
+    with store.core.write() as connection:
+        connection.execute(update(agent_table).values(key_id=""))
+    assert [accept(NOW + 1, "k2"), accept(NOW + 2, "k2")] == [False, True], "of a version without ids: the same key"

@@ -9,7 +9,7 @@ from hotspot.errors import RequestError
 from hotspot.grant import Applicant, Denial, Grant
 from hotspot.nas.arrival import Arrival
 from hotspot.sites import Site
-from hotspot.store import admission, consents, orders, people
+from hotspot.store import admission, consents, exits, orders, people
 from hotspot.store.decision import decided
 from hotspot.store.revisions import Revision
 from hotspot.store.together import part
@@ -46,7 +46,7 @@ def admit(
     method = next((name for name in site.admit if name == form.get("method")), None)
     if method is None or method not in METHODS:
         raise RequestError("bad-form", "method")
-    caller = Caller(counted_as(arrival), address, arrival.gateway)
+    caller = Caller(counted_as(arrival, address), address, arrival.gateway)
     language = texts[SERVICE].language
     door = Door(inventory, site, arrival.gateway, arrival.mac, arrival.proven, caller, language, now)
     prove = METHODS[method](desk.store, desk.keys, door, form)
@@ -67,17 +67,17 @@ def let_in(
     """`admit` of somebody whose method has judged what they sent."""
 
     def decide(connection: Connection) -> Admitted | Denial | RequestError:
-        proof = prove
-        if isinstance(proof, Counted):
-            proof.count(connection)
-            proof = proof.prove
+        counted = prove if isinstance(prove, Counted) else None
+        if counted is not None:
+            counted.count(connection)
+        proof = prove.prove if isinstance(prove, Counted) else prove
         try:
             with part(connection):
                 return _decided(connection, desk, revision, arrival, texts, site, method, proof, caller, now)
         except _Refused as refused:
             return refused.denial
         except RequestError as error:
-            return error  # what was counted stays
+            return error if counted is None else counted.missed(connection, error)  # what was counted stays
 
     done = desk.store.core.together(decide)
     if isinstance(done, RequestError):
@@ -105,7 +105,7 @@ def _decided(
     now: int,
 ) -> Admitted:
     inventory = revision.inventory
-    limits.take(connection, desk.keys, "login", limits.LOGINS, caller, now)
+    limits.take(connection, desk.keys, "login", limits.of_login(method), caller, now)
     proof = prove(connection)
     device = people.see_device(connection, desk.keys, arrival.mac, now)
     language = texts[SERVICE].language
@@ -127,7 +127,8 @@ def _decided(
         )
     landing = f"{inventory.portal.url}/s/{status_token(desk.status_key, decision.id)}"
     back = dialect(desk, inventory, arrival.gateway).hand_back(arrival, decision, landing, now)
-    admission.add_grant(connection, decision, revision.number, back.kept, first=proof.first)
+    exit_ = exits.mark(desk.keys, arrival.gateway, caller.address)
+    admission.add_grant(connection, decision, revision.number, back.kept, first=proof.first, exit_=exit_)
     if back.stay is not None:
         orders.reauthenticate(connection, arrival.gateway, device, back.stay, now)
     if back.ticket is not None:

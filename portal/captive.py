@@ -16,8 +16,6 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response
@@ -33,7 +31,7 @@ from hotspot.store.captive import Online, Unsure
 
 from . import limits
 from .limits import Caller
-from .pages import over_tls, sender
+from .pages import address, over_tls, sender
 
 if TYPE_CHECKING:
     from .app import Portal
@@ -98,13 +96,6 @@ def budget(strangers: int) -> Mapping[str, Limit]:
     return {"device": _PHONE, "address": Limit(strangers, _WINDOW), "gateway": Limit(_ADDRESSES * strangers, _WINDOW)}
 
 
-@lru_cache(maxsize=1024)
-def _whole(address: str) -> str:
-    """The network that one sender has: of IPv6 a /64."""
-    six = bool(address) and isinstance(ip_address(address), IPv6Address)
-    return str(ip_network(f"{address}/64", strict=False)) if six else address
-
-
 def _spend(portal: "Portal", asked: Caller, now: int) -> None:
     """Counts a question. Over the limit it is not even counted, so that a flood of them writes nothing."""
     keys, core, allowed = portal.desk.keys, portal.desk.store.core, budget(portal.desk.settings.portal_strangers)
@@ -114,7 +105,7 @@ def _spend(portal: "Portal", asked: Caller, now: int) -> None:
     if spent:
         raise RequestError("not-found")
     try:
-        core.together(lambda connection: limits.take(connection, keys, "captive", allowed, asked, now))
+        core.together(lambda connection: limits.take(connection, keys, "captive", allowed, asked, now, split=False))
     except RequestError as error:
         raise RequestError("not-found") from error
 
@@ -136,18 +127,18 @@ def routes(portal: "Portal") -> Blueprint:
         with store.core.read() as connection:
             online = captive.look(connection, keys, gateway_id, device, session, now)
         if not isinstance(online, Online):
-            _spend(portal, Caller(device, _whole(sender()), gateway_id), now)
+            _spend(portal, Caller(device, sender(), gateway_id), now)
         return _answer(portal, online, now)
 
     @blueprint.get("/captive/<gateway_id>")
     def by_address(gateway_id: str) -> Response:
         """Phones whose address reaches the portal as it is."""
-        gateway, address, now = portal.inventory.find_gateway(gateway_id), sender(), int(time.time())
-        known = isinstance(gateway, RadiusGateway) and address and gateway.routes(address)
+        gateway, asker, now = portal.inventory.find_gateway(gateway_id), address(), int(time.time())
+        known = isinstance(gateway, RadiusGateway) and asker and gateway.routes(asker)
         if not known or api_uri(portal.inventory, gateway_id) is None or not over_tls():
             raise RequestError("not-found")
         with store.core.read() as connection:
-            online = addresses.look(connection, keys, gateway_id, address, now)
+            online = addresses.look(connection, keys, gateway_id, asker, now)
         return _answer(portal, online, now)
 
     return blueprint

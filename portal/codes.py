@@ -118,7 +118,7 @@ def ask(
         to = awaited.number if awaited else parse_number(number, section.prefixes)
         sending = codes.ask(
             connection, desk.keys, section, gateway=arrival.gateway, mac=arrival.mac, number=to, now=now,
-            sender=sender,
+            sender=sender, signed=arrival.proven,
         )  # fmt: skip
     code = one_time.code(code_key(desk.keys), sending.challenge)
     text = message_text(catalogue, inventory, language, code)

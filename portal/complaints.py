@@ -41,7 +41,7 @@ def report(desk: Desk, inventory: Inventory, form: Mapping[str, str], language: 
     if not _SHORTEST <= len(text) <= LONGEST:
         raise RequestError("complaint-text")
     with desk.store.core.write() as connection:
-        limits.take(connection, desk.keys, "complaint", _LIMITS, Caller("", address, site.id), now)
+        limits.take(connection, desk.keys, "complaint", _LIMITS, Caller("", address, site.id), now, split=False)
         number = complaints.add(
             connection, desk.keys, site=site.id, category=category, text=text, contact=contact[:LONGEST_CONTACT],
             language=language, now=now,

@@ -14,10 +14,12 @@ from hotspot.settings import Settings
 from hotspot.store import (
     Store,
     addresses,
+    arrivals,
     attempts,
     codes,
     complaints,
     erasure,
+    exits,
     oidc,
     remembered,
     retention,
@@ -44,6 +46,8 @@ def forget_old_attempts(store: Store, _settings: Settings, now: int) -> None:
         oidc.forget_before(connection, now - 3600)
         remembered.forget_before(connection, now)
         addresses.forget_before(connection, now)
+        exits.forget_before(connection, now)
+        arrivals.forget_before(connection, now)
 
 
 def watch_codes(store: Store, _settings: Settings, now: int) -> None:

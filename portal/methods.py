@@ -1,6 +1,6 @@
 """Login methods: from what a person sends, to whom it proves. One function each, behind one table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,7 @@ from hotspot.identity import Keys, PersonKind
 from hotspot.nas.arrival import Arrival
 from hotspot.password import LONGEST_PASSWORD, matches
 from hotspot.sites import AdmitMethod, Inventory, Site
-from hotspot.store import Store, attempts, codes, members, people, vouchers
+from hotspot.store import Store, attempts, codes, exits, members, people, vouchers
 from hotspot.store.attempts import AtMember
 from hotspot.voucher import parse_code
 
@@ -51,14 +51,11 @@ class Door:
     now: int
 
 
-def counted_as(arrival: Arrival) -> str:
-    """What attempts of a phone are counted by. A gateway that does not prove its phones' addresses can have written
-    anybody's: what is tried there must spoil nothing elsewhere."""
-    return arrival.mac if arrival.proven else f"{arrival.gateway}|{arrival.mac}"
+def counted_as(arrival: Arrival, address: str = "") -> str:
+    """What attempts of a phone are counted by. At a gateway that does not prove its phones' addresses anybody can have
+    written anybody's: what is tried there in a victim's hurts only who tries it, at that gateway and from `address`."""
+    return arrival.mac if arrival.proven else f"{arrival.gateway}|{address}|{arrival.mac}"
 
-
-_BESIDE_THE_DEVICE: Final = {whose: limit for whose, limit in limits.GUESSES.items() if whose != "device"}
-"""Which `members.approach` counts."""
 
 Prove = Callable[[Connection], Proof]
 """Second half of a method: inside the transaction that will keep the grant."""
@@ -70,6 +67,8 @@ class Counted:
 
     count: Callable[[Connection], None]
     prove: Prove
+    missed: Callable[[Connection, RequestError], RequestError]
+    """Counts that the proof has failed; returns what to say."""
 
 
 def click_through(_store: Store, keys: Keys, door: Door, _form: Mapping[str, str]) -> Prove:
@@ -88,14 +87,18 @@ def voucher(_store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> C
     code = parse_code(form.get("code", "")[:40])
 
     def count(connection: Connection) -> None:
-        limits.take(connection, keys, "guess", limits.GUESSES, door.caller, door.now)
+        limits.take(connection, keys, "guess", {"device": limits.GUESSES["device"]}, door.caller, door.now)
 
     def prove(connection: Connection) -> Proof:
         entitlement = vouchers.use(connection, keys, code, door.site.id, door.now)
         attempts.forget(connection, limits.subject(keys, "guess", "device", door.caller.device))
         return Proof(entitlement.person, entitlement.plan, entitlement.until, first=entitlement.first)
 
-    return Counted(count, prove)
+    def missed(connection: Connection, error: RequestError) -> RequestError:
+        known = error.code != "voucher-unknown"  # a code of ours, if none that is good here
+        return (None if known else limits.missed(connection, keys, door.caller, door.now)) or error
+
+    return Counted(count, prove, missed)
 
 
 def one_time_code(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
@@ -127,7 +130,7 @@ def remembered(_store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -
 
 def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Prove:
     """Whoever knows a member's name and password."""
-    mac = door.mac if door.proven else ""  # whoever names a member's phone is a stranger to them
+    mac = door.mac if door.proven or _is_there(store, keys, door) else ""  # whoever names their phone is a stranger
     person, attempt = known_member(store, keys, form, mac, door.caller, door.now)
 
     def prove(connection: Connection) -> Proof:
@@ -137,9 +140,28 @@ def member(store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Pro
     return prove
 
 
+def _is_there(store: Store, keys: Keys, door: Door) -> bool:
+    """Whether somebody comes from where the gateway's own phones do."""
+    with store.core.read() as connection:
+        return exits.is_learned(connection, exits.mark(keys, door.gateway, door.caller.address), door.now)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A member's password that was counted, and against whom."""
+
+    member: AtMember
+    beside: Collection[bytes]
+
+    def forget(self, connection: Connection) -> None:
+        """After a success."""
+        self.member.forget(connection)
+        attempts.give_back(connection, self.beside)
+
+
 def known_member(
-    store: Store, keys: Keys, form: Mapping[str, str], mac: str, caller: Caller, now: int
-) -> tuple[str, AtMember]:
+    store: Store, keys: Keys, form: Mapping[str, str], mac: str, caller: Caller, now: int, *, split: bool = True
+) -> tuple[str, Tried]:
     """The member whose name and password a form holds, and the attempt that a success forgets. RequestError."""
     name, typed = form.get("name", ""), form.get("password", "")
     if not name.strip() or not typed:
@@ -151,10 +173,10 @@ def known_member(
         wait = attempt.take(connection, now)
         if wait:
             raise RequestError("too-many-attempts", "device", wait=wait)
-        limits.take(connection, keys, "guess", _BESIDE_THE_DEVICE, caller, now)
+        beside = limits.take(connection, keys, "guess", limits.BESIDE_THE_DEVICE, caller, now, split=split)
     if not matches(found.password_hash if found else None, typed) or found is None or found.disabled:
         raise RequestError("member-wrong")
-    return found.person, attempt
+    return found.person, Tried(attempt, beside)
 
 
 METHODS: Final[Mapping[AdmitMethod, Callable[[Store, Keys, Door, Mapping[str, str]], Prove | Counted]]] = {

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import Headers
 
 from hotspot.catalogue import Catalogue
+from hotspot.crowd import sender_of
 from hotspot.errors import RequestError
 from hotspot.look import LANGUAGES, Look, wording
 from hotspot.units import format_rate, format_size
@@ -153,6 +154,11 @@ class Pages:
 
 
 def sender() -> str:
+    """Who sent this request, by their address (`hotspot.crowd.sender_of`), empty where only a proxy's is known."""
+    return sender_of(address())
+
+
+def address() -> str:
     """The address of whoever sent this request, empty where only a proxy's is known."""
     return seen_from(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""))
 

@@ -180,7 +180,7 @@ class Privacy:
     def _tried(self, now: int) -> None:
         """Counts a code that is asked for or tried."""
         with self._desk.store.core.write() as connection:
-            limits.take(connection, self._desk.keys, "privacy", _ASKED, Caller("", sender(), DESK), now)
+            limits.take(connection, self._desk.keys, "privacy", _ASKED, Caller("", sender(), DESK), now, split=False)
 
     def by_voucher(self) -> Response:
         now, desk = int(time.time()), self._desk
@@ -226,7 +226,7 @@ class Privacy:
         now, desk = int(time.time()), self._desk
         try:
             caller = Caller(f"{DESK}|{self._arrival(now).mac}", sender(), DESK)
-            person, attempt = known_member(desk.store, desk.keys, request.form, "", caller, now)
+            person, attempt = known_member(desk.store, desk.keys, request.form, "", caller, now, split=False)
             with desk.store.core.write() as connection:
                 attempt.forget(connection)
         except RequestError as error:

@@ -51,7 +51,7 @@ _PROVEN: Final = "oidc-proven"
 _SEALED: Final = "oidc admission"
 BOOTSTRAP: Final = "oidc-start"
 """The method of a short grant."""
-_BOOTSTRAPS: Final = {"device": Limit(4, 86400), "gateway": Limit(600, 3600)}
+_BOOTSTRAPS: Final = {"device": Limit(4, 86400), "address": Limit(300, 3600), "gateway": Limit(600, 3600)}
 """Short grants: nobody shall live on them."""
 _WAIT: Final = 60
 """Seconds in which a gateway should have put out a phone that it was told to."""
@@ -80,7 +80,7 @@ class Sso:
         """Sends a browser to the provider."""
         section, site = self._section(arrival)
         desk = self._desk
-        caller = Caller(counted_as(arrival), sender(), arrival.gateway)
+        caller = Caller(counted_as(arrival, sender()), sender(), arrival.gateway)
         if section.bootstrap is not None:
             return self._let_in_first(arrival, site, section.bootstrap, caller, lang, now)
         with desk.store.core.write() as connection:
@@ -94,7 +94,7 @@ class Sso:
         if inventory.oidc is None or not any("oidc" in site.admit for site in inventory.site):
             raise RequestError("bad-form")
         with desk.store.core.write() as connection:
-            limits.take(connection, desk.keys, "oidc", limits.LOGINS, Caller("", sender(), arrival.gateway), now)
+            limits.take(connection, desk.keys, "oidc", limits.LOGINS, Caller("", sender(), DESK), now, split=False)
             login = logins.begin(connection, desk.keys, seal(desk.form_key, arrival, now), lang, now)
         return self._away(inventory.oidc, login, lang, now, anew=True)
 
@@ -302,7 +302,7 @@ class Sso:
             person = people.find_or_create(connection, desk.keys, PersonKind.SSO, known, now)
             return Proof(person, found.plan or site.plan)
 
-        caller = Caller(counted_as(arrival), sender(), arrival.gateway)
+        caller = Caller(counted_as(arrival, sender()), sender(), arrival.gateway)
         texts, revision = portal.texts[login.language], portal.following.revision()
         done = let_in(desk, revision, arrival, texts, site, "oidc", prove, caller, now)
         return portal.decided(done, arrival, login.language, now)

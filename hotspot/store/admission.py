@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, tuple_
 from ..grant import Grant, Limits, Usage, local_day
 from ..session import share
 from ..ticket import PASS_LIFETIME, Ticket
+from . import exits
 from .portable import Statement, run
 from .schema import grant, session, ticket
 
@@ -19,17 +20,24 @@ OVERDUE: Final = 15
 _SHARED: Final = Statement("UPDATE access_grant SET due_at = ? WHERE person_id = ? AND ends_at > ?")
 _ADD: Final = Statement(
     "INSERT INTO access_grant (id, person_id, device_id, site, gateway, plan, method, language, revision, starts_at,"
-    " ends_at, idle, down, up, total, interim, handback, due_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ends_at, idle, down, up, total, interim, handback, due_at, exit)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ADD_TICKET: Final = Statement("INSERT INTO ticket (id, grant_id, gateway, expires_at) VALUES (?, ?, ?, ?)")
 
 
 def add_grant(
-    connection: Connection, value: Grant, revision: int, handback: str | None = None, *, first: bool = False
+    connection: Connection,
+    value: Grant,
+    revision: int,
+    handback: str | None = None,
+    *,
+    first: bool = False,
+    exit_: bytes | None = None,
 ) -> None:
     """Keeps a grant. `handback` is what its dialect needs later: openNDS level 3 the entry for authmon, CoovaChilli the
-    URL at which the phone logs itself off. `first` says that the person has no other.
+    URL at which the phone logs itself off. `first` says that the person has no other. `exit_` is where the phone comes
+    from (`store.exits.mark`).
 
     Where others of the person's grants are in force, `store.watch` looks at all of them: their time runs faster now.
     """
@@ -39,7 +47,7 @@ def add_grant(
         *(value.id, value.person, value.device, value.site, value.gateway, value.plan, str(value.method)),
         *(value.language, revision, value.starts_at, value.ends_at),
         *(limits.idle, limits.down, limits.up, limits.total, limits.interim),
-        *(handback, value.starts_at if shared else value.ends_at + OVERDUE),
+        *(handback, value.starts_at if shared else value.ends_at + OVERDUE, exit_),
     )
     run(connection, _ADD, *row)
 
@@ -174,9 +182,9 @@ def waiting(connection: Connection, gateway: str, now: int) -> list[str]:
 def confirm(connection: Connection, grant_ids: set[str], now: int) -> None:
     """The gateway itself has shown that these grants are in force."""
     if grant_ids:
-        connection.execute(
-            update(grant).where(grant.c.id.in_(grant_ids), grant.c.confirmed_at.is_(None)).values(confirmed_at=now)
-        )
+        fresh = update(grant).where(grant.c.id.in_(grant_ids), grant.c.confirmed_at.is_(None)).values(confirmed_at=now)
+        shown = connection.execute(fresh.returning(grant.c.exit)).scalars()
+        exits.learn(connection, {one for one in shown if one}, now)
 
 
 def confirmed(connection: Connection, grant_id: str) -> bool:

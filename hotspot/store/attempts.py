@@ -5,7 +5,7 @@ cheap; but only over devices from which this member has never been in. So whoeve
 from new devices for a while, and never from their own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -99,6 +99,15 @@ def spent(connection: Connection, subject: bytes, now: int) -> int:
     """How many attempts of a subject have been counted in its window."""
     counted = select(attempt.c.failures).where(attempt.c.subject == subject, attempt.c.until > now)
     return connection.execute(counted).scalar() or 0
+
+
+_GIVE_BACK: Final = Statement("UPDATE attempt SET failures = failures - 1 WHERE subject = ? AND failures > 0")
+
+
+def give_back(connection: Connection, subjects: Collection[bytes]) -> None:
+    """Takes back an attempt of each, after a success."""
+    for one in subjects:
+        run(connection, _GIVE_BACK, one)
 
 
 _FORGET: Final = Statement("DELETE FROM attempt WHERE subject = ?")

@@ -1,7 +1,14 @@
-"""Phone numbers that are being proved by one-time codes, and what their messages may cost."""
+"""Phone numbers that are being proved by one-time codes, and what their messages may cost.
+
+Messages cost the city money, and whoever asks may be anywhere: so each sender has little until their gateway has let
+somebody in from there (`store.exits`), each gateway has what it usually needs, and the city's hour is parted. Gateways
+that do not sign who arrives, in whose name anybody can ask, have two fifths of it together; three tenths are kept for
+gateways whose codes are entered.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import median
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -11,9 +18,9 @@ from ..codes import CodesSection
 from ..errors import RequestError
 from ..identity import Keys, PersonKind, new_id
 from ..one_time import LIFETIME, TRIES
-from . import attempts
+from . import attempts, exits
 from .portable import lock, upsert
-from .schema import challenge, message
+from .schema import challenge, code_hour, message
 
 HOUR: Final = 3600
 DAY: Final = 86400
@@ -27,6 +34,16 @@ TRIES_PER_DAY: Final = attempts.Limit(15, DAY)
 BUSY: Final = 600
 """Seconds after which it is worth asking again where a budget is used up."""
 KEPT: Final = 2 * DAY
+SENDER_PER_HOUR: Final = 10
+"""Messages asked for from an address from which its gateway has let nobody in."""
+GATEWAY_AT_LEAST: Final = 20
+"""Messages an hour that a gateway has whatever it usually needs."""
+_USUAL_OF: Final = 14 * DAY
+_UNSIGNED: Final = 0.4
+_RESERVED: Final = 0.3
+_CONVERTS: Final = 0.4
+"""The share of a gateway's codes of a day that are entered, above which it converts; of at least five."""
+_FEW: Final = 5
 
 
 class MessageState(StrEnum):
@@ -88,19 +105,26 @@ def ask(
     mac: str,
     number: str,
     now: int,
-    sender: str = "",
+    sender: str | None = None,
+    signed: bool = True,
 ) -> Sending:
     """Enters a message to `number` (E.164) if every limit allows it; the caller sends it after the commit.
 
-    Whoever asks again for the same number gets the same code anew. RequestError: code-wait, code-too-many, code-locked
-    for the number or device, code-busy where the gateway or the city has used up its budget.
+    `sender` is the address that asks, None where nobody stands at a gateway; `signed` says that the gateway has proven
+    the MAC address. Whoever asks again for the same number gets the same code anew. RequestError: code-wait,
+    code-too-many, code-locked for the number or device, code-busy where the sender, the gateway or the city has used up
+    its budget.
     """
     lock(connection, {"code messages"})
-    lookup, device = keys.index(PersonKind.PHONE, number), attempts.subject(keys, "device", mac)
+    lookup = keys.index(PersonKind.PHONE, number)
+    device = attempts.subject(keys, "device", mac if signed else f"{gateway}|{sender or ''}|{mac}")
     _check(connection, section, gateway, lookup, device, now)
+    asker = None if sender is None else _Asker.of(connection, keys, gateway, sender, now, signed=signed)
+    if asker is not None:
+        _check_share(connection, section, asker, now)
     if attempts.spent(connection, _tries_of(keys, lookup), now) >= TRIES_PER_DAY.count:
         raise RequestError("code-locked")
-    door_ = door(keys, gateway, mac, sender)
+    door_ = door(keys, gateway, mac, sender or "")
     known = connection.execute(
         select(challenge.c.id).where(
             challenge.c.door == door_,
@@ -126,6 +150,9 @@ def ask(
             price=section.price,
             state=MessageState.QUEUED,
             proven=False,
+            sender=asker and asker.sender,
+            learned=asker and asker.learned,
+            signed=asker and asker.signed,
         )
     )
     return Sending(message_id, id_, number)
@@ -170,6 +197,60 @@ def _check(connection: Connection, section: CodesSection, gateway: str, number: 
         raise RequestError("code-busy", "budget", wait=BUSY)
 
 
+@dataclass(frozen=True)
+class _Asker:
+    """Who asks for a message, and from where. `sender` is a keyed hash of their address."""
+
+    gateway: str
+    sender: bytes
+    learned: bool
+    signed: bool
+
+    @classmethod
+    def of(cls, connection: Connection, keys: Keys, gateway: str, sender: str, now: int, *, signed: bool) -> "_Asker":
+        learned = exits.is_learned(connection, exits.mark(keys, gateway, sender), now)
+        return cls(gateway, keys.index("sender", sender), learned, signed)
+
+    @property
+    def at_gateway(self) -> bool:
+        """Whether this is one; the privacy page, to which people come from anywhere, is none."""
+        return "/" not in self.gateway
+
+
+def _check_share(connection: Connection, section: CodesSection, asker: _Asker, now: int) -> None:
+    """RequestError("code-busy") where a sender's, a gateway's or a kind of gateways' part of the budget is used up."""
+    hour, day = message.c.at > now - HOUR, message.c.at > now - DAY
+    here = message.c.gateway == asker.gateway
+    spent = connection.execute(
+        select(
+            func.count(case((hour & (message.c.sender == asker.sender), 1))).label("sender"),
+            func.count(case((hour & here & message.c.learned.is_(True), 1))).label("learned"),
+            func.count(case((hour & here & message.c.learned.is_(False), 1))).label("others"),
+            func.count(case((hour & message.c.signed.is_(False), 1))).label("unsigned"),
+            func.count(case((hour, 1))).label("all"),
+            func.count(func.distinct(case((here, message.c.challenge_id)))).label("asked"),
+            func.count(func.distinct(case((here & message.c.proven, message.c.challenge_id)))).label("entered"),
+        ).where(day)
+    ).one()
+    share = min(section.gateway_per_hour, max(GATEWAY_AT_LEAST, 2 * _usual(connection, asker.gateway, now)))
+    if asker.learned:
+        used_up = spent.learned >= share
+    else:
+        others = max(SENDER_PER_HOUR, share // 10) if asker.at_gateway else section.gateway_per_hour
+        used_up = spent.sender >= SENDER_PER_HOUR or spent.others >= others
+    converts = spent.asked >= _FEW and spent.entered > _CONVERTS * spent.asked
+    unsigned_up = not asker.signed and spent.unsigned >= _UNSIGNED * section.per_hour
+    reserved = not converts and spent.all >= (1 - _RESERVED) * section.per_hour
+    if used_up or unsigned_up or reserved:
+        raise RequestError("code-busy", "budget", wait=BUSY)
+
+
+def _usual(connection: Connection, gateway: str, now: int) -> int:
+    """Codes that are entered at a gateway in an hour in which any are, the median of two weeks."""
+    hours = select(code_hour.c.entered).where(code_hour.c.gateway == gateway, code_hour.c.at > now - _USUAL_OF)
+    return int(median(connection.execute(hours).scalars().all() or [0]))
+
+
 def sent(connection: Connection, message_id: str, state: MessageState) -> None:
     """What became of a message; one that nobody took has cost nothing."""
     price = {} if state is MessageState.SENT else {"price": 0}
@@ -204,7 +285,14 @@ def prove(connection: Connection, door_: bytes, proven: Pending) -> None:
     statement = delete(challenge).where(challenge.c.door == door_, challenge.c.id == proven.challenge)
     if connection.execute(statement.returning(challenge.c.id)).first() is None:
         raise RequestError("code-expired")
-    connection.execute(update(message).where(message.c.challenge_id == proven.challenge).values(proven=True))
+    asked = update(message).where(message.c.challenge_id == proven.challenge).values(proven=True)
+    sent_ = connection.execute(asked.returning(message.c.gateway, message.c.at)).first()
+    if sent_ is not None:
+        statement = upsert(connection, code_hour).values(
+            gateway=sent_.gateway, at=sent_.at - sent_.at % HOUR, entered=1
+        )
+        entered = code_hour.c.entered + 1
+        connection.execute(statement.on_conflict_do_update(index_elements=["gateway", "at"], set_={"entered": entered}))
 
 
 @dataclass(frozen=True)
@@ -247,3 +335,4 @@ def forget_before(connection: Connection, now: int) -> None:
     """Drops what no limit needs any longer."""
     connection.execute(delete(challenge).where(challenge.c.expires_at <= now - HOUR))
     connection.execute(delete(message).where(message.c.at <= now - KEPT))
+    connection.execute(delete(code_hour).where(code_hour.c.at <= now - _USUAL_OF))

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, Self
 from sqlalchemy import Connection
 
 from ..grant import Grant
+from . import exits
 from .portable import Statement, cursor, is_postgresql, listed, text_array
 
 _HELD: Final = "g.id, g.site, g.gateway, g.plan, g.starts_at, g.ends_at, g.idle, g.down, g.up, g.interim, g.total"
@@ -77,8 +78,9 @@ def redeem(connection: Connection, claims: Sequence[Claim], now: int) -> list[Re
 
 
 _LOOK: Final = Statement(
-    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, g.language, {held}"
-    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id {among}",
+    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, g.language, g.exit, e.until, {held}"
+    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id LEFT JOIN learned_exit e ON e.exit = g.exit"
+    " WHERE t.id {among}",
     held=_HELD,
 )
 
@@ -94,6 +96,7 @@ def _redeem_in_turn(connection: Connection, claims: Sequence[Claim], now: int) -
         "UPDATE ticket SET redeemed_at = ?, request_authenticator = ? WHERE id = ?",
         [(at, authenticator, ticket) for ticket, (at, authenticator) in won.items()],
     )
+    _learn(connection, [rows[ticket][6:8] for ticket in won], now)
     return results
 
 
@@ -102,7 +105,7 @@ def _judged(row: Any, claim: Claim, won: dict[str, tuple[int, bytes]], now: int)
     if row is None or row[1] != claim.gateway:
         return Spent("ticket-unknown")
     redeemed_at, by = won.get(claim.ticket) or (row[3], row[4])
-    language, held = row[5], _held(row[6:])
+    language, held = row[5], _held(row[8:])
     if redeemed_at is not None and bytes(by) != claim.authenticator:
         return Spent("ticket-spent", language)
     if redeemed_at is None:
@@ -117,11 +120,12 @@ def _judged(row: Any, claim: Claim, won: dict[str, tuple[int, bytes]], now: int)
 _REDEEM: Final = Statement(
     "UPDATE ticket t SET redeemed_at = COALESCE(t.redeemed_at, ?), request_authenticator = c.authenticator"
     " FROM (SELECT id, gateway, decode(hex, 'hex') AS authenticator"
-    " FROM unnest(?::text[], ?::text[], ?::text[]) AS u (id, gateway, hex)) c, access_grant g"
+    " FROM unnest(?::text[], ?::text[], ?::text[]) AS u (id, gateway, hex)) c,"
+    " access_grant g LEFT JOIN learned_exit e ON e.exit = g.exit"
     " WHERE t.id = c.id AND t.gateway = c.gateway AND g.id = t.grant_id"
     " AND (t.request_authenticator = c.authenticator"
     " OR t.redeemed_at IS NULL AND t.expires_at >= ? AND g.ends_at > ?)"
-    " RETURNING t.id, c.authenticator, t.redeemed_at, {held}",
+    " RETURNING t.id, c.authenticator, t.redeemed_at, g.exit, e.until, {held}",
     held=_HELD,
 )
 
@@ -131,7 +135,9 @@ def _redeem_at_once(connection: Connection, claims: Sequence[Claim], now: int) -
     on = cursor(connection)
     columns = zip(*((claim.ticket, claim.gateway, claim.authenticator.hex()) for claim in sorted(claims)), strict=True)
     on.execute(_REDEEM.of(connection), (now, *map(text_array, columns), now, now))
-    won = {(row[0], bytes(row[1])): Redeemed(_held(row[3:]), row[2]) for row in on.fetchall()}
+    redeemed = on.fetchall()
+    won = {(row[0], bytes(row[1])): Redeemed(_held(row[5:]), row[2]) for row in redeemed}
+    _learn(connection, [row[3:5] for row in redeemed], now)
     lost = {claim.ticket for claim in claims if (claim.ticket, claim.authenticator) not in won}
     rows = {}
     if lost:
@@ -141,6 +147,13 @@ def _redeem_at_once(connection: Connection, claims: Sequence[Claim], now: int) -
         won.get((claim.ticket, claim.authenticator)) or _judged(rows.get(claim.ticket), claim, {}, now)
         for claim in claims
     ]
+
+
+def _learn(connection: Connection, shown: Sequence[Any], now: int) -> None:
+    """Keeps where the phones of redeemed tickets came from, of (exit, until when it is known already)."""
+    exits.learn(
+        connection, {bytes(exit_) for exit_, until in shown if exit_ and (until or 0) < now + exits.RENEWED}, now
+    )
 
 
 # -- devices -----------------------------------------------------------------------------------------------------

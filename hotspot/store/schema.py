@@ -230,6 +230,23 @@ attempt = Table(
     Column("failures", Integer, nullable=False),
 )
 
+# From which addresses a gateway's own phones reach the portal (`store.exits`).
+learned_exit = Table(
+    "learned_exit",
+    core,
+    Column("exit", LargeBinary(32), primary_key=True),
+    Column("until", Time, nullable=False),
+)
+
+# When a gateway's signed redirect was first seen, and from where (`store.arrivals`).
+arrival_seen = Table(
+    "arrival_seen",
+    core,
+    Column("mark", LargeBinary(32), primary_key=True),
+    Column("at", Time, nullable=False, index=True),
+    Column("sender", LargeBinary(32), nullable=False),
+)
+
 # A phone number that a device at a gateway wants to prove, and every message that was paid for; kept for two days.
 challenge = Table(
     "code_challenge",
@@ -254,6 +271,20 @@ message = Table(
     Column("price", BigInteger, nullable=False),
     Column("state", Name, nullable=False),
     Column("proven", Boolean, nullable=False),
+    # Who asked: the keyed hash of their address, whether their gateway has let people in from there, and whether it
+    # signs who arrives. Null where nobody stood at a gateway.
+    Column("sender", LargeBinary(32)),
+    Column("learned", Boolean),
+    Column("signed", Boolean),
+)
+
+# How many codes were entered at a gateway in an hour: what it usually needs.
+code_hour = Table(
+    "code_hour",
+    core,
+    Column("gateway", Name, primary_key=True),
+    Column("at", Time, primary_key=True),
+    Column("entered", Integer, nullable=False),
 )
 
 # Who was sent to log in at an OpenID provider, and must come back once; kept for an hour.
@@ -295,6 +326,8 @@ grant = Table(
     # What the gateway's dialect needs later, and when a gateway without RADIUS showed that the grant is in force.
     Column("handback", Text),
     Column("confirmed_at", Time),
+    # Where the phone came from when it logged in (`store.exits`).
+    Column("exit", LargeBinary(32)),
     # When `store.watch` looks whether its sessions may go on; never again where it is null.
     Column("due_at", Time),
     Index("ix_access_grant_gateway_ends_at", "gateway", "ends_at"),

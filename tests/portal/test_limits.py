@@ -7,14 +7,15 @@ from http.client import HTTPConnection
 from urllib.parse import urlencode
 
 import pytest
+from flask import Flask
 
 from hotspot.errors import RequestError
 from hotspot.identity import Keys
 from hotspot.settings import Settings
-from hotspot.store import Store, attempts
+from hotspot.store import Store, attempts, exits
 from hotspot.store.attempts import Limit
 from hotspot.voucher import new_code
-from portal import limits
+from portal import limits, pages
 from portal.limits import Caller
 from tests.browser import Browser, Page
 from tests.doubles.coovachilli import CoovaChilliDouble
@@ -33,6 +34,12 @@ def take(store: Store, keys: Keys, caller: Caller, now: int = NOW, what: str = "
     return None
 
 
+def learn(store: Store, keys: Keys, gateway: str, *senders: str) -> None:
+    """The gateway has let people in from there."""
+    with store.core.write() as connection:
+        exits.learn(connection, [exits.mark(keys, gateway, one) for one in senders], NOW)
+
+
 def spend(store: Store, keys: Keys, what: str, whose: str, value: str, count: int) -> None:
     subject = limits.subject(keys, what, whose, value)
     with store.core.write() as connection:
@@ -43,6 +50,7 @@ def spend(store: Store, keys: Keys, what: str, whose: str, value: str, count: in
 @pytest.mark.parametrize("what", ["guess", "login"])
 def test_each_limit_and_what_is_refused_counts_against_nobody(settings: Settings, store: Store, what: str) -> None:
     keys, known = settings.keys(), {"guess": limits.GUESSES, "login": limits.LOGINS}[what]
+    learn(store, keys, "g1", "a1", "a2")
     for _ in range(known["device"].count):
         assert take(store, keys, Caller("d1", "a1", "g1"), what=what) is None
     for later in range(5):
@@ -53,13 +61,62 @@ def test_each_limit_and_what_is_refused_counts_against_nobody(settings: Settings
         with store.core.read() as connection:
             spent = attempts.spent(connection, limits.subject(keys, what, whose, value), NOW)
         assert spent == known["device"].count, "the refused ones are not among them"
-        spend(store, keys, what, whose, value, known[whose].count - spent)
+        share = known[whose].count // 10 if whose == "gateway" else 0
+        spend(store, keys, what, whose, value, known[whose].count - share - spent)
         error = take(store, keys, Caller("d2", "a1" if whose == "address" else "a2", "g1"), what=what)
         assert error is not None
         assert (error.code, error.detail) == ("too-many-here", whose)
     assert take(store, keys, Caller("d2", "a2", "g2"), what=what) is None
     assert take(store, keys, Caller("d1", "a1", "g1"), NOW + 600, what=what) is None
     assert take(store, keys, Caller("d3", "", "g2"), what=what) is None, "an unknown address is nobody's"
+
+
+def test_addresses_from_which_nobody_got_in_share_a_tenth_of_a_gateway(settings: Settings, store: Store) -> None:
+    keys, whole = settings.keys(), limits.LOGINS["gateway"].count
+    learn(store, keys, "g1", "park")
+
+    def until_refused(senders: int, name: str) -> int:
+        for done in range(whole):
+            if take(store, keys, Caller(f"{name}{done}", f"{name}{done % senders}", "g1"), what="login"):
+                return done
+        return whole
+
+    assert until_refused(1, "far") == whole // 20, "one sender has half of it"
+    assert until_refused(50, "bot") == whole // 10 - whole // 20, "all of them together have the tenth"
+    assert take(store, keys, Caller("phone", "park", "g1"), what="login") is None, "and the park goes on"
+    spend(store, keys, "login", "gateway", "g1", whole - whole // 10 - 1)
+    error = take(store, keys, Caller("phone 2", "park", "g1"), what="login")
+    assert (error and error.detail) == "gateway"
+
+
+def test_a_right_password_gives_back_what_it_took(settings: Settings, store: Store) -> None:
+    keys = settings.keys()
+    for turn in range(limits.GUESSES["address"].count + 5):
+        with store.core.write() as connection:
+            caller = Caller(f"d{turn}", "school", "g1")
+            taken = limits.take(connection, keys, "guess", limits.BESIDE_THE_DEVICE, caller, NOW)
+            attempts.give_back(connection, taken)
+    with store.core.read() as connection:
+        assert attempts.spent(connection, limits.subject(keys, "guess", "address", "school"), NOW) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "stands_for"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2::5", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::5", "2001:db8:1:3::/64"),
+    ],
+)
+def test_a_64_of_ipv6_is_one_sender(address: str, stands_for: str) -> None:
+    with Flask("a request").test_request_context(environ_base={"REMOTE_ADDR": address}):
+        assert pages.sender() == stands_for
+    with Flask("a request").test_request_context(
+        environ_base={"REMOTE_ADDR": "127.0.0.1"}, headers={"X-Forwarded-For": address}
+    ):
+        assert pages.sender() == stands_for
 
 
 def test_of_parallel_guesses_at_any_node_so_many_are_judged(settings: Settings, store: Store) -> None:
@@ -113,7 +170,8 @@ def status(node: Node) -> dict[str, dict[str, int]]:
 )
 def test_a_crowded_gateway_says_so(node: Node, gateway: CoovaChilliDouble, language: str, said: str) -> None:
     try:
-        fill(node, "guess", "gateway", "tk1-gw", limits.GUESSES["gateway"].count)
+        for pool in ("gateway", limits.OTHERS):
+            fill(node, "guess", pool, "tk1-gw", limits.GUESSES["gateway"].count)
         page = voucher(gateway, new_code(), language)
         assert (page.status, said in page.alert) == (429, True)
         assert 500 < int(page.headers["Retry-After"]) <= 600
@@ -121,7 +179,8 @@ def test_a_crowded_gateway_says_so(node: Node, gateway: CoovaChilliDouble, langu
         page = browser.open(gateway.redirect("notyet"))
         assert browser.submit(page, page.form(method="click-through")).status == 200, "whoever guesses nothing gets in"
     finally:
-        empty(node, "guess", "gateway", "tk1-gw")
+        for pool in ("gateway", limits.OTHERS):
+            empty(node, "guess", pool, "tk1-gw")
 
 
 def test_clicking_through_again_and_again(node: Node, gateway: CoovaChilliDouble) -> None:

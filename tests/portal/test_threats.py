@@ -27,6 +27,8 @@ THREATS = {
         "store/test_codes.py::test_a_number_gets_three_in_an_hour_and_five_in_a_day",
         "store/test_codes.py::test_a_gateway_and_the_city_have_their_budgets",
         "store/test_codes.py::test_simultaneous_requests_send_one_message",
+        "portal/test_budgets.py::test_one_sender_does_not_spend_the_citys_messages",
+        "portal/test_budgets.py::test_gateways_that_sign_nothing_have_two_fifths_of_the_hour",
         "portal/test_codes.py::test_numbers_that_get_no_code",
     ],
     "one-time codes are guessed": [
@@ -67,6 +69,8 @@ THREATS = {
         "portal/test_threats.py::test_a_form_of_ones_own_making_is_refused",
     ],
     "somebody takes over a paid phone's address": [
+        "portal/test_an_address_proves_nobody.py::test_a_cloned_address_shows_no_number",
+        "portal/test_an_address_proves_nobody.py::test_an_unsigned_arrival_is_the_same_for_known_and_unknown_addresses",
         "portal/test_remembered.py::test_neither_the_cookie_nor_the_address_suffices",
         "portal/test_captive.py::test_what_is_not_known_to_be_a_phones_is_not_answered",
         "portal/test_gateways.py::test_nobody_can_write_themselves_into_anothers_session",
@@ -81,6 +85,9 @@ THREATS = {
     "the portal is kept busy": [
         "portal/test_limits.py::test_each_limit_and_what_is_refused_counts_against_nobody",
         "portal/test_limits.py::test_clicking_through_again_and_again",
+        "portal/test_budgets.py::test_a_school_behind_one_address_gets_in_under_guesses_beside_it",
+        "portal/test_budgets.py::test_thirty_posts_in_a_victims_address_lock_only_their_sender",
+        "portal/test_budgets.py::test_a_64_locks_nobody_else_out",
     ],
     "addresses and logs tell of people": [
         "portal/test_threats.py::test_no_address_and_no_line_of_the_log_names_anybody",

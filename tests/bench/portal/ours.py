@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from hotspot.identity import Keys
 from hotspot.settings import MASTER_KEY, Settings
-from hotspot.store import Store, revisions, vouchers
+from hotspot.store import Store, exits, revisions, vouchers
 from hotspot.store.engine import Database
 from tests.node import Service, free_port
 
@@ -77,6 +77,11 @@ class Ours:
                     expires_at=now + _DAY, now=now,
                 )  # fmt: skip
                 self._codes.append(codes)
+            # as after a first day: the gateways have let people in from the addresses of their parks
+            where = {
+                (visitor.address, visitor.path[3:].partition("?")[0]) for visitor in self.visitors("click-through")
+            }
+            exits.learn(connection, [exits.mark(keys, gateway, address) for address, gateway in where], now)
         store.close()
 
     def visitors(self, method: str) -> Iterator[Visitor]:

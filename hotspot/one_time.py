@@ -6,8 +6,9 @@ is random (128 bits), so the code is as random as the key is secret, and the sto
 
 import hashlib
 import hmac
-import re
 from typing import Final
+
+from .typed import symbols
 
 DIGITS: Final = 6
 LIFETIME: Final = 300
@@ -22,8 +23,9 @@ def code(key: bytes, challenge: str) -> str:
 
 
 def matches(key: bytes, challenge: str, typed: str) -> bool:
-    """Whether what somebody typed, spaces and hyphens aside, is the code; takes as long either way."""
-    digits = re.sub(r"[\s-]", "", typed)
+    """Whether what somebody typed is the code, whatever parts its digits and whatever script they are of; takes as long
+    either way."""
+    digits = symbols(typed)
     return hmac.compare_digest(code(key, challenge).encode(), digits.encode())
 
 

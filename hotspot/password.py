@@ -9,6 +9,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from . import typed
 from .cores import anywhere
 
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
@@ -22,7 +23,8 @@ _NOBODY: Final = _HASHER.hash("nobody's password")
 
 def long_enough(password: str) -> bool:
     """Whether a password can be one."""
-    return len(password) >= SHORTEST_PASSWORD and len(password.encode()) <= LONGEST_PASSWORD
+    known = typed.password(password)
+    return len(known) >= SHORTEST_PASSWORD and len(known.encode()) <= LONGEST_PASSWORD
 
 
 def made_up() -> str:
@@ -33,13 +35,13 @@ def made_up() -> str:
 def hashed(password: str) -> str:
     """What is kept of a password."""
     with anywhere():
-        return _HASHER.hash(password)
+        return _HASHER.hash(typed.password(password))
 
 
 def hash_all(passwords: Sequence[str]) -> list[str]:
     """The hashes of many, on every core."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(_HASHER.hash, passwords))
+        return list(pool.map(_HASHER.hash, map(typed.password, passwords)))
 
 
 def matches(password_hash: str | None, password: str) -> bool:
@@ -47,9 +49,16 @@ def matches(password_hash: str | None, password: str) -> bool:
 
     Works outside the interpreter's lock: a thread that waits for it holds up no other.
     """
+    forms = dict.fromkeys((typed.password(password), password))  # older hashes are of what was typed
+    return any(_verified(_NOBODY if password_hash is None else password_hash, form) for form in forms) and (
+        password_hash is not None
+    )
+
+
+def _verified(password_hash: str, password: str) -> bool:
     try:
         with anywhere():
-            _HASHER.verify(_NOBODY if password_hash is None else password_hash, password)
+            _HASHER.verify(password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
-    return password_hash is not None
+    return True

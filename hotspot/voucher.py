@@ -5,16 +5,22 @@ The check symbol (the value modulo 37, as Crockford defines it, restricted to co
 symbols) catches a mistyped character before the store is asked. The store keeps only an HMAC of the code.
 """
 
+import re
 import secrets
 from enum import StrEnum
 from typing import Final
 
 from .errors import RequestError
+from .typed import plain, symbols
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 SYMBOLS: Final = 10
 _CHECK_MODULUS: Final = 37
-_READ_AS = str.maketrans("OIL", "011", "- ")
+_READ_AS = str.maketrans("OIL", "011")
+_LINK = re.compile(r"(?i)^\S*/v/|[?#].*$")
+"""What stands around a code in the link that its card shows."""
+LONGEST_TYPED: Final = 300
+"""Characters of what is read as a code: a link with a long host is one."""
 
 
 class VoucherState(StrEnum):
@@ -48,11 +54,12 @@ def format_code(code: str) -> str:
 
 
 def parse_code(text: str) -> str:
-    """The normal form of a code as typed: any case, with or without hyphens and spaces, O read as 0, I and L as 1.
+    """The normal form of a code as typed: any case, with or without hyphens, dots and spaces of any kind, O read as 0,
+    I and L as 1, in the letters and digits of any keyboard; or the link on its card.
 
     RequestError("voucher-mistyped") where it cannot be a code.
     """
-    code = text.strip().upper().translate(_READ_AS)
+    code = symbols(_LINK.sub("", plain(text))).upper().translate(_READ_AS)
     if len(code) != SYMBOLS + 1 or any(symbol not in ALPHABET for symbol in code):
         raise RequestError("voucher-mistyped")
     if _value(code[:-1]) % _CHECK_MODULUS != ALPHABET.index(code[-1]):

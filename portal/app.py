@@ -19,7 +19,7 @@ from hotspot.one_time import masked
 from hotspot.sites import Inventory, Site
 from hotspot.store import admission, people
 from hotspot.store.revisions import Following
-from hotspot.voucher import format_code, parse_code
+from hotspot.voucher import LONGEST_TYPED, format_code, parse_code
 
 from . import captive, codes, faults, gateways, hooks, limits, privacy, remembering, sso, status
 from .admit import Admitted, admit
@@ -222,7 +222,7 @@ class Portal:
 
         Only a real browser comes here, and only it keeps the cookie; to all others the page shows what to type.
         """
-        normal = parse_code(code[:40])
+        normal = parse_code(code[:LONGEST_TYPED])
         page = self.page("card.html", self.language(), None, {"code": format_code(normal)})
         secure = self.inventory.portal.url.startswith("https:")
         page.set_cookie(_CARD, normal, max_age=_CARD_KEPT, path="/", secure=secure, httponly=True, samesite="Lax")

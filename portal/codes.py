@@ -6,6 +6,7 @@ next page asks for it; without the number, which an address of a device shows to
 the MAC address, the page is the same whether a code is awaited or not, and has a button for whoever has one.
 """
 
+import re
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
@@ -25,6 +26,7 @@ from hotspot.nas.arrival import Arrival
 from hotspot.sites import Inventory
 from hotspot.store import codes
 from hotspot.store.codes import MessageState, Pending
+from hotspot.typed import plain
 
 from .desk import Desk
 from .senders import Message, port
@@ -33,6 +35,7 @@ log = structlog.get_logger("portal")
 
 _COUNTRY: Final = "ID"
 _MOBILE: Final = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+_LONGEST_NUMBER: Final = 40
 _WAIT: Final = 2.5
 """Seconds that a page waits for the message gateway; then it says that the code is on its way."""
 _THREADS: Final = 2
@@ -45,14 +48,21 @@ def code_key(keys: Keys) -> bytes:
 
 
 def parse_number(text: str, prefixes: tuple[str, ...]) -> str:
-    """A mobile number in E.164 form, typed as people do: 0812…, +62 812…, 62812…. RequestError("code-number")."""
+    """A mobile number in E.164 form, typed as people do: 0812…, +62 812…, 62812…. RequestError("code-number").
+
+    A letter is a slip, never the digit that a keypad has it on, and an extension is no mobile's: the code would go to
+    somebody else.
+    """
+    typed = plain(text[:_LONGEST_NUMBER])
+    if len(text) > _LONGEST_NUMBER or re.fullmatch(r"\+?[0-9 ()./-]+", typed) is None:
+        raise RequestError("code-number")
     try:
-        number = phonenumbers.parse(text[:32], _COUNTRY)
+        number = phonenumbers.parse(typed, _COUNTRY)
     except NumberParseException as error:
         raise RequestError("code-number") from error
     written = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     mobile = phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) in _MOBILE
-    if not mobile or not written.startswith(prefixes):
+    if number.extension or not mobile or not written.startswith(prefixes):
         raise RequestError("code-number")
     return str(written)
 

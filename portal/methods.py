@@ -15,7 +15,7 @@ from hotspot.password import LONGEST_PASSWORD, matches
 from hotspot.sites import AdmitMethod, Inventory, Site
 from hotspot.store import Store, attempts, codes, exits, members, people, vouchers
 from hotspot.store.attempts import AtMember
-from hotspot.voucher import parse_code
+from hotspot.voucher import LONGEST_TYPED, parse_code
 
 from . import limits, remembering
 from .codes import code_key
@@ -84,7 +84,7 @@ def click_through(_store: Store, keys: Keys, door: Door, _form: Mapping[str, str
 
 def voucher(_store: Store, keys: Keys, door: Door, form: Mapping[str, str]) -> Counted:
     """Whoever has a printed code of this site."""
-    code = parse_code(form.get("code", "")[:40])
+    code = parse_code(form.get("code", "")[:LONGEST_TYPED])
 
     def count(connection: Connection) -> None:
         limits.take(connection, keys, "guess", {"device": limits.GUESSES["device"]}, door.caller, door.now)
@@ -106,7 +106,7 @@ def one_time_code(store: Store, keys: Keys, door: Door, form: Mapping[str, str])
     place = codes.door(keys, door.gateway, door.mac, door.caller.address)
     with store.core.write() as connection:
         awaited = codes.take_try(connection, keys, place, door.now)
-    if not one_time.matches(code_key(keys), awaited.challenge, form.get("otp", "")[:16]):
+    if not one_time.matches(code_key(keys), awaited.challenge, form.get("otp", "")[:64]):
         raise RequestError("code-wrong")
 
     def prove(connection: Connection) -> Proof:

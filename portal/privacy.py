@@ -28,7 +28,7 @@ from hotspot.store import admission, attempts, consents, erasure, people, subjec
 from hotspot.store import codes as store_codes
 from hotspot.store.attempts import Limit
 from hotspot.store.audit import record
-from hotspot.voucher import parse_code
+from hotspot.voucher import LONGEST_TYPED, parse_code
 
 from . import codes, limits, passwords
 from .forms import LIFETIME, grant_of_token, read_signed, seal, signed, unseal
@@ -170,7 +170,7 @@ class Privacy:
         place = store_codes.door(desk.keys, DESK, arrival.mac, sender())
         with desk.store.core.write() as connection:
             awaited = store_codes.take_try(connection, desk.keys, place, now)
-        if not one_time.matches(codes.code_key(desk.keys), awaited.challenge, request.form["otp"][:16]):
+        if not one_time.matches(codes.code_key(desk.keys), awaited.challenge, request.form["otp"][:64]):
             raise RequestError("code-wrong")
         with desk.store.core.write() as connection:
             store_codes.prove(connection, place, awaited)
@@ -186,7 +186,7 @@ class Privacy:
         now, desk = int(time.time()), self._desk
         try:
             arrival = self._arrival(now)
-            code = parse_code(request.form.get("code", "")[:40])
+            code = parse_code(request.form.get("code", "")[:LONGEST_TYPED])
             self._tried(now)
             with desk.store.core.read() as connection:
                 proven = self._carded(connection, code, arrival.data.get("grant", ""), now)

@@ -1,6 +1,8 @@
 """A list of members to import, as spreadsheets save it: CSV with a head, `name` and perhaps `password`. Pure."""
 
 import csv
+import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +10,7 @@ from typing import Final
 from hotspot.errors import Fault, RequestError
 from hotspot.password import LONGEST_PASSWORD, SHORTEST_PASSWORD, long_enough
 from hotspot.store.people import normal_name
+from hotspot.typed import plain
 
 MOST: Final = 10_000
 """Members in one file."""
@@ -26,13 +29,18 @@ class Entry:
 def read(text: str) -> tuple[list[Entry], list[Fault]]:
     """The entries of a file, and everything that is wrong with it, by line.
 
-    Columns are parted by commas, or by semicolons where the head has one: spreadsheets write these where a comma is
-    the decimal sign.
+    Columns are parted by commas, or by what else the head has, semicolons or tabs: spreadsheets write these where a
+    comma is the decimal sign. Excel's first line `sep=;`, spaces after what parts columns, and empty columns at the end
+    of every line are no part of the list.
     """
-    first = text.partition("\n")[0]
-    lines = iter(_records(text, ";" if ";" in first else ","))
+    said = re.match(r"(?i)sep=([,;\t|])[,;\t]*\r?\n", text)
+    first = text[said.end() if said else 0 :].partition("\n")[0]
+    delimiter = said[1] if said else next((one for one in ";\t" if one in first), ",")
+    lines = iter(_records(text, delimiter, skipped=1 if said else 0))
     try:
-        head = [cell.strip().lower() for cell in next(lines, (1, []))[1]]
+        head = [plain(cell).lower() for cell in next(lines, (1, []))[1]]
+        while head and not head[-1]:
+            head.pop()
         faults = list(_of_head(head))
         if faults:
             return [], faults
@@ -49,14 +57,15 @@ def read(text: str) -> tuple[list[Entry], list[Fault]]:
     return entries, faults
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Records that are not empty, each with the line on which it begins."""
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
-    begin = 1
+def _records(text: str, delimiter: str, *, skipped: int) -> Iterator[tuple[int, list[str]]]:
+    """Records that are not empty, each with the line on which it begins, without the first `skipped` lines."""
+    lines = io.StringIO(text, newline="").readlines()[skipped:]
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+    begin = skipped + 1
     for cells in reader:
         if any(cell.strip() for cell in cells):
             yield begin, cells
-        begin = reader.line_num + 1
+        begin = skipped + reader.line_num + 1
 
 
 def _of_head(head: list[str]) -> Iterator[Fault]:
@@ -73,6 +82,8 @@ def _of_record(
     line: int, head: list[str], cells: list[str], entries: list[Entry], seen: dict[str, int]
 ) -> Iterator[Fault]:
     """Adds a record's entry to `entries`; what is wrong with it. `seen` knows where each name stands first."""
+    while len(cells) > len(head) and not cells[-1].strip():
+        cells = cells[:-1]
     if len(cells) != len(head):
         yield Fault(line, "", f"has {len(cells)} columns, the head has {len(head)}")
         return

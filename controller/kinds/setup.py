@@ -29,7 +29,7 @@ LONGEST_NAME: Final = 15
 """Characters of an interface's name (IFNAMSIZ without its end)."""
 
 _SAFE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_PASSPHRASE: Final = re.compile(r"[ -~]{8,63}")
+_PASSPHRASE: Final = re.compile(r"[!-~][ -~]{6,61}[!-~]")
 """IEEE 802.11-2020, annex J.4."""
 _SHARED_SECRET: Final = re.compile(r"[!-~]{1,128}")
 
@@ -139,7 +139,12 @@ class Setup:
         if network.passphrase is None:
             return ""
         path = f"ssid[{self.inventory.ssid.index(network)}].passphrase"
-        return self._text(path, network.passphrase, _PASSPHRASE, "8 to 63 printable ASCII characters")
+        return self._text(
+            path,
+            network.passphrase,
+            _PASSPHRASE,
+            "8 to 63 printable ASCII characters, without a space at its ends, which phones leave out",
+        )
 
     def _radius_secret(self, network: WifiNetwork) -> str:
         if network.radius is None:

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Connection, insert, select, update
 
 from ..errors import RequestError, StoreError
 from ..identity import Keys, PersonKind, is_randomised, new_id
+from ..typed import plain
 from .portable import Statement, run
 from .schema import device, identity, member, person
 
@@ -55,11 +56,17 @@ def create(connection: Connection, keys: Keys, kind: PersonKind, value: str, now
 
 
 def normal_name(name: str) -> str:
-    """A member's name as it is compared: without outer spaces, in lower case. RequestError("bad-name")."""
-    normal = " ".join(name.split()).lower()
+    """A member's name as it is compared, however a keyboard composes its letters: compatibility forms and spaces made
+    alike (`typed.plain`), in lower case. RequestError("bad-name")."""
+    normal = " ".join(plain(name).split()).lower()
     if not 1 <= len(normal) <= 64 or not normal.isprintable():
         raise RequestError("bad-name")
     return normal
+
+
+def _as_once(name: str) -> str:
+    """As names were compared before letters that are composed otherwise were one: who was entered so is still found."""
+    return " ".join(name.split()).lower()
 
 
 def add_member(connection: Connection, keys: Keys, name: str, password_hash: str, now: int) -> str:
@@ -76,9 +83,11 @@ def find_member(connection: Connection, keys: Keys, name: str) -> Member | None:
     statement = (
         select(member)
         .join(identity, identity.c.person_id == member.c.person_id)
-        .where(identity.c.lookup == keys.index(PersonKind.MEMBER, normal_name(name)))
+        .where(
+            identity.c.lookup.in_([keys.index(PersonKind.MEMBER, one) for one in (normal_name(name), _as_once(name))])
+        )
     )
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(statement).first()
     return None if row is None else Member(row.person_id, row.password_hash, row.disabled_at is not None)
 
 

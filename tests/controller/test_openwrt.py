@@ -202,7 +202,9 @@ def test_any_passphrase_survives(passphrase: str) -> None:
     assert section(wireless, "radio0_1").options["key"] == passphrase
 
 
-@pytest.mark.parametrize("passphrase", ["short", "x" * 64, "eight\nlong", "kata sandi é"])
+@pytest.mark.parametrize(
+    "passphrase", ["short", "x" * 64, "eight\nlong", "kata sandi é", " rahasia sekali", "rahasia sekali "]
+)
 def test_a_passphrase_that_cannot_be_is_refused_by_its_path(passphrase: str) -> None:
     values = {**secrets(CITY, "school-1"), "env:RAHASIA": passphrase.encode()}
     with pytest.raises(ConfigError, match=r"ssid\[1\]\.passphrase: .*8 to 63") as caught:

@@ -15,6 +15,41 @@ def test_codes_are_read_as_people_write_them() -> None:
         assert voucher.parse_code(typed) == code
 
 
+FULL_WIDTH = str.maketrans({chr(c): chr(c + 0xFEE0) for c in range(0x21, 0x7F)})
+ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+JAVANESE = str.maketrans("0123456789", "꧐꧑꧒꧓꧔꧕꧖꧗꧘꧙")
+
+
+@pytest.mark.parametrize(
+    "between", ["\u2013", "\u2014", "\u2011", "\u2212", "\u00a0", "\u202f", "\t", ".", "_", " - ", "\u200b"]
+)
+def test_what_parts_a_codes_groups_may_be_anything(between: str) -> None:
+    code = voucher.new_code()
+    assert voucher.parse_code(between.join((code[:4], code[4:8], code[8:]))) == code
+
+
+@pytest.mark.parametrize("keyboard", [FULL_WIDTH, ARABIC, PERSIAN, JAVANESE])
+def test_digits_and_letters_of_any_keyboard(keyboard: dict[int, str]) -> None:
+    code = next(one for one in (voucher.new_code() for _ in range(999)) if any(c.isdigit() for c in one))
+    assert voucher.parse_code(f"\ufeff{voucher.format_code(code).translate(keyboard)}\u200d") == code
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://wifi.example.go.id/v/{}",
+        "HTTPS://WIFI.EXAMPLE.GO.ID/V/{}",
+        "wifi.example.go.id/v/{}?lang=en",
+        " http://x/v/{}#a",
+    ],
+)
+def test_the_link_of_a_card_is_its_code(link: str) -> None:
+    code = voucher.new_code()
+    assert voucher.parse_code(link.format(code)) == code
+    assert voucher.parse_code(link.format(voucher.format_code(code))) == code
+
+
 @given(st.integers(0, 10), st.integers(0, 31))
 def test_every_single_wrong_symbol_is_noticed(position: int, symbol: int) -> None:
     good = voucher.new_code()

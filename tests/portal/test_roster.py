@@ -16,6 +16,14 @@ def faults(text: str) -> list[str]:
     [
         "name,password\nDewi  Lestari,rahasia sekali\nbudi,\n",
         "Password;NAME\r\nrahasia sekali;Dewi Lestari\r\n;budi\r\n;\r\n",
+        "sep=;\nname;password\nDewi Lestari;rahasia sekali\nbudi;\n",
+        "sep=,\r\nname,password\r\nDewi Lestari,rahasia sekali\r\nbudi,\r\n",
+        "name\tpassword\nDewi\u00a0Lestari\trahasia sekali\nbudi\t\n",
+        "name, password\nDewi Lestari, rahasia sekali\nbudi, \n",
+        'name, password\n"Dewi Lestari", "rahasia sekali"\nbudi, ""\n',
+        "name,password,,\nDewi Lestari,rahasia sekali,,\nbudi,,,\n",
+        "name;password;\nDewi Lestari;rahasia sekali\nbudi;;\n",
+        "name,password\nＤｅｗｉ Lestari\u200b,rahasia sekali\nbudi,\n",
         '\n"name","password"\n\n" Dewi Lestari ","rahasia sekali"\nBUDI,""',
     ],
 )

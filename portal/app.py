@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,7 +22,7 @@ from hotspot.store import admission, people
 from hotspot.store.revisions import Following
 from hotspot.voucher import LONGEST_TYPED, format_code, parse_code
 
-from . import captive, codes, faults, gateways, hooks, limits, privacy, remembering, sso, status
+from . import captive, codes, elsewhere, faults, gateways, hooks, limits, privacy, remembering, sso, status
 from .admit import Admitted, admit
 from .codes import Outbox
 from .counting import Counting
@@ -29,6 +30,7 @@ from .desk import Desk
 from .dialects import OPEN_WEB, HandBack, Visit, arrive, dialect, origin, unifi_gateway
 from .doors import Doors
 from .forms import seal, status_token, unseal
+from .freshness import Freshness
 from .light import LightFlask
 from .pages import CommonHeaders, Pages, SeeOther, language, later, sender
 from .problems import answer_errors, status_of
@@ -55,6 +57,7 @@ class Portal:
         self.outbox = Outbox(desk)
         self.counting = Counting(desk.store)
         self.doors = Doors()
+        self.freshness = Freshness(desk.store, desk.keys)
         self.sso = sso.Sso(self)
         self.privacy = privacy.Privacy(self)
 
@@ -103,8 +106,9 @@ class Portal:
     def entry(self, gateway_id: str) -> AnyResponse:
         """A phone that its gateway has sent here."""
         query_string = request.query_string.decode("latin-1")
-        arrival = arrive(self.desk, self.inventory, gateway_id, Visit(query_string, request.args.to_dict()))
         now = int(time.time())
+        arrival = arrive(self.desk, self.inventory, gateway_id, Visit(query_string, request.args.to_dict()))
+        arrival = self.freshness.judged(arrival, sender(), now)
         if arrival.stage is Stage.ADMITTED:
             grant = self._grant_of(arrival, now)
             if grant is not None:
@@ -138,6 +142,7 @@ class Portal:
         now: int,
         *,
         problem: str = "",
+        notice: str = "",
         code: int = 200,
         typed: Mapping[str, str] | None = None,
         coded: str | None = None,
@@ -157,7 +162,7 @@ class Portal:
         carded = self._carded(site)
         known = remembering.here(self.desk, arrival, site, now)
         first = "code" if coded else "voucher" if carded else ""
-        form = seal(self.desk.form_key, arrival, now)
+        form = seal(self.desk.form_key, arrival, now, sender())
         hops = self.hops(arrival, site)
         left = arrival.stage is Stage.LEFT
         if not (problem or left or coded or carded or known or typed):
@@ -169,6 +174,7 @@ class Portal:
             "methods": [remembering.METHOD, *methods] if known else methods,
             "awaited": coded or "",
             "problem": problem,
+            "notice": notice,
             "left": left,
             "code": carded,
             **(typed or {}),
@@ -190,6 +196,8 @@ class Portal:
             "terms": self.texts[lang][SERVICE],
             "phone_terms": self.texts[lang][PHONE],
             "problem": "",
+            "notice": "",
+            "ticked": False,
             "left": False,
             "tried": "",
             "code": "",
@@ -244,7 +252,7 @@ class Portal:
         return self.inventory.zone(site) if site else self.inventory.city.zone
 
     def again(self, arrival: Arrival, lang: str) -> Response:
-        """The form has lain too long: a link by which the gateway sends the phone here anew."""
+        """The gateway's challenge has run out: a link by which the gateway sends the phone here anew."""
         url = dialect(self.desk, self.inventory, arrival.gateway).anew(arrival)
         return self.page("expired.html", lang, self._site(arrival), {"url": url}, code=410)
 
@@ -253,10 +261,10 @@ class Portal:
     def login(self) -> AnyResponse:
         """A login form. Whatever is wrong with it is said on the same page, and what was typed stays."""
         lang, now = self.language(), int(time.time())
-        arrival, fresh = unseal(self.desk.form_key, request.form.get("form", ""), now)
-        if not fresh:
-            return self.again(arrival, lang)
+        arrival, fresh = unseal(self.desk.form_key, request.form.get("form", ""), now, sender())
         method = request.form.get("method", "")
+        if not fresh:
+            return self._late(arrival, method, lang, now)
         if method == "forget":
             return remembering.forgotten(self.desk, lambda: self.door(arrival, lang, now))
         if "switch" in request.form or method in ("code-other", "code-have"):
@@ -273,6 +281,14 @@ class Portal:
             problem = self.told(error, lang)
             shown = self.door(arrival, lang, now, problem=problem, code=status_of(error), typed=kept, coded=coded)
             return later(shown, error)
+
+    def _late(self, arrival: Arrival, method: str, lang: str, now: int) -> Response:
+        """The form has lain too long, or comes from elsewhere: a fresh one with what was typed. Nothing is proven."""
+        arrival = replace(arrival, proven=False, stage=Stage.WANTS_IN)
+        typed: dict[str, Any] = {name: request.form.get(name, "")[:64] for name in ("code", "otp", "name", "number")}
+        typed["ticked"] = "remember" in request.form
+        notice = self.pages.text(lang, "expired.again")
+        return self.door(arrival, lang, now, notice=notice, typed=typed, coded=self._coded(arrival, method, lang))
 
     def _coded(self, arrival: Arrival, method: str, lang: str) -> str | None:
         """Whether the page that follows asks for a code, by the form that was sent; None where the store knows."""
@@ -376,6 +392,7 @@ def create(desk: Desk) -> Flask:
     """The WSGI application over one node's desk."""
     portal = Portal(desk)
     portal.counting.start()
+    portal.freshness.start()
     app = LightFlask("portal", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
@@ -421,6 +438,7 @@ def create(desk: Desk) -> Flask:
             gateways.agent_post(desk, portal.inventory, gateway_id, body, int(time.time())), mimetype="text/plain"
         )
 
+    elsewhere.guard(app, lambda: portal.inventory.portal.url)
     answer_errors(app, portal.pages)
     app.wsgi_app = CommonHeaders(app.wsgi_app)  # type: ignore[method-assign]
     return app

@@ -1,7 +1,9 @@
 """The signed state that a page's form carries: which phone stands at which gateway. No cookie, nothing kept here.
 
 A token is base64url(JSON) "." base64url(HMAC-SHA256, 128 bits), short because every form of a page carries it. It says
-who may post the form: the phone that the gateway described, for a quarter of an hour.
+who may post the form: the phone that the gateway described, from where it got the page, for five minutes. Whoever is
+slower, or has it from somebody else, is as good as anybody who names that phone: they get a fresh form, and nothing in
+it counts as proven.
 """
 
 import hmac
@@ -14,8 +16,10 @@ from hotspot.errors import RequestError
 from hotspot.keyed_hash import hmac_digest
 from hotspot.nas.arrival import Arrival, Stage
 
+FORM_LIFETIME: Final = 300
+"""Seconds in which a page's form may be sent as it is."""
 LIFETIME: Final = 900
-"""Seconds in which a page's form may be sent."""
+"""Seconds for which what somebody proved stands in a page's forms."""
 _CODE: Final = 16
 """Bytes of a form's code, hex digits of a status page's."""
 
@@ -45,20 +49,22 @@ def read_signed(key: bytes, token: str) -> Any:
     return json.loads(body)
 
 
-def seal(key: bytes, arrival: Arrival, now: int) -> str:
-    """The token for a page's form. What the gateway said (`message`) is shown once and not kept."""
+def seal(key: bytes, arrival: Arrival, now: int, sender: str = "") -> str:
+    """The token for a page's form, for whoever got it (`pages.sender`). What the gateway said (`message`) is shown once
+    and not kept."""
     value = [
         *(arrival.gateway, arrival.stage, arrival.mac, arrival.ip, arrival.ap_mac, int(arrival.proven)),
-        *(dict(arrival.data), now),
+        *(dict(arrival.data), now, sender),
     ]
     return signed(key, value)
 
 
-def unseal(key: bytes, token: str, now: int) -> tuple[Arrival, bool]:
-    """The arrival in a token, and whether its time has not run out. RequestError("bad-form") for a foreign token."""
-    gateway, stage, mac, ip, ap_mac, proven, data, at = read_signed(key, token)
+def unseal(key: bytes, token: str, now: int, sender: str = "") -> tuple[Arrival, bool]:
+    """The arrival in a token, and whether its time has not run out and it comes back from where it went, if anybody
+    knows where that was. RequestError("bad-form") for a foreign token."""
+    gateway, stage, mac, ip, ap_mac, proven, data, at, *got = read_signed(key, token)
     arrival = Arrival(gateway, Stage(stage), mac, ip, ap_mac, proven=bool(proven), data=data)
-    return arrival, at > now - LIFETIME
+    return arrival, at > now - FORM_LIFETIME and (got or [""])[0] in ("", sender)
 
 
 def _text(value: bytes) -> str:

@@ -28,5 +28,8 @@ class Arrival:
     ap_mac: str | None = None
     message: str = ""
     proven: bool = True
-    """Whether only the gateway can have written this; otherwise whoever holds the phone may have."""
+    """Whether only the gateway can have written this, and just now; otherwise whoever holds the phone may have."""
+    mark: str = ""
+    """Of what is signed and holds no time: what tells this redirect from every other, so that it is worth something
+    once."""
     data: Mapping[str, str] = field(default_factory=dict)

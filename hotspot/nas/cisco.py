@@ -76,7 +76,7 @@ def arrive_central(gateway: str, query: Mapping[str, str], key: bytes) -> Arriva
     expected = hmac.digest(key, f"{gateway}|{mac}|{session}|{ap_mac or ''}".encode(), "sha256").hex()[:_CODE]
     if not hmac.compare_digest(query["code"].encode(), expected.encode()):
         raise RequestError("bad-signature", gateway)
-    return Arrival(gateway, Stage.WANTS_IN, mac, "", ap_mac, data={"session": session})
+    return Arrival(gateway, Stage.WANTS_IN, mac, "", ap_mac, mark=expected, data={"session": session})
 
 
 def log_in(login: str, _arrival: Arrival, user_name: str, password: str, landing: str) -> Login:

@@ -60,6 +60,7 @@ def arrive(gateway: str, url: str, query: Mapping[str, str], secret: bytes) -> A
         ip=query.get("ip", ""),
         ap_mac=_mac_or_none(query.get("called", "")),
         message=query.get("reply", ""),
+        mark=md.lower(),
         data=data,
     )
 

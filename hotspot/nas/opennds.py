@@ -98,6 +98,7 @@ def arrive(gateway: str, query: Mapping[str, str], key: bytes, level: int) -> Ar
         mac=mac,
         ip=fields.get("clientip", ""),
         proven=level > 1 and not admitted,
+        mark=f"{query.get('iv', '')}|{query['fas']}" if level > 1 else "",
         ap_mac=_gateway_mac(fields.get("gatewaymac", "")),
         data={
             "hid": hid,

@@ -61,11 +61,16 @@ THREATS = {
     "a gateway's parameters are forged": [
         "nas/test_coovachilli.py::test_every_changed_byte_is_noticed",
         "portal/test_journeys.py::test_a_forged_redirect_opens_nothing",
+        "portal/test_freshness.py::test_a_redirect_is_of_its_gateway_for_five_minutes_and_for_one_sender",
+        "portal/test_freshness.py::test_an_overheard_redirect_leads_to_no_status_page",
         "portal/test_posted.py::test_a_ticket_counts_for_nobody_elses_phone",
         "radius/test_central.py::test_a_phone_logs_in_and_its_controller_is_told",
     ],
     "a form is sent from elsewhere": [
-        "portal/test_journeys.py::test_forms_are_for_one_phone_and_a_quarter_of_an_hour",
+        "portal/test_journeys.py::test_forms_are_for_one_phone_and_five_minutes",
+        "portal/test_freshness.py::test_a_form_from_elsewhere_is_worth_a_fresh_one",
+        "portal/test_freshness.py::test_another_sites_page_sends_no_form",
+        "portal/test_freshness.py::test_nor_does_any_other_door_take_it",
         "portal/test_threats.py::test_a_form_of_ones_own_making_is_refused",
     ],
     "somebody takes over a paid phone's address": [

@@ -1,0 +1,42 @@
+"""Forms that another site's page sends in somebody's name (CSRF): refused where the browser says so.
+
+Browsers tell whose page it was (Origin, RFC 6454; Sec-Fetch-Site, W3C Fetch Metadata). Our own pages send no referrer,
+so their Origin is `null`, as is that of most captive browsers, and old ones send nothing: both are taken.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Flask, request
+
+from hotspot.errors import RequestError
+
+_PEERS: Final = ("/g/", "/agent/", "/hooks/")
+"""What gateways, agents and the city's systems post; they sign it, and no browser is asked."""
+_FOREIGN: Final = ("cross-site", "same-site")
+
+
+def guard(app: Flask, portal: Callable[[], str]) -> None:
+    """Puts the check before every view that the application has by now; `portal` is the portal's URL."""
+
+    def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def checked(*args: Any, **named: Any) -> Any:
+            if request.method == "POST" and not request.path.startswith(_PEERS):
+                check(portal())
+            return view(*args, **named)
+
+        return checked
+
+    app.view_functions.update({name: guarded(view) for name, view in app.view_functions.items()})
+
+
+def check(portal: str) -> None:
+    """RequestError("bad-form") for a form that a page of neither this host nor `portal`'s has sent."""
+    if request.headers.get("Sec-Fetch-Site", "") in _FOREIGN:
+        raise RequestError("bad-form", "sent by another site's page")
+    said = request.headers.get("Origin", "null")
+    if said != "null" and urlsplit(said).netloc not in (request.host, urlsplit(portal).netloc):
+        raise RequestError("bad-form", "sent by another site's page")

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,9 @@ def run(name: str, main: Main) -> int:
         prog=f"python -m {name}", description=f"Runs the {name} service in the foreground."
     )
     parser.add_argument("--state", type=Path, help="the state folder (default: $HOTSPOT_STATE)")
+    parser.add_argument(
+        "--until-eof", action="store_true", help="end when stdin does: when the process that started this one is gone"
+    )
     arguments = parser.parse_args()
     logs.configure()
     log = structlog.get_logger(name)
@@ -39,6 +43,8 @@ def run(name: str, main: Main) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    if arguments.until_eof:
+        threading.Thread(target=_until_eof, name="until-eof", daemon=True).start()
     try:
         main(Settings.load(arguments.state), stop)
     except ConfigError as error:
@@ -50,14 +56,21 @@ def run(name: str, main: Main) -> int:
     return 0
 
 
-def must_be_free(setting: str, address: tuple[str, int]) -> None:
+def _until_eof() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def must_be_free(setting: str, address: tuple[str, int], kind: socket.SocketKind = socket.SOCK_STREAM) -> None:
     """PeerError names the setting whose address another program listens on, or that is not this machine's.
 
     granian shares a port with whoever else listens there, so it would not notice.
     """
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family, kind) as sock:
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind(address)
         except OSError as error:

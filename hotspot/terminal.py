@@ -48,12 +48,19 @@ class Node:
 
     @cached_property
     def store(self) -> Store:
-        return Store.open(self.settings)
+        """The city's store. ConfigError where there is none: a mistyped folder must not look like an empty city."""
+        return Store.open(self.settings, create=False)
+
+    @cached_property
+    def new_store(self) -> Store:
+        """The city's store, which is made where there is none: for what begins a city."""
+        self.__dict__["store"] = found = Store.open(self.settings)
+        return found
 
     @cached_property
     def keys(self) -> Keys:
         """This node's keys, if they are the store's; ConfigError otherwise."""
-        store, keys = open_keyed(self.settings)
+        store, keys = open_keyed(self.settings, create=False)
         store.close()
         return keys
 

@@ -1,9 +1,11 @@
 """`hotspot check`, `activate` and `secrets create`: sites.toml, and the secrets that it names."""
 
+import sys
 from pathlib import Path
 
 import click
 
+from hotspot.change import Change, change
 from hotspot.errors import ConfigError, Fault
 from hotspot.inventory import Checked
 from hotspot.inventory import check as check_text
@@ -76,7 +78,7 @@ def _report(node: Node, file: Path, checked: Checked) -> Inventory:
 
 def activated(node: Node, file: Path, text: str) -> tuple[Revision, bool]:
     """The revision that a checked text is now, and whether it is a new one."""
-    with node.store.core.write() as connection:
+    with node.new_store.core.write() as connection:
         before = revisions.active(connection)
         revision = revisions.activate(connection, text, node.who, node.now)
         fresh = before is None or before.number != revision.number
@@ -103,26 +105,37 @@ def check(node: Node, file: Path) -> None:
 @click.command(cls=Command)
 @click.argument("file", type=_FILE, default=_DEFAULT)
 @click.option("--dry-run", is_flag=True, help="Check it, and say what would be done.")
+@click.option("--yes", is_flag=True, help="Do not ask, even where sites vanish or the city is another one.")
 @pass_node
-def activate(node: Node, file: Path, dry_run: bool) -> None:
-    """Check a sites.toml and make it the city's next revision.
+def activate(node: Node, file: Path, dry_run: bool, yes: bool) -> None:
+    """Check a sites.toml, say what it changes, and make it the city's next revision.
+
+    Where sites vanish, or city or region are others, it asks first; without a terminal it wants --yes.
 
     \b
     hotspot activate
     hotspot activate draft.toml --dry-run
     """
     text, checked = _checked(node, file)
-    _report(node, file, checked)
+    inventory = _report(node, file, checked)
+    with node.new_store.core.read() as connection:
+        before = revisions.active(connection)
+    found = change(before.inventory, inventory) if before else Change((), ())
+    for line in found.lines:
+        node.say(line)
+    told = {"changes": list(found.lines), "grave": list(found.grave), "warnings": _as_json(checked.warnings)}
     if dry_run:
-        with node.store.core.read() as connection:
-            before = revisions.active(connection)
         same = before is not None and before.text == text
         number = before.number + (not same) if before else 1
-        node.answer({"revision": number, "changed": not same, "warnings": _as_json(checked.warnings)})
+        node.answer({"revision": number, "changed": not same, **told})
         node.say(f"revision {number} is active already" if same else f"it would become revision {number}")
         return
+    if found.grave and not yes:
+        if node.json or not sys.stdin.isatty():
+            raise ConfigError([Fault(0, str(file), f"{line}; give --yes if that is meant") for line in found.grave])
+        click.confirm("Is that meant?", abort=True, err=True)
     revision, fresh = activated(node, file, text)
-    node.answer({"revision": revision.number, "changed": fresh, "warnings": _as_json(checked.warnings)})
+    node.answer({"revision": revision.number, "changed": fresh, **told})
     node.say(f"revision {revision.number} is active" if fresh else f"revision {revision.number} is active already")
 
 
@@ -138,7 +151,7 @@ def secrets() -> None:
 def create(node: Node, file: Path, dry_run: bool) -> None:
     """Choose a master key and every secret that the inventory names and this node lacks.
 
-    An SSH key is no text to choose: `hotspot keys show` makes one. What a message gateway gave you, you write into
+    An SSH key is no text to choose: `hotspot keys create` makes one. What a message gateway gave you, you write into
     hotspot.env yourself.
     """
     checked = check_text(read_text(file))

@@ -45,7 +45,9 @@ def private_key(node: Node, inventory: Inventory) -> paramiko.PKey:
     try:
         return _certified(node, inventory, load_key(path.read_bytes()))
     except FileNotFoundError as error:
-        raise ConfigError(f"there is no SSH key in {path}: `hotspot keys show` makes one") from error
+        raise ConfigError(
+            f"there is no SSH key in {path}: put it back from the backup, or `hotspot keys create` makes one"
+        ) from error
     except OSError as error:
         raise ConfigError(f"the SSH key {path} cannot be read: {error.strerror}") from error
 

@@ -94,12 +94,47 @@ def keys() -> None:
 @keys.command()
 @pass_node
 def show(node: Node) -> None:
-    """Print the public key for the access points' authorized_keys; makes the key where there is none."""
+    """Print the public key for the access points' authorized_keys."""
+    _show(node)
+
+
+@keys.command()
+@click.option("--replace", is_flag=True, help="Even though access points know the key that is missing.")
+@pass_node
+def create(node: Node, replace: bool) -> None:
+    """Make the controller's key where there is none, and print it as `show` does.
+
+    Where the key is missing that adopted access points know, put it back from the backup: a new one opens none of them.
+    With --replace one is made all the same; its line must then be brought to each access point by hand.
+    """
     path = key_path(node)
-    named = _named_key(node)
-    if named is None and not path.exists():
+    if _named_key(node) is None and not path.exists():
+        adopted = _adopted(node)
+        if adopted and not replace:
+            raise ConfigError(
+                f"{path} is missing, and {len(adopted)} access points know the key that was there ({adopted[0]}, …): "
+                "put it back from the backup. A new one opens none of them; --replace makes it all the same"
+            )
         create_key(path)
-        node.complain(f"made a new key in {path}")
+        node.complain(f"made a new key in {path}; it belongs into the backup")
+    _show(node)
+
+
+def _adopted(node: Node) -> list[str]:
+    """The access points whose host keys are pinned; none while there is no city."""
+    try:
+        with node.store.core.read() as connection:
+            return sorted(pushes.pinned(connection))
+    except ConfigError:
+        return []
+
+
+def _show(node: Node) -> None:
+    named, path = _named_key(node), key_path(node)
+    if named is None and not path.exists():
+        raise ConfigError(
+            f"there is no SSH key in {path}: put it back from the backup, or `hotspot keys create` makes one"
+        )
     key = load_key(node.settings.secret(named) if named is not None else path.read_bytes())
     line = public_line(key, "nirkabel")
     node.answer({"public_key": line})

@@ -1,7 +1,9 @@
 """`hotspot up`: the whole house on one box. Starts the services, shows where they listen, restarts what dies."""
 
+import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -9,14 +11,18 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import IO, Final
 
 import click
 
+from hotspot.change import change
 from hotspot.errors import ConfigError, PeerError
 from hotspot.inventory import load
+from hotspot.service import must_be_free
 from hotspot.settings import ENV_FILE, MASTER_KEY, create_secrets, secret_faults
-from hotspot.terminal import Command, Node, pass_node
+from hotspot.store import revisions
+from hotspot.store.keyed import open_keyed
+from hotspot.terminal import WRONG, Command, Node, pass_node
 
 from .inventory import activated, located, read_text
 
@@ -37,19 +43,27 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
+    steady: bool = False
+    """Whether it has ever lived for a while."""
     start_at: float = 0.0
 
     def start(self, state: Path) -> None:
-        # In a group of its own: a terminal sends Ctrl-C to ours, and each service shall hear of it once, from us.
-        command = [sys.executable, "-m", self.name, "--state", str(state)]
-        self.process = subprocess.Popen(command, process_group=0)
+        # In a group of its own: a terminal sends Ctrl-C to ours, and each service shall hear of it once, from us. Its
+        # stdin ends when we do, however we end.
+        command = [sys.executable, "-m", self.name, "--state", str(state), "--until-eof"]
+        self.process = subprocess.Popen(command, process_group=0, stdin=subprocess.PIPE)
         self.started = time.monotonic()
+
+    def lives(self) -> bool:
+        return time.monotonic() - self.started > _STEADY
 
     def died(self) -> int | None:
         """The exit code of a process that has ended since it was last asked."""
         code = self.process.poll() if self.process else None
         if code is None:
             return None
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
         lived = time.monotonic() - self.started
         self.failures = 1 if lived > _STEADY else self.failures + 1
         self.process = None
@@ -64,16 +78,23 @@ class Supervisor:
     state: Path
     children: list[Child] = field(default_factory=lambda: [Child(name) for name in SERVICES])
 
-    def run(self, node: Node, sites: "Followed", stop: threading.Event) -> None:
+    def run(self, node: Node, sites: "Followed", stop: threading.Event) -> int:
+        """Until `stop`. The exit code: not 0 where a service said at once that its configuration is wrong, which no
+        second start mends."""
         try:
             while not stop.wait(0.2):
                 for child in self.children:
                     code = child.died()
+                    if code == WRONG and child.failures == 1 and not child.steady:
+                        node.complain(f"{child.name} cannot start as it is configured; see above")
+                        return WRONG
                     if code is not None:
                         node.complain(f"{child.name} ended with exit code {code}; starting it again")
                     if child.process is None and time.monotonic() >= child.start_at:
                         child.start(self.state)
+                    child.steady = child.steady or (child.process is not None and child.lives())
                 sites.follow(node)
+            return 0
         finally:
             self.stop(node)
 
@@ -90,6 +111,9 @@ class Supervisor:
                 node.complain(f"process {process.pid} did not stop; killed")
                 process.kill()
                 process.wait()
+        for process in alive:
+            if process.stdin is not None:
+                process.stdin.close()
 
 
 @dataclass
@@ -120,9 +144,20 @@ class Followed:
                 node.complain(f"{located(self.path, fault)} (the active revision stays)")
 
     def activate(self, node: Node) -> None:
-        """Makes the file's text the active revision. ConfigError with all faults."""
+        """Makes the file's text the active revision, unless it changes what is seldom meant: that waits for an admin.
+        ConfigError with all faults."""
         text = read_text(self.path)
         inventory = load(text)
+        with node.new_store.core.read() as connection:
+            before = revisions.active(connection)
+        held = change(before.inventory, inventory).grave if before else ()
+        if before is not None and held:
+            for line in held:
+                node.complain(f"{self.path}: {line}")
+            node.complain(
+                f"revision {before.number} stays active; `hotspot activate {self.path}` shows it all, and asks"
+            )
+            return
         revision, _ = activated(node, self.path, text)
         for fault in secret_faults(text, inventory, node.settings):
             node.complain(f"warning: {located(self.path, fault)}")
@@ -150,7 +185,18 @@ def up(node: Node, sites: Path) -> None:
         create_secrets(node.settings.state, dict(os.environ), [])
         node.say(f"made a master key in {node.settings.state / ENV_FILE}; back it up")
         node.__dict__.pop("settings")
-    node.keys  # noqa: B018 - a node without them, or with another's, does not start
+    open_keyed(node.settings)[0].close()  # a node without keys, or with another's, does not start
+    held = _alone(node.settings.state)
+    for setting, address in (
+        ("HOTSPOT_PORTAL_LISTEN", node.settings.portal_listen),
+        ("HOTSPOT_TELEMETRY_LISTEN", node.settings.telemetry_listen),
+    ):
+        must_be_free(setting, address)
+    for setting, address in (
+        ("HOTSPOT_RADIUS_AUTH_LISTEN", node.settings.radius_auth_listen),
+        ("HOTSPOT_RADIUS_ACCT_LISTEN", node.settings.radius_acct_listen),
+    ):
+        must_be_free(setting, address, socket.SOCK_DGRAM)
     followed = Followed(sites)
     followed.activate(node)
     status = sites.stat()
@@ -163,5 +209,27 @@ def up(node: Node, sites: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     node.say(f"state in {node.settings.state}; Ctrl-C stops")
-    Supervisor(node.settings.state).run(node, followed, stop)
+    code = Supervisor(node.settings.state).run(node, followed, stop)
+    held.close()
+    if code:
+        node.fail(code)
     node.say("stopped")
+
+
+def _alone(state: Path) -> IO[str]:
+    """The lock of this state folder, held until it is closed or this process ends. PeerError where another has it."""
+    path = state / "up.lock"
+    file = path.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.seek(0)
+        holder = file.read().strip()
+        file.close()
+        raise PeerError(
+            f"another `hotspot up` (process {holder or 'unknown'}) runs with {state}; stop that one first"
+        ) from error
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file

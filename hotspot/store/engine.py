@@ -62,9 +62,9 @@ def safe_sqlite(version: tuple[int, int, int]) -> bool:
 class Database:
     """One database. `read` and `write` are its only transactions; `together` shares one among those who come."""
 
-    def __init__(self, name: str, url: str, *, durable: bool):
+    def __init__(self, name: str, url: str, *, durable: bool, create: bool = True):
         self.name = name
-        self._engine, self._driver = _engine(name, url, durable=durable)
+        self._engine, self._driver = _engine(name, url, durable=durable, create=create)
         self._kept = threading.local()
         """The connection of each thread that glances at SQLite."""
         self._turn = Turn(Path(f"{self._engine.url.database}-turn")) if self._engine.dialect.name == "sqlite" else None
@@ -254,7 +254,7 @@ def _looked_after(engine: Engine, driver: Driver) -> Engine:
     return engine
 
 
-def _engine(name: str, url: str, *, durable: bool) -> tuple[Engine, Driver]:
+def _engine(name: str, url: str, *, durable: bool, create: bool) -> tuple[Engine, Driver]:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -269,6 +269,11 @@ def _engine(name: str, url: str, *, durable: bool) -> tuple[Engine, Driver]:
         raise ConfigError(f"the {name} database must be sqlite:///PATH or postgresql://…, not {parsed.drivername}")
     if not safe_sqlite(sqlite.sqlite_version_info):
         raise StoreError(f"SQLite {sqlite.sqlite_version} can corrupt a database under several writers; need 3.51.3")
+    if not create and not Path(parsed.database).exists():
+        raise ConfigError(
+            f"there is no city in {Path(parsed.database).parent}: it has no {Path(parsed.database).name}. Is --state, "
+            "or HOTSPOT_STATE, the right folder? A new city begins with `hotspot activate` or `hotspot up`"
+        )
     try:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(parsed.database).touch(mode=0o600)
@@ -305,19 +310,19 @@ class Store:
         self.telemetry = telemetry
 
     @classmethod
-    def open(cls, settings: Settings, *, migrate: bool = True) -> "Store":
-        """The stores that the settings name, made and brought up to date where needed.
+    def open(cls, settings: Settings, *, migrate: bool = True, create: bool = True) -> "Store":
+        """The stores that the settings name, brought up to date where needed, and made where `create` says so.
 
         ConfigError for a URL that cannot be used, PeerError for a server that is away, StoreError for a schema that a
         newer version has made.
         """
         store = cls(
-            Database("core", settings.core_url, durable=True),
-            Database("telemetry", settings.telemetry_url, durable=False),
+            Database("core", settings.core_url, durable=True, create=create),
+            Database("telemetry", settings.telemetry_url, durable=False, create=create),
         )
         for database in (store.core, store.telemetry):
             if migrate:
-                migrate_database(database)
+                migrate_database(database, create=create)
         if settings.has_keys:
             store.core.engine.update_execution_options(**{KEY_OPTION: settings.keys().derive(PURPOSE)})
         return store
@@ -327,14 +332,21 @@ class Store:
         self.telemetry.close()
 
 
-def migrate_database(database: Database) -> None:
-    """Brings one database to this version's schema; only one process at a time does it."""
+def migrate_database(database: Database, *, create: bool = True) -> None:
+    """Brings one database to this version's schema; only one process at a time does it. ConfigError for an empty one
+    where nothing is to be made."""
     name = database.name
     newest = max(script.stem for script in (_MIGRATIONS / name / "versions").glob("[0-9]*.py"))[:4]
     with database.read() as connection:
-        if _schema_version(connection, name) == newest:
+        version = _schema_version(connection, name)
+        if version == newest:
             _check_shape(connection, name)
             return
+    if version is None and not create:
+        raise ConfigError(
+            f"the {name} database is empty: is its URL the right one? A new city begins with `hotspot activate` or "
+            "`hotspot up`"
+        )
     from .upgrade import upgrade  # noqa: PLC0415 - Alembic takes longer to load than most commands to run
 
     with database.write() as connection:

@@ -19,10 +19,11 @@ from .schema import KEYED, meta
 _SEEN = "last return"
 
 
-def open_keyed(settings: Settings) -> tuple[Store, Keys]:
-    """The open store and its keys. ConfigError where this node has no master key, or another one."""
+def open_keyed(settings: Settings, *, create: bool = True) -> tuple[Store, Keys]:
+    """The open store, made where `create` says so, and its keys. ConfigError where this node has no master key, or
+    another one."""
     keys = settings.keys()
-    store = Store.open(settings)
+    store = Store.open(settings, create=create)
     try:
         _check(store, keys)
     except HotspotError:

@@ -61,7 +61,7 @@ def in_the_bed() -> None:
         house.start()
         show("\n".join(line for line in house.log.read_text().splitlines() if not line.startswith("{")))
         step("hotspot adopt, plan, apply: configured over SSH; without our confirmation it would revert by itself")
-        house.bed.ap.authorize(house.run("keys", "show").strip().splitlines()[-1])
+        house.bed.ap.authorize(house.run("keys", "create").strip().splitlines()[-1])
         show(house.run("adopt", city.AP, "--yes"))
         show(house.hotspot("plan").stdout)
         show(house.run("apply", "--yes"))

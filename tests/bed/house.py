@@ -125,7 +125,7 @@ class House:
 
     def configure(self) -> str:
         """Adopts the blank access point and applies its configuration, as an admin does. What `apply` printed."""
-        self.bed.ap.authorize(self.run("keys", "show").strip().splitlines()[-1])
+        self.bed.ap.authorize(self.run("keys", "create").strip().splitlines()[-1])
         if self.tls:
             authority = (self.folder / "ca.crt").read_text()
             trusted = "/etc/ssl/certs/ca-certificates.crt"

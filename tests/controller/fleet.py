@@ -186,7 +186,7 @@ class City:
         self.sites = folder / "sites.toml"
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.state), "HOTSPOT_STATE": str(self.state)}
         self.fleet = fleet(folder / "fleet", count)
-        self.fleet.start(self.run("keys", "show").strip())
+        self.fleet.start(self.run("keys", "create").strip())
         self.activate(1)
         for ap in self.fleet.aps:
             self.run("adopt", ap.name, "--yes")

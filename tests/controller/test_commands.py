@@ -67,7 +67,7 @@ def test_secrets_that_this_node_lacks_are_warnings(tmp_path: Path) -> None:
 
 def test_a_file_with_faults_is_not_activated(tmp_path: Path) -> None:
     assert hotspot(tmp_path, "activate", written(tmp_path, "nonsense")).returncode == 2
-    assert "no inventory is active" in hotspot(tmp_path, "plan").stderr
+    assert "there is no city" in hotspot(tmp_path, "plan").stderr
     assert hotspot(tmp_path, "activate", str(tmp_path / "missing.toml")).returncode == 2
 
 
@@ -82,8 +82,9 @@ def test_activating_numbers_revisions(tmp_path: Path) -> None:
 def test_plan_and_apply_need_a_key_and_known_names(tmp_path: Path) -> None:
     hotspot(tmp_path, "activate", written(tmp_path, sites_toml()))
     done = hotspot(tmp_path, "plan")
-    assert (done.returncode, "hotspot keys show" in done.stderr) == (2, True)
-    line = hotspot(tmp_path, "keys", "show").stdout
+    assert (done.returncode, "hotspot keys create" in done.stderr) == (2, True)
+    assert hotspot(tmp_path, "keys", "show").returncode == 2
+    line = hotspot(tmp_path, "keys", "create").stdout
     assert line.startswith("ssh-ed25519 ")
     assert hotspot(tmp_path, "keys", "show").stdout == line
     assert hotspot(tmp_path, "plan", "no-such-ap").returncode == 2
@@ -91,6 +92,41 @@ def test_plan_and_apply_need_a_key_and_known_names(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert json.loads(done.stdout)["access_points"][0]["outcome"] == "not-adopted"
     assert hotspot(tmp_path, "apply", "--yes", "--confirm", "soon").returncode == 2
+
+
+def test_a_mistyped_state_folder_is_no_empty_city(tmp_path: Path) -> None:
+    """Reading makes nothing, and says which folder it looked at."""
+    wrong = tmp_path / "nirkabl"
+    report = ["report", "coverage", "--period", "2026-11", "--out", str(tmp_path / "out")]
+    lists = ["audit", "session", "site", "voucher", "complaint", "member", "block", "consent", "order", "maintenance"]
+    commands = [*([name, "list"] for name in lists), report]
+    commands += [["audit", "verify"], ["plan"], ["status"], ["keys", "show"], ["portal", "status"]]
+    commands.append(["radius", "status"])
+    for command in commands:
+        done = hotspot(wrong, *command)
+        assert done.returncode == 2, (command, done.stdout, done.stderr)
+        assert str(wrong) in done.stderr, (command, done.stderr)
+        assert not wrong.exists(), command
+    assert hotspot(tmp_path / "right", "activate", written(tmp_path, sites_toml())).returncode == 0
+    assert hotspot(tmp_path / "right", "audit", "verify").returncode == 0
+
+
+def test_a_change_is_shown_and_asked_for_where_it_is_seldom_meant(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "sites.toml").read_text()
+    assert hotspot(tmp_path, "activate", written(tmp_path, text)).returncode == 0
+    half = text.replace('id = "taman-kota-1"', 'id = "taman-kota-9"')
+    done = hotspot(tmp_path, "activate", written(tmp_path, half))
+    assert (done.returncode, "site gone (" in done.stderr, "--yes" in done.stderr) == (2, True, True), done.stderr
+    told = hotspot(tmp_path, "activate", "--dry-run", "--json", written(tmp_path, half))
+    assert json.loads(told.stdout)["grave"][0].startswith("site gone (")
+    assert "revision 1 #1" in hotspot(tmp_path, "audit", "list").stdout
+    elsewhere = text.replace('region = "36.74"', 'region = "36.71"').replace('"36.74.', '"36.71.')
+    done = hotspot(tmp_path, "activate", written(tmp_path, elsewhere))
+    assert (done.returncode, "the region was 36.74, and is 36.71 now" in done.stderr) == (2, True)
+    plan = text.replace('data_per_day = "1 GB"', 'data_per_day = "2 GB"')
+    done = hotspot(tmp_path, "activate", written(tmp_path, plan))
+    assert (done.returncode, "plan changed (1): umum" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert hotspot(tmp_path, "activate", "--yes", written(tmp_path, half)).returncode == 0
 
 
 def rendering(tmp_path: Path) -> None:
@@ -131,7 +167,7 @@ def test_render_ends_as_its_codes_say(tmp_path: Path) -> None:
     done = hotspot(tmp_path, "render", "bed-ap1", "--sites", str(draft))
     assert done.returncode == 2
     assert "wifi.resolvers: " in done.stderr
-    hotspot(tmp_path, "keys", "show")
+    hotspot(tmp_path, "keys", "create")
     assert hotspot(tmp_path, "render", "bed-ap1", "--diff").returncode == 1, "it was not adopted"
 
 

@@ -2,9 +2,12 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from shutil import copy2
 
 import pytest
 
@@ -95,6 +98,32 @@ def test_what_an_access_point_says_of_itself(city: City) -> None:
     several = city.run("status", "ap-[01]")
     assert [line.split()[0] for line in several.splitlines()] == ["AP", "ap-0", "ap-1"]
     assert "revision 1" in several
+
+
+def test_the_documented_backup_restores_a_city_that_can_still_push(city: City) -> None:
+    """docs/operator.md, "The state folder": these files, copied so, and put back so."""
+    assert set(city.outcomes("apply", "--yes").values()) <= {"applied", "in-sync"}
+    kept = city.state.with_name("kept")
+    kept.mkdir()
+    for name in ("core.db", "telemetry.db"):
+        with closing(sqlite3.connect(city.state / name)) as source, closing(sqlite3.connect(kept / name)) as target:
+            source.backup(target)
+    for name in ("hotspot.env", "ssh_ed25519"):
+        copy2(city.state / name, kept / name)
+    documented = (Path(__file__).parents[2] / "docs" / "operator.md").read_text()
+    assert all(path.name in documented for path in kept.iterdir())
+    city.state.rename(city.state.with_name("lost"))
+    kept.rename(city.state)
+    assert set(city.outcomes("plan").values()) == {"in-sync"}
+    assert set(city.outcomes("apply", "--yes").values()) == {"in-sync"}
+    assert "chains are whole" in city.run("audit", "verify")
+    (city.state / "ssh_ed25519").rename(city.state / "elsewhere")
+    for command in (["keys", "show"], ["keys", "create"]):
+        done = city.call(*command)
+        assert (done.returncode, "from the backup" in done.stderr) == (2, True)
+        assert not (city.state / "ssh_ed25519").exists(), "no new key beside access points that know the old one"
+    assert city.run("keys", "create", "--replace").startswith("ssh-ed25519 ")
+    (city.state / "elsewhere").replace(city.state / "ssh_ed25519")
 
 
 def test_a_key_is_changed_only_when_the_new_one_opens_every_access_point(city: City) -> None:

@@ -30,7 +30,7 @@ def test_an_account_that_is_not_root_configures_an_access_point(city: City) -> N
     city.sites.write_text(text.replace("[controller]\n", '[controller]\nuser = "nirkabel"\n'))
     city.hotspot("secrets", "create", "--sites", str(city.sites))
     city.hotspot("activate", str(city.sites))
-    line = city.hotspot("keys", "show").strip()
+    line = city.hotspot("keys", "create").strip()
     script = city.hotspot("keys", "account", AP)
     for _ in range(2):  # as often as one likes
         done = ap.run("sh", "-c", script)

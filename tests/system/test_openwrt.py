@@ -42,7 +42,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
         city = City(bed, folder)
         activate(city, openwrt_toml())
         city.hotspot("secrets", "create", "--sites", str(city.sites))
-        bed.ap.authorize(city.hotspot("keys", "show").strip())
+        bed.ap.authorize(city.hotspot("keys", "create").strip())
         city.hotspot("adopt", AP, "--yes")
         yield city
 

@@ -106,7 +106,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
 def test_nothing_is_pushed_to_an_access_point_that_was_not_adopted(city: City) -> None:
     city.hotspot("secrets", "create", "--sites", str(city.sites))
     city.hotspot("activate", str(city.sites))
-    assert city.hotspot("keys", "show").startswith("ssh-ed25519 ")
+    assert city.hotspot("keys", "create").startswith("ssh-ed25519 ")
     answer = city.hotspot("apply", "--yes", code=1)
     assert f"{AP}: not-adopted" in answer
     assert f"hotspot adopt {AP}" in answer
@@ -123,7 +123,7 @@ def test_adopting_pins_the_key_that_the_admin_compared(city: City) -> None:
     city.hotspot("adopt", AP, "--fingerprint", fingerprint)
     assert "already" in city.hotspot("adopt", AP, "--yes")
     assert "login-refused" in city.hotspot("plan", code=1)
-    city.bed.ap.authorize(city.hotspot("keys", "show").strip())
+    city.bed.ap.authorize(city.hotspot("keys", "create").strip())
     assert city.state_of() == "new"
 
 

@@ -73,7 +73,7 @@ def test_the_tunnel_is_the_only_way_in(place: tuple[str, City, Relay]) -> None:
     city.sites.write_text(toml(kind, relay, ap.address))
     city.hotspot("secrets", "create", "--sites", str(city.sites))
     city.hotspot("activate", str(city.sites))
-    ap.authorize(city.hotspot("keys", "show").strip())
+    ap.authorize(city.hotspot("keys", "create").strip())
     (relay.folder / "authorized_keys").write_text(city.hotspot("keys", "tunnels"))
     city.hotspot("adopt", AP, "--yes")
     assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")

@@ -14,9 +14,11 @@ That uses names which paramiko keeps to itself, so it is for the versions alone 
 import hmac
 import socket
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import paramiko
+import structlog
 from paramiko.common import (
     MSG_CHANNEL_OPEN,
     MSG_DEBUG,
@@ -33,6 +35,8 @@ from paramiko.common import (
     cMSG_USERAUTH_REQUEST,
 )
 
+log = structlog.get_logger("controller")
+
 TRIED: Final = ("5.1.",)
 """Beginnings of the versions whose inner names are as this module has them."""
 _RSA: Final = "rsa-sha2-256"
@@ -41,8 +45,13 @@ _CERTIFIED: Final = "-cert-v01@openssh.com"
 _AT_ONCE: Final = 65536
 
 
+@cache
 def usable() -> bool:
-    return str(paramiko.__version__).startswith(TRIED)
+    """Whether this paramiko is one of them. If not, pushes cost half as much again, which the log says."""
+    tried = str(paramiko.__version__).startswith(TRIED)
+    if not tried:
+        log.warning("SSH as paramiko has it: this version was never tried", paramiko=paramiko.__version__, tried=TRIED)
+    return tried
 
 
 class Wire:

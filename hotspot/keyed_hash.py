@@ -6,12 +6,8 @@ from functools import lru_cache, partial
 from typing import Any, Final, Literal
 
 Algorithm = Literal["md5", "sha256"]
-md5: Callable[[bytes], Any]
+md5: Callable[[bytes], Any] = partial(hashlib.md5, usedforsecurity=False)
 """RADIUS is built on it; wherever it protects something, it does so with a shared secret."""
-try:  # CPython's own: for texts as short as ours OpenSSL's takes longer to set up than to run
-    from _md5 import md5  # type: ignore[import-not-found,no-redef]
-except ImportError:
-    md5 = partial(hashlib.md5, usedforsecurity=False)
 _HASHES: Final[dict[Algorithm, Callable[[bytes], Any]]] = {"md5": md5, "sha256": hashlib.sha256}
 
 

@@ -31,9 +31,9 @@ from .dialects import OPEN_WEB, HandBack, Visit, arrive, dialect, origin, unifi_
 from .doors import Doors
 from .forms import seal, status_token, unseal
 from .freshness import Freshness
-from .light import LightFlask
 from .pages import CommonHeaders, Pages, SeeOther, language, later, sender
 from .problems import answer_errors, status_of
+from .sessions import NoSessions
 from .texts import PHONE, SERVICE, load_texts
 
 log = structlog.get_logger("portal")
@@ -393,7 +393,8 @@ def create(desk: Desk) -> Flask:
     portal = Portal(desk)
     portal.counting.start()
     portal.freshness.start()
-    app = LightFlask("portal", static_folder=None, template_folder=None)
+    app = Flask("portal", static_folder=None, template_folder=None)
+    app.session_interface = NoSessions()
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
 

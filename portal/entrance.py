@@ -125,8 +125,10 @@ class Entrance:
             return await self._healthy(self._request(scope, client, [], b""))
         lane = self._agents if scope.path.startswith("/agent/") else self._phones
         length = length_of(scope.method, headers, lane.largest)
-        sender = sender_of(seen_from(client, headers.get("x-forwarded-for", "")))
-        body = await self._body(protocol, length, sender, lane) if length else b""
+        body = b""
+        if length:
+            sender = sender_of(seen_from(client, headers.get("x-forwarded-for", "")))
+            body = await self._body(protocol, length, sender, lane)
         return await self._call(lane.threads, self._request(scope, client, pairs, body))
 
     @staticmethod

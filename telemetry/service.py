@@ -8,6 +8,8 @@ the thread's locks in whatever state they were.
 
 import asyncio
 import multiprocessing
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -51,9 +53,9 @@ class Background:
         self._ended: Future[None] | None = None
 
     def start(self, when_ended: Callable[[], None]) -> None:
-        """Begins; `when_ended` is called from the thread when it is over, for whatever reason."""
+        """Begins; `when_ended` is called from the thread when it is over without having been stopped."""
         self._ended = self._executor.submit(self._loop.run_until_complete, self._run())
-        self._ended.add_done_callback(lambda _: when_ended())
+        self._ended.add_done_callback(lambda _: None if self._stop.is_set() else when_ended())
 
     async def _run(self) -> None:
         prober = Prober(self._store, Following(self._store), now)
@@ -99,7 +101,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
 
     @server.on_startup
     def _started() -> None:
-        background.start(server.signal_handler_interrupt)
+        background.start(lambda: os.kill(os.getpid(), signal.SIGTERM))
         announce_web("telemetry", "http", (host, port), stop)
 
     try:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # test.sh [PYTEST ARGUMENTS]: lint, then the tests that need nothing but Python, then those that meet real peers, in the
-# bed, then in CI the demo from another place. All of them always run; fails if any of them does.
+# bed, then in CI some with the newest packages, and the demo from another place. All of them always run; fails if any of them does.
 set -u
 cd -P "$(dirname "$0")/.." || exit
 python=$PWD/build/venv/bin/python
@@ -26,10 +26,11 @@ case $? in
 77) [ -z "${CI:-}${HOTSPOT_NO_SKIP:-}" ] || failed=1 ;;
 *) failed=1 ;;
 esac
-echo "== the demo from a checkout elsewhere"
+echo "== the newest packages, and the demo from a checkout elsewhere"
 if [ -n "${CI:-}" ]; then
+    tools/newest.sh || failed=1
     tools/anywhere.sh || failed=1
 else
-    echo "left out: it sets everything up anew (CI=true or tools/anywhere.sh runs it)"
+    echo "left out: it sets everything up anew (CI=true or tools/newest.sh and tools/anywhere.sh run it)"
 fi
 exit "$failed"

@@ -133,7 +133,7 @@ def _document(target: io.BytesIO, coverage: Coverage, words: Words, number: str)
 
 
 def _furniture(canvas: Canvas, page: Any, coverage: Coverage, words: Words, number: str) -> None:
-    width, height = canvas._pagesize
+    width, height = page.pageTemplate.pagesize
     canvas.setFont(FONT, 7)
     canvas.setFillColor(MUTED)
     canvas.drawString(MARGIN, height - 13 * mm, f"{words('title')} · {coverage.inventory.city.name}")
@@ -147,7 +147,7 @@ def _furniture(canvas: Canvas, page: Any, coverage: Coverage, words: Words, numb
 
 
 def _footer(canvas: Canvas, page: Any, coverage: Coverage, words: Words, number: str) -> None:
-    width = canvas._pagesize[0]
+    width = page.pageTemplate.pagesize[0]
     canvas.setFont(FONT, 7)
     canvas.setFillColor(MUTED)
     made = words.numerals.moment(coverage.inputs.generated_at, coverage.inventory.city.zone)

@@ -4,12 +4,14 @@ import difflib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from ipaddress import IPv4Interface, ip_address, ip_network
 from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from .doubts import far_sites, slips
 from .errors import ConfigError, Fault
 from .fields import certificate_name
 from .gateways import RadiusGateway
@@ -71,8 +73,9 @@ def load(text: str) -> Inventory:
     return checked.inventory
 
 
-def check(text: str) -> Checked:
-    """Parses a text and collects its faults and warnings. Never raises for any text."""
+def check(text: str, today: date | None = None) -> Checked:
+    """Parses a text and collects its faults and warnings. Never raises for any text. With `today` (UTC) days that are
+    too far ahead are faults."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -88,7 +91,7 @@ def check(text: str) -> Checked:
         found += [_described(detail) for detail in error.errors(include_url=False)]
     found += _cross_checks(raw)
     if inventory is not None:
-        found += [*_settings(inventory), *_clicked(inventory)]
+        found += [*_settings(inventory), *_clicked(inventory), *slips(inventory, today)]
     faults = tuple(sorted({Fault(lines.of(path), dotted(path), message) for path, message in found}))
     if faults or inventory is None:
         return Checked(None, faults, ())
@@ -454,6 +457,7 @@ def _warnings(inventory: Inventory) -> Iterator[tuple[Path, str]]:
     ]
     yield from _repeated(placed, "the SSH address")
     yield from _doubtful_settings(inventory)
+    yield from far_sites(inventory)
     for i, site in enumerate(inventory.site):
         if not site.ap:
             yield ("site", i), f"{site.id} has no access point; its uptime cannot be told"

@@ -1,6 +1,7 @@
 """`hotspot check`, `activate` and `secrets create`: sites.toml, and the secrets that it names."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -55,7 +56,7 @@ def _as_json(faults: tuple[Fault, ...]) -> list[dict[str, object]]:
 def _checked(node: Node, file: Path) -> tuple[str, Checked]:
     """A file's text and what its check found, with this node's secrets among the warnings."""
     text = read_text(file)
-    checked = check_text(text)
+    checked = check_text(text, datetime.fromtimestamp(node.now, UTC).date())
     if checked.inventory is None:
         return text, checked
     secret = secret_faults(text, checked.inventory, node.settings)

@@ -24,19 +24,32 @@ class Entitlement:
     """Whether it is used for the first time."""
 
 
-def create(
-    connection: Connection, keys: Keys, *, site: str, plan: str, count: int, valid: int, expires_at: int, now: int
-) -> tuple[str, list[str]]:
-    """A new batch: its id and its codes. The codes exist nowhere else; the store keeps their HMAC."""
-    batch = new_id()
+@dataclass(frozen=True)
+class Batch:
+    """A batch before it is entered: the codes exist nowhere else, the store keeps their HMAC. So they are written down
+    first, and entered then: a code that is nowhere written must not be valid."""
+
+    id: str
+    codes: tuple[str, ...]
+
+
+def drawn(count: int) -> Batch:
+    """So many new codes, all of them different."""
     codes: dict[str, None] = {}
     while len(codes) < count:
         codes[new_code()] = None
+    return Batch(new_id(), tuple(codes))
+
+
+def enter(
+    connection: Connection, keys: Keys, batch: Batch, *, site: str, plan: str, valid: int, expires_at: int, now: int
+) -> None:
+    """Makes the codes of a batch valid."""
     rows = [
         {
             "id": new_id(),
             "lookup": keys.index(PersonKind.VOUCHER, code),
-            "batch": batch,
+            "batch": batch.id,
             "serial": serial,
             "site": site,
             "plan": plan,
@@ -44,10 +57,18 @@ def create(
             "expires_at": expires_at,
             "valid": valid,
         }
-        for serial, code in enumerate(codes, 1)
+        for serial, code in enumerate(batch.codes, 1)
     ]
     connection.execute(insert(voucher), rows)
-    return batch, list(codes)
+
+
+def create(
+    connection: Connection, keys: Keys, *, site: str, plan: str, count: int, valid: int, expires_at: int, now: int
+) -> tuple[str, list[str]]:
+    """Draws a batch and enters it, for who needs no paper: its id and its codes."""
+    batch = drawn(count)
+    enter(connection, keys, batch, site=site, plan=plan, valid=valid, expires_at=expires_at, now=now)
+    return batch.id, list(batch.codes)
 
 
 class _Voucher(NamedTuple):

@@ -70,7 +70,9 @@ def import_(node: Node, file: Path, passwords: Path | None) -> None:
     if unnamed and passwords is None:
         raise ConfigError([Fault(0, "--passwords", f"{unnamed} members have no password: say where to write theirs")])
     chosen = {entry.name: entry.password or made_up() for entry in entries}
-    out = None if passwords is None else private(passwords)  # first: passwords nobody can read must not be stored
+    if passwords is not None:  # written down first: a password that nobody can read must not be stored
+        made = [[entry.name, chosen[entry.name]] for entry in entries if entry.password is None]
+        keep(private(passwords), table(["name", "password"], iter(made)).encode())
     hashes = hash_all(list(chosen.values()))
     keys = node.keys
     with node.store.core.write() as connection:
@@ -80,9 +82,6 @@ def import_(node: Node, file: Path, passwords: Path | None) -> None:
         for name, password_hash in zip(chosen, hashes, strict=True):
             person = people.add_member(connection, keys, name, password_hash, node.now)
             record(connection, node.who, "member.add", person, node.now)
-    if out is not None:
-        made = [[entry.name, chosen[entry.name]] for entry in entries if entry.password is None]
-        keep(out, table(["name", "password"], iter(made)).encode())
     node.answer({"added": len(entries), "passwords_made_up": unnamed})
     node.say(f"{len(entries)} members added, {unnamed} with a password that was made up")
 

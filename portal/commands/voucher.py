@@ -11,7 +11,7 @@ import click
 from sqlalchemy import Row
 
 from hotspot.catalogue import load
-from hotspot.errors import ConfigError, Fault
+from hotspot.errors import ConfigError, Fault, HotspotError
 from hotspot.files import keep, private
 from hotspot.grant import Reason
 from hotspot.look import LANGUAGES
@@ -71,32 +71,27 @@ def create(
     place = _place(inventory, site, plan)
     last_day, expires_at = _last_day(inventory.zone(place), expires, node.now)
     keys = node.keys
-    # Opened first: codes that cannot be written down must not be made.
-    cards = None if pdf is None else private(pdf)  # codes are money
-    rows = None if csv_file is None else private(csv_file)
-    with node.store.core.write() as connection:
-        batch, codes = vouchers.create(
-            connection,
-            keys,
-            site=site,
-            plan=plan,
-            count=count,
-            valid=valid,
-            expires_at=expires_at,
-            now=node.now,
-        )
-        record(connection, node.who, "voucher.create", batch, node.now, site=site, plan=plan, count=count)
-    sheet = _sheet(inventory, place, batch, valid, last_day.strftime("%d-%m-%Y"))
-    if cards is not None:
-        keep(cards, pdf_of(sheet, codes))
-    if rows is not None:
-        keep(rows, csv_of(sheet, codes).encode())
-    shown = [format_code(code) for code in codes]
-    node.answer({"batch": batch, "site": site, "plan": plan, "valid": valid, "expires_at": expires_at, "codes": shown})
+    batch = vouchers.drawn(count)
+    sheet = _sheet(inventory, place, batch.id, valid, last_day.strftime("%d-%m-%Y"))
+    # Written down first: codes are money, and one that is nowhere written must not be valid.
+    if pdf is not None:
+        keep(private(pdf), pdf_of(sheet, batch.codes))
+    if csv_file is not None:
+        keep(private(csv_file), csv_of(sheet, batch.codes).encode())
+    shown = [format_code(code) for code in batch.codes]
+    told = {"batch": batch.id, "site": site, "plan": plan, "valid": valid, "expires_at": expires_at, "codes": shown}
+    node.answer(told)
     node.say("\n".join(shown))
+    try:
+        with node.store.core.write() as connection:
+            times = {"valid": valid, "expires_at": expires_at, "now": node.now}
+            vouchers.enter(connection, keys, batch, site=site, plan=plan, **times)
+            record(connection, node.who, "voucher.create", batch.id, node.now, site=site, plan=plan, count=count)
+    except HotspotError as error:
+        raise HotspotError(f"{error}. None of the codes that were written is valid: throw them away") from error
     if not node.json:
         lasts = f"{format_duration(valid)} from the first use, which must be by {last_day}"
-        node.complain(f"{count} codes, batch {batch[:_SHORT]}: {plan} at {site}, {lasts}")
+        node.complain(f"{count} codes, batch {batch.id[:_SHORT]}: {plan} at {site}, {lasts}")
 
 
 def _place(inventory: Inventory, site: str, plan: str) -> Site:
@@ -128,7 +123,8 @@ def _sheet(inventory: Inventory, place: Site, batch: str, valid: int, until: str
     """What the cards say, in the portal's first language."""
     language = inventory.portal.languages[0]
     catalogue = load(Path(__file__).parents[1], "portal", LANGUAGES)
-    open_networks = [network.name for network in inventory.ssid if network.security in ("open", "owe")]
+    announced = [network for ap in place.ap for network in inventory.networks_of(place, ap)] or inventory.ssid
+    open_networks = [network.name for network in announced if network.security in ("open", "owe")]
     return Sheet(
         portal=inventory.portal.url,
         title=catalogue.text(language, "voucher.title", city=inventory.city.name),

@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,27 @@ def test_a_card_leads_to_the_gateway_and_says_what_to_type(node: Node) -> None:
         page = Browser().open(f"{node.portal}/v/{wrong}")
         assert page.status == 400
         assert "Set-Cookie" not in page.headers
+
+
+def test_codes_that_cannot_be_written_down_are_not_valid(node: Node, tmp_path: Path) -> None:
+    """A full disk, or a full pipe's end, loses no batch: what is nowhere written was never entered."""
+    create = ["voucher", "create", "--site", "taman-kota-1", "--plan", "umum", "--count", "500"]
+    before = len(node.json("voucher", "list"))
+    hotspot = str(Path(sys.executable).with_name("hotspot"))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [hotspot, *create], env=node.environment, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1, done.stderr
+    small = tmp_path / "small"
+    small.mkdir()
+    for option in ("--csv", "--pdf"):
+        script = f'mount -t tmpfs -o size=8k t "{small}" && exec "$@"'
+        command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", hotspot, *create]
+        done = subprocess.run(
+            [*command, option, str(small / "codes")], env=node.environment, capture_output=True, check=False
+        )
+        assert done.returncode == 1, done.stderr
+        assert b"No space left" in done.stderr
+        assert done.stdout == b""
+    assert len(node.json("voucher", "list")) == before

@@ -1,7 +1,8 @@
 .PHONY: help demo test test-long bench-radius bench-controller bench-portal lint venv clean
 
 help:
-	@echo "make demo       a phone gets online through a real captive gateway, on this machine, in a network of its own"
+	@echo "make demo       a phone gets online through a real captive gateway, on this machine, in a network of its own;"
+	@echo "                it stays up for your browser until Ctrl-C; make demo ONCE=1 ends by itself"
 	@echo "make test       lint, then every test; real peers run in a network of their own"
 	@echo "make test-long  soaks and full matrices"
 	@echo "make bench-radius  how fast RADIUS is, beside FreeRADIUS and pyrad (ten minutes; RADIUS=--quick: one)"

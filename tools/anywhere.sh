@@ -17,3 +17,4 @@ fi
 ln -s "$place" "$link/nirkabel"
 cd "$link/nirkabel"
 make --no-print-directory demo ONCE=1
+grep -q '"passed": true' build/demo/demo.json

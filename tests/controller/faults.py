@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -61,7 +62,8 @@ class Patient(LocalAp):
         """Have the helper die in `verb` before the numbered change that it makes there, from 1."""
         shims.mkdir()
         for name in _COUNTED:
-            real = next(f"{folder}/{name}" for folder in self.path.split(":") if Path(folder, name).exists())
+            real = shutil.which(name, path=self.path)  # a folder that may not be read has nothing
+            assert real, name
             (shims / name).write_text(_SHIM.replace("REAL", real))
             (shims / name).chmod(0o755)
         self.path = f"{shims}:{self.path}"

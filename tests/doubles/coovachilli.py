@@ -84,6 +84,8 @@ class CoovaChilliDouble:
         self._coa_port, self._uam_port = coa_port, uam_port
         self._resources = ExitStack()
         self.disconnects: list[int] = []
+        self.answers: list[int] = []
+        """The codes of the answers to its Access-Requests."""
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -179,6 +181,7 @@ class CoovaChilliDouble:
             reply = self.client.SendPacket(request)
         except Timeout:
             return self.redirect("failed", reply="timeout")
+        self.answers.append(reply.code)
         phone.accept = {key: reply[key][0] for key in reply.keys() if isinstance(key, str)}
         message = phone.accept.get("Reply-Message", "")
         if reply.code != rp.AccessAccept:

@@ -23,8 +23,9 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 
 from ..errors import ConfigError, PeerError, StoreError
 from ..settings import Settings
+from . import patient
 from .audit import KEY_OPTION, PURPOSE
-from .driver import SQLITE, Driver, postgresql
+from .driver import SQLITE, Driver, Passing, postgresql
 from .portable import cursor
 from .schema import core
 from .shape import differences
@@ -39,14 +40,7 @@ _LOOK: Final = 0.00003
 _REST: Final = 0.5
 """Seconds after which an idle connection is tried before it is used."""
 _MIGRATION_LOCK: Final = 0x6E69726B  # "nirk", the key of PostgreSQL's advisory lock
-_PATIENCE: Final = {
-    "connect_timeout": "5",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "2",
-    "tcp_user_timeout": "10000",
-}
-"""libpq's parameters by which a PostgreSQL that is gone without a word is noticed; the URL's own are stronger."""
+_FORMS: Final = f"sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE; several hosts as {patient.SEVERAL}"
 _SCHEMAS: Final = {"core": core, "telemetry": telemetry}
 _SAFE_PATCHES: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
 
@@ -70,6 +64,7 @@ class Database:
         self._turn = Turn(Path(f"{self._engine.url.database}-turn")) if self._engine.dialect.name == "sqlite" else None
         self._writer: Connection | None = None
         self._together = Together(self._write_again)
+        self._away_since: float | None = None
 
     @property
     def engine(self) -> Engine:
@@ -104,11 +99,44 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that is durable when the block has ended, and undone when it raises."""
+        """A transaction that is durable when the block has ended, and undone when it raises.
+
+        PeerError also where PostgreSQL has kept it on one machine alone, as somebody cancelled the wait for a standby:
+        then it stands there, but whoever is told so must not be told that it is safe.
+        """
         with _peer_errors(self.name, self._driver), self._turn or nullcontext(), self._engine.connect() as connection:
             connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
+            patient.confirmed(self.name, connection)
+
+    def _repeated(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, once it is durable; done again where PostgreSQL undid it for reasons that pass: it met
+        another (40001, 40P01), or its server went before it was committed. For 5 seconds, of a server that is away
+        once for all, so that nobody's threads wait for one that stays so; then PeerError."""
+        began, pause = time.monotonic(), patient.PAUSE
+        while True:
+            committing = False
+            try:
+                with self._engine.connect() as connection:
+                    connection.execution_options(writes=True)
+                    with connection.begin():
+                        answer = work(connection)
+                        committing = True
+                    patient.confirmed(self.name, connection)
+            except self._driver.failures as error:
+                passing = self._driver.passing(error, committing=committing)
+                since = began
+                if passing is Passing.SERVER:
+                    self._engine.dispose()  # the others go to the server that was
+                    since = self._away_since = self._away_since or time.monotonic()
+                if passing is None or time.monotonic() + pause > since + patient.REPEATED:
+                    raise
+            else:
+                self._away_since = None
+                return answer
+            time.sleep(pause)
+            pause = min(2 * pause, patient.LONGEST_PAUSE)
 
     @contextmanager
     def _write_again(self) -> Iterator[Connection]:
@@ -125,11 +153,12 @@ class Database:
                 raise
 
     def together(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, once it is durable: like `write`, in a transaction that others may share. What it raises
-        undoes it alone."""
+        """What `work` returns, once it is durable: like `write`, in a transaction that others may share, and repeated
+        where it was undone for no fault of its own: it must change nothing but the database. What it raises undoes it
+        alone."""
         if self._turn is None:
-            with self.write() as connection:
-                return work(connection)
+            with _peer_errors(self.name, self._driver):
+                return self._repeated(work)
         with _peer_errors(self.name, self._driver):
             return self._together.do(work)
 
@@ -257,14 +286,13 @@ def _looked_after(engine: Engine, driver: Driver) -> Engine:
 def _engine(name: str, url: str, *, durable: bool, create: bool) -> tuple[Engine, Driver]:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(
-            f"the URL of the {name} database is not understood; write sqlite:/// or postgresql://"
-        ) from error
+    except (ArgumentError, ValueError):  # neither is shown: it holds the URL, and a password
+        raise ConfigError(f"the URL of the {name} database is not understood; write {_FORMS}") from None
     if parsed.get_backend_name() == "postgresql":
-        patient = parsed.set(drivername="postgresql+psycopg", query={**_PATIENCE, **parsed.query})
         driver = postgresql()
-        return _looked_after(create_engine(patient), driver), driver
+        engine = create_engine(patient.url(name, parsed))
+        patient.prepare(name, engine)
+        return _looked_after(engine, driver), driver
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise ConfigError(f"the {name} database must be sqlite:///PATH or postgresql://…, not {parsed.drivername}")
     if not safe_sqlite(sqlite.sqlite_version_info):

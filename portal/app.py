@@ -107,6 +107,8 @@ class Portal:
         """A phone that its gateway has sent here."""
         query_string = request.query_string.decode("latin-1")
         now = int(time.time())
+        if not query_string and self.inventory.find_gateway(gateway_id):  # some gateways write nothing after a login
+            return self.page("connect.html", self.language(), None, {"start": OPEN_WEB})
         arrival = arrive(self.desk, self.inventory, gateway_id, Visit(query_string, request.args.to_dict()))
         arrival = self.freshness.judged(arrival, sender(), now)
         if arrival.stage is Stage.ADMITTED:
@@ -409,7 +411,7 @@ def create(desk: Desk) -> Flask:
 
     @app.get("/")
     def home() -> Response:
-        return portal.page("connect.html", portal.language(), None)
+        return portal.page("connect.html", portal.language(), None, {"start": ""})
 
     @app.get("/v/<code>")
     @app.get("/V/<code>")
@@ -439,7 +441,7 @@ def create(desk: Desk) -> Flask:
             gateways.agent_post(desk, portal.inventory, gateway_id, body, int(time.time())), mimetype="text/plain"
         )
 
-    elsewhere.guard(app, lambda: portal.inventory.portal.url)
+    app.before_request(lambda: elsewhere.check(portal.inventory.portal.url))
     answer_errors(app, portal.pages)
     app.wsgi_app = CommonHeaders(app.wsgi_app)  # type: ignore[method-assign]
     return app

@@ -4,12 +4,10 @@ Browsers tell whose page it was (Origin, RFC 6454; Sec-Fetch-Site, W3C Fetch Met
 so their Origin is `null`, as is that of most captive browsers, and old ones send nothing: both are taken.
 """
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from flask import Flask, request
+from flask import request
 
 from hotspot.errors import RequestError
 
@@ -18,23 +16,10 @@ _PEERS: Final = ("/g/", "/agent/", "/hooks/")
 _FOREIGN: Final = ("cross-site", "same-site")
 
 
-def guard(app: Flask, portal: Callable[[], str]) -> None:
-    """Puts the check before every view that the application has by now; `portal` is the portal's URL."""
-
-    def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(view)
-        def checked(*args: Any, **named: Any) -> Any:
-            if request.method == "POST" and not request.path.startswith(_PEERS):
-                check(portal())
-            return view(*args, **named)
-
-        return checked
-
-    app.view_functions.update({name: guarded(view) for name, view in app.view_functions.items()})
-
-
 def check(portal: str) -> None:
     """RequestError("bad-form") for a form that a page of neither this host nor `portal`'s has sent."""
+    if request.method != "POST" or request.path.startswith(_PEERS):
+        return
     if request.headers.get("Sec-Fetch-Site", "") in _FOREIGN:
         raise RequestError("bad-form", "sent by another site's page")
     said = request.headers.get("Origin", "null")

@@ -39,7 +39,7 @@ def answer_errors(app: Flask, pages: Pages) -> None:
 
     @app.errorhandler(RequestError)
     def refused(error: RequestError) -> Response:
-        log.info("refused", path=request.path.split("/")[1], reason=error.code)
+        log.info("refused", path=request.path.split("/")[1], reason=error.code, **_gateway())
         if request.path.startswith("/agent/"):
             return Response(f"{error.code}\n", 403, mimetype="text/plain")
         return later(_problem(pages, f"error.{error.code}", _STATUS.get(error.code, 400), error.wait), error)
@@ -58,6 +58,12 @@ def answer_errors(app: Flask, pages: Pages) -> None:
     def defect(error: Exception) -> Response:
         log.exception("defect", path=request.path.split("/")[1], error=type(error).__name__)
         return _problem(pages, "error.ours", 500)
+
+
+def _gateway() -> dict[str, str]:
+    """At whose door it was, as the request names it."""
+    found = (request.view_args or {}).get("gateway_id")
+    return {"gateway": found[:64]} if isinstance(found, str) else {}
 
 
 def _problem(pages: Pages, key: str, code: int, wait: int = 0) -> Response:

@@ -26,8 +26,8 @@ def recognises(query: Mapping[str, str]) -> bool:
 
 def arrive(gateway: str, query: Mapping[str, str]) -> Arrival:
     """The phone that a redirect describes. After a refused login there is an `errmsg`."""
-    kept = ("mac", "ip", "essid")
-    return posted.described(gateway, query, mac="mac", ip="ip", ap="apmac", error="errmsg", kept=kept)
+    kept, named = ("mac", "ip"), ("essid",)
+    return posted.described(gateway, query, mac="mac", ip="ip", ap="apmac", error="errmsg", kept=kept, named=named)
 
 
 def log_in(login: str, arrival: Arrival, user_name: str, password: str, landing: str) -> Login:

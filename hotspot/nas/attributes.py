@@ -77,6 +77,13 @@ def wispr(limits: Limits) -> Attributes:
     return [(name, min(rate, _WORD - 1)) for name, rate in pairs if rate is not None]
 
 
+def redirects_itself(_stranger: Stranger) -> Redirect | None:
+    """Of a gateway that sends strangers to its portal by itself: a plain Reject. CoovaChilli keeps the address of a
+    WISPr-Redirection-URL even from a Reject, and sends the phone there, without its own query, after the next login
+    (read in 1.9 src/chilli.c, config_radius_session; seen in 1.8 and 1.9)."""
+    return None
+
+
 def wispr_redirect(url: str) -> Redirect | None:
     """Where a gateway that speaks WISPr sends a device that it does not let in. None where the URL is too long."""
     return Redirect(accept=False, attributes=[("WISPr-Redirection-URL", url)]) if len(url) <= LONGEST_TEXT else None

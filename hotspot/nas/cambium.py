@@ -17,7 +17,8 @@ from .posted import Login
 
 NAME: Final = "cambium"
 
-_KEPT: Final = ("ga_ssid", "ga_ap_mac", "ga_nas_id", "ga_srvr", "ga_cmac", "ga_cip", "ga_Qv", "ga_orig_url")
+_KEPT: Final = ("ga_ap_mac", "ga_srvr", "ga_cmac", "ga_cip", "ga_Qv")
+_NAMED: Final = ("ga_ssid", "ga_nas_id", "ga_orig_url")
 _PORT: Final = 880
 
 
@@ -28,7 +29,7 @@ def recognises(query: Mapping[str, str]) -> bool:
 def arrive(gateway: str, query: Mapping[str, str]) -> Arrival:
     """The phone that a redirect describes."""
     return posted.described(
-        gateway, query, mac="ga_cmac", ip="ga_cip", ap="ga_ap_mac", error="ga_error_code", kept=_KEPT
+        gateway, query, mac="ga_cmac", ip="ga_cip", ap="ga_ap_mac", error="ga_error_code", kept=_KEPT, named=_NAMED
     )
 
 
@@ -52,7 +53,7 @@ def _at(server: str) -> str:
 # -- RADIUS: what RFC 2865 and WISPr say -------------------------------------------------------------------------
 
 accept = generic.accept
-redirect = generic.redirect
+redirect = attributes.redirects_itself
 client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
 reauthenticate = attributes.asked_once

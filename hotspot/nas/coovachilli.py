@@ -66,7 +66,9 @@ def arrive(gateway: str, url: str, query: Mapping[str, str], secret: bytes) -> A
 
 
 def _is_of(signed: str, md: str, secret: bytes) -> bool:
-    expected = hashlib.md5(signed.encode() + secret, usedforsecurity=False).hexdigest()
+    # the portal reads a query as Latin-1, so that every byte of it is there
+    raw = signed.encode("latin-1") if signed.isascii() or max(signed) <= "\xff" else signed.encode()
+    expected = hashlib.md5(raw + secret, usedforsecurity=False).hexdigest()
     return hmac.compare_digest(md.lower().encode(), expected.encode())
 
 
@@ -135,9 +137,7 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     return [*kept, *attributes.named("Filter-Id", role), *attributes.wispr(limits), *own, *data]
 
 
-def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
-    """In a Reject: an Accept with WISPr-Redirection-URL would let the device in after one redirect."""
-    return attributes.wispr_redirect(stranger.url)
+redirect = attributes.redirects_itself
 
 
 def client_counters(view_point: int | None, received: int, sent: int) -> tuple[int, int]:

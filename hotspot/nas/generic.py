@@ -51,6 +51,7 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
 
 
 def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
+    """WISPr's own way, since nobody knows whether such a gateway redirects by itself."""
     return attributes.wispr_redirect(stranger.url)
 
 

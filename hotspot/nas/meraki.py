@@ -32,7 +32,7 @@ def arrive(gateway: str, query: Mapping[str, str]) -> Arrival:
     found = posted.described(
         gateway, query, mac="client_mac", ip="client_ip", ap="ap_mac", error="error_message", kept=("login_url",)
     )
-    _checked(found.data["login_url"])
+    _checked(found.data.get("login_url", ""))
     return found
 
 
@@ -74,7 +74,7 @@ def log_in(_login: str, arrival: Arrival, user_name: str, password: str, landing
 # -- RADIUS: what RFC 2865 and WISPr say -------------------------------------------------------------------------
 
 accept = generic.accept
-redirect = generic.redirect
+redirect = attributes.redirects_itself
 client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
 reauthenticate = attributes.asked_once

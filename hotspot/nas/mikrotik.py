@@ -167,11 +167,7 @@ def _k(rate: int | None) -> str:
     return "0" if rate is None else f"{attributes.kilo(rate)}k"
 
 
-def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
-    """In a Reject, after which the Hotspot shows its login page; in an Accept it is where people go once in."""
-    return attributes.wispr_redirect(stranger.url)
-
-
+redirect = attributes.redirects_itself
 client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = False

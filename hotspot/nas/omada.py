@@ -19,6 +19,7 @@ PATH: Final = "/portal/radius/auth"
 MEDIA_TYPE: Final = "text/plain"
 """As Omada's own page calls its JSON."""
 _TEXTS: Final = ("clientMac", "clientIp", "apMac", "gatewayMac", "ssidName", "originUrl")
+_NAMED: Final = ("ssidName", "originUrl")
 _NUMBERS: Final = ("radioId", "vid")
 _EXTERNAL_RADIUS: Final = 2
 """`authType` of an external RADIUS server."""
@@ -30,8 +31,8 @@ def recognises(query: Mapping[str, str]) -> bool:
 
 def arrive(gateway: str, query: Mapping[str, str]) -> Arrival:
     """The phone that a redirect describes."""
-    kept = (*_TEXTS, *_NUMBERS)
-    return posted.described(gateway, query, mac="clientMac", ip="clientIp", ap="apMac", kept=kept)
+    kept = {*_TEXTS, *_NUMBERS} - set(_NAMED)
+    return posted.described(gateway, query, mac="clientMac", ip="clientIp", ap="apMac", kept=kept, named=_NAMED)
 
 
 def tell(arrival: Arrival, user_name: str, password: str, _account: Account) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def answered(answer: object) -> None:
 # -- RADIUS: what RFC 2865 and WISPr say -------------------------------------------------------------------------
 
 accept = generic.accept
-redirect = generic.redirect
+redirect = attributes.redirects_itself
 client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
 reauthenticate = attributes.asked_once

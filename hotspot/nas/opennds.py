@@ -103,7 +103,7 @@ def arrive(gateway: str, query: Mapping[str, str], key: bytes, level: int) -> Ar
         data={
             "hid": hid,
             "gatewayaddress": address,
-            "gatewayhash": hashlib.sha256(fields.get("gatewayname", "").encode()).hexdigest(),
+            "gatewayhash": hashlib.sha256(fields.get("gatewayname", "").encode(errors="surrogateescape")).hexdigest(),
         },
     )
 
@@ -119,7 +119,7 @@ def _is_endpoint(text: str) -> bool:
 
 def _decoded(fas: str) -> str:
     try:
-        return b64decode(fas.replace(" ", "+"), validate=True).decode()
+        return b64decode(fas.replace(" ", "+"), validate=True).decode(errors="surrogateescape")
     except ValueError as error:
         raise RequestError("bad-signature", "fas") from error
 
@@ -133,7 +133,7 @@ def _decrypted(fas: str, iv: str, key: bytes) -> str:
         decryptor = Cipher(algorithms.AES(key[:32].ljust(32, b"\0")), modes.CBC(iv.encode())).decryptor()
         padded = decryptor.update(ciphertext) + decryptor.finalize()
         unpadder = PKCS7(128).unpadder()
-        return (unpadder.update(padded) + unpadder.finalize()).decode()
+        return (unpadder.update(padded) + unpadder.finalize()).decode(errors="surrogateescape")
     except ValueError as error:
         raise RequestError("bad-signature", "fas") from error
 

@@ -102,7 +102,7 @@ def log_in(login: str, _arrival: Arrival, user_name: str, password: str, landing
 # -- RADIUS: what RFC 2865 says; of the limits it knows the time alone ----------------------------------------------
 
 accept = generic.accept
-redirect = generic.redirect
+redirect = attributes.redirects_itself
 client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
 reauthenticate = attributes.asked_once

@@ -61,7 +61,7 @@ def log_in(login: str, arrival: Arrival, user_name: str, password: str, landing:
 # -- RADIUS: what RFC 2865 and WISPr say -------------------------------------------------------------------------
 
 accept = generic.accept
-redirect = generic.redirect
+redirect = attributes.redirects_itself
 client_counters = attributes.seen_by_gateway
 BARE_ORDERS: Final = generic.BARE_ORDERS
 reauthenticate = attributes.asked_once

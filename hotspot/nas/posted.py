@@ -17,6 +17,9 @@ from .arrival import Arrival, Stage
 _LONGEST: Final = 300
 """Characters of a parameter that is sent back to the gateway."""
 _PLAIN: Final = re.compile(r"[ -~]*")
+_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*")
+_LOST: Final = "\ufffd"
+"""Stands for bytes that are no UTF-8: a form would send other ones back."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,10 @@ def described(
     ap: str = "",
     error: str = "",
     kept: Iterable[str] = (),
+    named: Iterable[str] = (),
 ) -> Arrival:
-    """A phone by the names of its gateway's parameters; `kept` are those that go back with the form."""
+    """A phone by the names of its gateway's parameters. `kept` are those that go back with the form. So are `named`,
+    which people have chosen (an SSID, a page), in any script; where their bytes are no text they are left out."""
     wrong = query.get(error, "")[:200] if error else ""
     return Arrival(
         gateway=gateway,
@@ -62,12 +67,15 @@ def described(
         ip=query.get(ip, "")[:45],
         ap_mac=mac_or_none(query.get(ap, "")),
         proven=False,
-        data={name: _echoed(query[name]) for name in kept if name in query},
+        data={
+            **{name: _echoed(query[name], _PLAIN) for name in kept if name in query},
+            **{name: _echoed(query[name], _TEXT) for name in named if name in query and _LOST not in query[name]},
+        },
     )
 
 
-def _echoed(value: str) -> str:
-    if len(value) > _LONGEST or _PLAIN.fullmatch(value) is None:
+def _echoed(value: str, allowed: re.Pattern[str]) -> str:
+    if len(value) > _LONGEST or allowed.fullmatch(value) is None:
         raise RequestError("bad-request", "a parameter of the gateway")
     return value
 

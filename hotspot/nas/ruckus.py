@@ -71,11 +71,7 @@ def accept(limits: Limits, role: str | None = None) -> attributes.Attributes:
     ]
 
 
-def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
-    """In a Reject, after which the hotspot service shows its portal."""
-    return attributes.wispr_redirect(stranger.url)
-
-
+redirect = attributes.redirects_itself
 client_counters = attributes.seen_by_gateway
 
 BARE_ORDERS: Final = False

@@ -19,10 +19,7 @@ def accept(limits: Limits, _role: str | None = None) -> attributes.Attributes:
     return [*attributes.common(limits), *attributes.wispr(limits), *data]
 
 
-def redirect(stranger: attributes.Stranger) -> attributes.Redirect | None:
-    return attributes.wispr_redirect(stranger.url)
-
-
+redirect = attributes.redirects_itself
 client_counters = attributes.seen_by_gateway
 """Unless its option `swapio` is set; it must not be."""
 

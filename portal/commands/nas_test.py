@@ -78,14 +78,14 @@ def _portal(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
     yield Check("portal", True, f"{url} answers")
     door = inventory.uam_url(gateway.id)
     try:
-        # A visit that no gateway has sent is refused with 400 where the gateway is known, with 404 where it is not.
+        # A visit that no gateway has sent is shown the way on where the gateway is known; elsewhere the answer is 404.
         status = send(Request("GET", door)).status
     except PeerError as error:
         yield Check("door", False, f"{door}: {error}")
         return
     if gateway.nas == "unifi":
         return  # its path is the controller's
-    known = status == 400
+    known = status == 200
     yield Check("door", known, f"{door} {'knows it' if known else f'answers {status}: is this revision active there?'}")
 
 
@@ -104,7 +104,7 @@ def _captive_api(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
         yield Check("captive API", False, f"{uri}: {error}")
         return
     good = answer.good and answer.headers.get("content-type") == captive.MEDIA_TYPE
-    remedy = f"captiveportalapi_uri is {uri}"
+    remedy = f"captiveportalapi_uri is {uri} (CoovaChilli 1.9; leave it out in 1.8, which does not fill it in)"
     wrong = f"{uri} answers {answer.status}; a proxy on the portal's machine must say X-Forwarded-Proto: https"
     yield Check("captive API", good, remedy if good else wrong)
 

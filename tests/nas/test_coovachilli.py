@@ -1,5 +1,6 @@
 """Vectors: coova-chilli's own formulas (src/redir.c), and URLs captured from CoovaChilli 1.8."""
 
+import hashlib
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -19,6 +20,17 @@ URL = (
 
 def arrive(url: str = URL, secret: bytes = SECRET) -> Arrival:
     return coovachilli.arrive("tk1-gw", url, dict(parse_qsl(urlsplit(url).query)), secret)
+
+
+def test_a_name_that_is_no_ascii_is_signed_as_it_was_written() -> None:
+    """By the bytes of the query: escaped as CoovaChilli does, or raw as gateways do that escape less."""
+    for written in ("ssid=Kopi%e2%98%95", "ssid=Kopi%ff", "ssid=Kopi☕", "ssid=ꦮꦫꦸꦁ"):
+        head = "https://portal.example/g/gw?res=notyet&uamip=10.1.0.1&uamport=3990&mac=02-00-00-00-00-01"
+        raw = f"{head}&{written}".encode()
+        md = hashlib.md5(raw + b"secret").hexdigest().upper()
+        url = f"{raw.decode('latin-1')}&md={md}"  # as the portal reads a query
+        query = {"res": "notyet", "uamip": "10.1.0.1", "uamport": "3990", "mac": "02-00-00-00-00-01"}
+        assert coovachilli.arrive("gw", url, query, b"secret").proven
 
 
 def test_a_signed_redirect() -> None:

@@ -179,6 +179,39 @@ def test_what_goes_back_to_a_gateway_is_short_and_plain(value: str) -> None:
         POSTED_DIALECTS["cambium"].arrive("gw", {**query(CAMBIUM), "ga_Qv": value})
 
 
+NAMES = {"aruba": ("essid", ARUBA), "cambium": ("ga_ssid", CAMBIUM)}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Warung Kopi é",
+        "ꦮꦫꦸꦁꦏꦺꦴꦥꦶ",
+        "مقهى",
+        "免费",
+        "WiFi \N{HOT BEVERAGE}\N{VARIATION SELECTOR-16}",
+        "\U0001f468\u200d\U0001f469",
+    ],
+)
+def test_a_networks_name_goes_back_as_it_came(kind: str, name: str) -> None:
+    parameter, text = NAMES[kind]
+    given = {**query(text), parameter: name}
+    arrival = POSTED_DIALECTS[kind].arrive("gw", given)
+    form = POSTED_DIALECTS[kind].log_in("https://gateway.test/login", arrival, "ticket", "secret", LANDING)
+    assert form.fields[parameter] == name
+    assert omada.tell(omada.arrive("gw", {**query(OMADA), "ssidName": name}), "t", "s", Account())["ssidName"] == name
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, text, *_ in KINDS])
+def test_bytes_that_are_no_text_keep_nobody_out(kind: str, text: str) -> None:
+    for parameter in ("essid", "network", "ssid", "wlan", "wlanName", "ga_ssid", "ap_name", "apname"):
+        given = query(f"{text}&{parameter}=Kopi%ff%fe")
+        arrival = POSTED_DIALECTS[kind].arrive("gw", given)
+        assert arrival.mac == MAC
+        assert not any("\ufffd" in value for value in arrival.data.values())
+
+
 def test_pfsenses_page_redirects_with_its_variables() -> None:
     page = pfsense.page("https://wifi.example.go.id/g/pf")
     url = "https://wifi.example.go.id/g/pf?mac=$CLIENT_MAC$&amp;ip=$CLIENT_IP$&amp;zone=$PORTAL_ZONE$"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
 from hotspot.identity import Keys
 from hotspot.nas.arrival import Arrival, Stage
@@ -18,6 +19,7 @@ from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import activate
 from portal.app import create
 from portal.desk import Desk
+from portal.dialects import OPEN_WEB
 from portal.forms import FORM_LIFETIME, seal
 from portal.freshness import Freshness
 from tests.conftest import settings_in
@@ -186,6 +188,20 @@ def test_another_sites_page_sends_no_form(place: Place, headers: dict[str, str],
 def test_nor_does_any_other_door_take_it(place: Place, path: str) -> None:
     answer = place.phone.post(path, data={"form": "x"}, headers={"Origin": "https://evil.example"})
     assert (answer.status_code, "Formulir ini tidak dapat dipakai" in answer.text) == (400, True)
+
+
+def test_the_log_names_the_gateway_that_was_refused(place: Place) -> None:
+    with capture_logs() as lines:
+        assert place.phone.get("/g/gw?res=notyet&uamip=1&uamport=2&ssid=%ff").status_code == 400
+    assert [(line["reason"], line["gateway"]) for line in lines if line["event"] == "refused"] == [
+        ("bad-signature", "gw")
+    ]
+
+
+def test_whoever_arrives_without_a_word_is_led_on(place: Place) -> None:
+    page = place.phone.get("/g/gw")
+    assert (page.status_code, f'href="{OPEN_WEB}"' in page.text) == (200, True)
+    assert place.phone.get("/g/nowhere").status_code == 404
 
 
 def test_gateways_and_agents_are_no_browsers(place: Place) -> None:

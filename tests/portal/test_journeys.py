@@ -213,7 +213,8 @@ def test_what_a_gateway_says_cannot_become_markup(gateway: CoovaChilliDouble) ->
 def test_wherever_else_one_ends_up_there_is_a_page(node: Node, gateway: CoovaChilliDouble) -> None:
     browser = Browser()
     for path, status in (
-        ("/", 200), ("/g/tk1-gw", 400), ("/g/nowhere?res=notyet&uamip=1&uamport=2", 404), ("/s/abc", 404),
+        ("/", 200), ("/g/tk1-gw", 200), ("/g/nowhere", 404),
+        ("/g/nowhere?res=notyet&uamip=1&uamport=2", 404), ("/s/abc", 404),
         (f"/s/{'0' * 48}", 404), ("/admin", 404), ("/g/smpn11-gw?res=notyet&uamip=1.1.1.1&uamport=2", 400),
     ):  # fmt: skip
         page = browser.open(node.portal + path)

@@ -1,5 +1,6 @@
 """Accounting-Request -> a record in the domain's terms. Pure."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -28,9 +29,10 @@ _KINDS: Final = {1: RecordKind.START, 2: RecordKind.STOP, 3: RecordKind.INTERIM}
 _RUNNING: Final = (1, 3)
 _RESTARTS: Final = {7: "NAS-Reboot", 8: "Admin-Reboot"}
 _LONGEST_ID: Final = 253
-_OLDEST: Final = 7 * 86400
-_NEWEST: Final = 120
-"""How far an Event-Timestamp may lie from our clock, seconds, before the gateway's clock is not believed."""
+_LONGEST_DELAY: Final = 7 * 86400
+"""Seconds of Acct-Delay-Time that a gateway is believed to have kept a record."""
+AGREES: Final = 120
+"""Seconds that an Event-Timestamp may lie from the arrival less Acct-Delay-Time. One further off is a wrong clock."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +42,8 @@ class Heard:
     mac: str
     ticket: str | None
     record: Callable[[str], Record]
+    skew: int | None = None
+    """Seconds by which the gateway's clock is ahead of ours; None where it tells no time."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Restart:
     gateway: str
     at: int
     cause: str
+    skew: int | None = None
 
 
 def read(request: Request, site: Callable[[str, bytes], str], now: int) -> Heard | Restart | None:
@@ -58,9 +63,9 @@ def read(request: Request, site: Callable[[str, bytes], str], now: int) -> Heard
     """
     packet, gateway = request.packet, request.client.gateway
     status = packet.word(_STATUS_TYPE)
-    at = _event_time(packet, now)
+    at, skew = _event_time(packet, now)
     if status in _RESTARTS:
-        return Restart(gateway, at, _RESTARTS[status])
+        return Restart(gateway, at, _RESTARTS[status], skew)
     kind = _KINDS.get(status or 0)
     if kind is None:
         return None
@@ -79,7 +84,7 @@ def read(request: Request, site: Callable[[str, bytes], str], now: int) -> Heard
     def record(device: str) -> Record:
         return Record(kind, gateway, session_id, device, name, place, at, seconds, down, up, cause)
 
-    return Heard(mac, name, record)
+    return Heard(mac, name, record, skew)
 
 
 def address(packet: Packet) -> tuple[str, str] | None:
@@ -95,12 +100,19 @@ def _cause(packet: Packet) -> str:
     return value_name("Acct-Terminate-Cause", cause) or f"cause-{cause}"
 
 
-def _event_time(packet: Packet, now: int) -> int:
-    """When it happened: Event-Timestamp if the gateway's clock can be believed, else our time less Acct-Delay-Time."""
+def _event_time(packet: Packet, now: int) -> tuple[int, int | None]:
+    """When it happened, and by how many seconds the gateway's clock is ahead (None: it tells no time).
+
+    It arrives now, and was kept for Acct-Delay-Time (RFC 2866 section 5.2), which gateways and relays that keep records
+    back count up: that is ours to see. An Event-Timestamp that agrees with it is nearer to the event, and believed; any
+    other is of a clock that is wrong, and a session would be silent, or of another day, by that clock alone.
+    """
+    arrived = now - min(packet.word(_DELAY_TIME) or 0, _LONGEST_DELAY)
     stamp = packet.word(_EVENT_TIMESTAMP)
-    if stamp is not None and now - _OLDEST <= stamp <= now + _NEWEST:
-        return min(stamp, now)
-    return now - min(packet.word(_DELAY_TIME) or 0, _OLDEST)
+    if stamp is None:
+        return arrived, None
+    skew = stamp - arrived
+    return (min(stamp, now) if abs(skew) <= AGREES else arrived), skew
 
 
 def _octets(packet: Packet, direction: tuple[int, int]) -> int:
@@ -123,14 +135,30 @@ def _ticket(packet: Packet) -> str | None:
 
 
 def station(packet: Packet) -> str:
-    """The client's MAC in Calling-Station-Id, which some gateways write as `MAC:SSID`. RequestError("bad-mac")."""
-    value = packet.first.get(_CALLING, b"")[:17]
-    found = wire.mac(value)
+    """The client's MAC in Calling-Station-Id. RequestError("bad-mac")."""
+    value = packet.first.get(_CALLING, b"")
+    found = _mac(value)
     if found is None:
         raise RequestError("bad-mac", f"{len(value)} characters")
     return found
 
 
 def called(value: bytes) -> str | None:
-    """The access point's MAC in Called-Station-Id (`MAC` or `MAC:SSID`)."""
-    return wire.mac(value[:17])
+    """The access point's MAC in Called-Station-Id, or None."""
+    return _mac(value)
+
+
+_AROUND: Final = re.compile(
+    rb"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}([:-]?)(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}[.-]){2}[0-9A-Fa-f]{4})"
+    rb"(?![0-9A-Fa-f])"
+)
+"""A MAC address as six pairs, parted by colons, hyphens or nothing, or as three groups, with other text around it."""
+
+
+def _mac(value: bytes) -> str | None:
+    """The MAC address in a station id, which gateways write alone, as `MAC:SSID` (RFC 3580 section 3.20), after a name
+    (`ap-3:MAC`) or after a scheme of their own; None where there is none."""
+    found = wire.mac(value[:17])
+    if found is None and (match := _AROUND.search(value[:_LONGEST_ID])) is not None:
+        found = wire.mac(match[0].replace(b"-", b"").replace(b".", b"").replace(b":", b""))
+    return found

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -13,6 +14,7 @@ import structlog
 from hotspot.errors import HotspotError
 from hotspot.store import Store, counts
 
+from .accounting import AGREES
 from .endpoint import Endpoint
 from .show import CODES
 
@@ -34,6 +36,9 @@ class Counting:
         self._store = store
         self._endpoint = endpoint
         self._kept: Counter[tuple[str, str]] = Counter()
+        self._skews: dict[str, int] = {}
+        self._wrong: set[str] = set()
+        """Gateways that were warned about."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="counting", daemon=True)
 
@@ -56,18 +61,33 @@ class Counting:
         strangers = self._endpoint.strangers()
         if strangers:
             log.warning("unknown sources", addresses=strangers, remedy="name them in a gateway's radius.sources")
+        skews = self._endpoint.skews.copy()
+        self._warn(skews)
+        told = {gateway: skew for gateway, skew in skews.items() if self._skews.get(gateway) != skew}
         try:
-            if grown:
+            if grown or told:
                 with self._store.telemetry.write() as connection:
                     counts.add(connection, node_name(), grown, int(time.time()))
+                    counts.note_clocks(connection, told, int(time.time()))
         except HotspotError as error:  # the next time brings both
             log.error("counts wait", error=str(error))
         else:
-            self._kept = counted
+            self._kept, self._skews = counted, skews
+
+    def _warn(self, skews: Mapping[str, int]) -> None:
+        """One line for each gateway whose clock is wrong, and one when it is right again."""
+        for gateway, skew in skews.items():
+            wrong = abs(skew) > AGREES
+            if wrong and gateway not in self._wrong:
+                remedy = "set NTP there; until then its records count from when they arrive"
+                log.warning("gateway's clock is wrong", gateway=gateway, seconds_ahead=skew, remedy=remedy)
+            elif not wrong and gateway in self._wrong:
+                log.info("gateway's clock is right again", gateway=gateway, seconds_ahead=skew)
+            (self._wrong.add if wrong else self._wrong.discard)(gateway)
 
 
 def outcomes(endpoint: Endpoint) -> Counter[tuple[str, str]]:
     """What an endpoint has counted, by gateway and outcome."""
     answers = {(gateway, CODES[code].lower()): count for (gateway, code), count in endpoint.answers.copy().items()}
     drops = {(gateway, DROPPED + reason): count for (gateway, reason), count in endpoint.drops.copy().items()}
-    return Counter({**answers, **drops})
+    return Counter({**answers, **endpoint.noted.copy(), **drops})

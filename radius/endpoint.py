@@ -188,6 +188,10 @@ def _client(gateway: RadiusGateway, dialect: RadiusDialect, secret: bytes) -> Cl
     )
 
 
+UNPLACED: Final = "unplaced"
+"""Noted where no site can be told."""
+
+
 class Endpoint:
     """One process's memory of what it has answered and dropped."""
 
@@ -196,6 +200,10 @@ class Endpoint:
         """How often, by gateway and reason; the gateway is empty for unknown sources."""
         self.answers: Counter[tuple[str, int]] = Counter()
         """How often, by gateway and code."""
+        self.noted: Counter[tuple[str, str]] = Counter()
+        """How often something was odd about what was answered, by gateway and what."""
+        self.skews: dict[str, int] = {}
+        """Seconds by which each gateway's clock is ahead, as it last told the time."""
         self._heard: dict[Source, _Heard] = {}
         self._older: dict[Source, _Heard] = {}
         """Sources that have been silent since the last turn; the next one forgets them."""

@@ -27,7 +27,7 @@ from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
 from .bookkeeping import enter
 from .dictionary import number
-from .endpoint import Clients, Endpoint, Request
+from .endpoint import UNPLACED, Clients, Endpoint, Request
 from .hashing import Hashing
 from .meanwhile import Meanwhile
 from .members import Hashed, Later, Members, Refused
@@ -45,6 +45,9 @@ _ACCESS_REQUEST, _STATUS_SERVER = int(Code.ACCESS_REQUEST), int(Code.STATUS_SERV
 _LATER: Final = b""
 """Stands for a reply that is not there yet; the request stays in progress."""
 _CALLED: Final = number("Called-Station-Id")[1]
+_MOST_UNPLACED: Final = 200
+"""Stations of unknown places that are named in the log; the count goes on."""
+_LONGEST_TOLD: Final = 64
 _MOST_PLACES: Final = 20_000
 _LOOK_AGAIN: Final = 5.0
 """Seconds after which a missing secret is asked for again."""
@@ -65,19 +68,28 @@ class Places:
     """Where a gateway's requests come from, found at once: `Inventory.site_of` for many requests."""
 
     def __init__(self, sites: Iterable[Site]):
+        self._several: set[str] = set()
+        """Gateways of more than one site: what names no access point of ours there is placed nowhere."""
         self._only: dict[str, str] = {}
         self._by_ap: dict[tuple[str, str], str] = {}
         self._known: dict[tuple[str, bytes], str] = {}
         for site in sites:
             for ap in site.ap:
-                self._only.setdefault(ap.gateway, site.id)
+                if self._only.setdefault(ap.gateway, site.id) != site.id:
+                    self._several.add(ap.gateway)
                 self._by_ap.setdefault((ap.gateway, ap.mac), site.id)
 
+    def serves(self, gateway: str) -> bool:
+        """Whether a gateway has access points at any site."""
+        return gateway in self._only
+
     def site(self, gateway: str, called: bytes) -> str:
-        """The id of the site by a gateway and its Called-Station-Id; empty for a gateway without access points."""
+        """The id of the site by a gateway and its Called-Station-Id; empty where that says nothing at a gateway of
+        several sites, and for a gateway without access points."""
         found = self._known.get((gateway, called))
         if found is None:
-            found = self._by_ap.get((gateway, accounting.called(called) or "")) or self._only.get(gateway, "")
+            only = "" if gateway in self._several else self._only.get(gateway, "")
+            found = self._by_ap.get((gateway, accounting.called(called) or "")) or only
             if len(self._known) < _MOST_PLACES:
                 self._known[gateway, called] = found
         return found
@@ -99,6 +111,7 @@ class Service:
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
         self._places = Places(())
+        self._unplaced: set[tuple[str, str]] = set()
         self._origins = Origins()
         self._members = Members(store, keys)
         self._complained_at = float("-inf")
@@ -348,8 +361,11 @@ class Service:
                 self.endpoint.drops[request.client.gateway, "accounting-unreadable"] += 1
                 log.warning("accounting unreadable", gateway=request.client.gateway, error=str(error))
                 continue
+            if report is not None and report.skew is not None:
+                self.endpoint.skews[request.client.gateway] = report.skew
             if isinstance(report, Heard):
                 heard.append(report)
+                self._placed(request)
                 if request.client.routed and (known := accounting.address(request.packet)) is not None:
                     told.append((request.client.gateway, *known))
             elif isinstance(report, Restart):
@@ -359,6 +375,18 @@ class Service:
         if told and self._presence.there:
             self._note(told, now)
         return replies
+
+    def _placed(self, request: Request) -> None:
+        """Counts what no site can be told of, and names it once."""
+        gateway = request.client.gateway
+        if self._site_of(request) or not self._places.serves(gateway):
+            return
+        self.endpoint.noted[gateway, UNPLACED] += 1
+        station = request.packet.first.get(_CALLED, b"")[:_LONGEST_TOLD].decode("utf-8", "backslashreplace")
+        if (gateway, station) not in self._unplaced and len(self._unplaced) < _MOST_UNPLACED:
+            self._unplaced.add((gateway, station))
+            remedy = "have it send the access point's MAC address in Called-Station-Id, and name that in sites.toml"
+            log.warning("place unknown", gateway=gateway, called_station_id=station, remedy=remedy)
 
     def _note(self, told: list[tuple[str, str, str]], now: int) -> None:
         """Which address each session has. Whoever asks hears less while it is not known; nothing else waits for it."""
@@ -392,10 +420,10 @@ class Service:
 
 
 def _newest(grants: Iterable[Held], gateway: str, site: str) -> Held | None:
-    """The one that began last of those that count at a gateway and a site."""
+    """The one that began last of those that count at a gateway and a site, where that is known."""
     found: Held | None = None
     for one in grants:
-        if one.gateway == gateway and one.site == site and (found is None or found.starts_at <= one.starts_at):
+        if one.gateway == gateway and site in ("", one.site) and (found is None or found.starts_at <= one.starts_at):
             found = one
     return found
 

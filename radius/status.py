@@ -12,7 +12,9 @@ from hotspot.store import counts
 from hotspot.store.counts import Count
 from hotspot.terminal import Command, Node, pass_node
 
+from .accounting import AGREES
 from .counting import DROPPED
+from .endpoint import UNPLACED
 
 _UNKNOWN = "(unknown)"
 
@@ -43,14 +45,18 @@ def by_gateway(gateways: Iterable[str], found: Iterable[Count]) -> list[Line]:
 def status(node: Node) -> None:
     """Show what each gateway was answered, what of it was dropped and why, and when it was last heard.
 
+    "Not placed" are records at a gateway of several sites whose Called-Station-Id names no access point of ours.
+    "Clock" is by how much the gateway's is ahead of ours, where it is wrong: its records count from when they arrive.
+
     Counted over all nodes and all time, and up to ten seconds old.
     """
     inventory = node.revision().inventory
     with node.store.telemetry.read() as connection:
         found = counts.listed(connection)
+        clocks = counts.clocks(connection)
     lines = by_gateway([g.id for g in inventory.gateway if isinstance(g, RadiusGateway)], found)
     node.table(
-        ("GATEWAY", "ACCEPTED", "REJECTED", "ACCOUNTED", "DROPPED", "LAST (UTC)"),
+        ("GATEWAY", "ACCEPTED", "REJECTED", "ACCOUNTED", "DROPPED", "NOT PLACED", "CLOCK", "LAST (UTC)"),
         (
             (
                 line.gateway or _UNKNOWN,
@@ -58,6 +64,8 @@ def status(node: Node) -> None:
                 line.answered["access-reject"],
                 line.answered["accounting-response"],
                 ", ".join(f"{count} {reason}" for reason, count in line.dropped.most_common()),
+                line.answered[UNPLACED] or "",
+                _told(clocks.get(line.gateway)),
                 datetime.fromtimestamp(line.at, UTC).strftime("%Y-%m-%d %H:%M:%S") if line.at else "never",
             )
             for line in lines
@@ -67,8 +75,13 @@ def status(node: Node) -> None:
                 "gateway": line.gateway or None,
                 "answered": dict(line.answered),
                 "dropped": dict(line.dropped),
+                "clock_ahead": clocks.get(line.gateway),
                 "last_at": line.at or None,
             }
             for line in lines
         ],
     )
+
+
+def _told(ahead: int | None) -> str:
+    return "" if ahead is None else f"{ahead:+} s" if abs(ahead) > AGREES else "right"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table, select
 
 from .portable import upsert
-from .telemetry_schema import radius_count
+from .telemetry_schema import gateway_clock, radius_count
 
 
 @dataclass(frozen=True, order=True)
@@ -39,6 +39,23 @@ def add(
         for (gateway, outcome), value in sorted(counted.items())  # every process locks rows in the same order
     ]
     connection.execute(statement, rows)
+
+
+def note_clocks(connection: Connection, skews: Mapping[str, int], now: int) -> None:
+    """By how many seconds the clocks of gateways are ahead of ours, as they last told the time."""
+    if not skews:
+        return
+    statement = upsert(connection, gateway_clock)
+    statement = statement.on_conflict_do_update(
+        index_elements=["gateway"], set_={"ahead": statement.excluded.ahead, "at": statement.excluded.at}
+    )
+    rows = [{"gateway": gateway, "ahead": ahead, "at": now} for gateway, ahead in sorted(skews.items())]
+    connection.execute(statement, rows)
+
+
+def clocks(connection: Connection) -> dict[str, int]:
+    """By how many seconds each gateway's clock is ahead; those that ever told the time."""
+    return {row.gateway: row.ahead for row in connection.execute(select(gateway_clock))}
 
 
 def listed(connection: Connection, table: Table = radius_count) -> list[Count]:

@@ -65,6 +65,14 @@ def _counts(name: str) -> Table:
 radius_count = _counts("radius_count")
 portal_count = _counts("portal_count")
 
+gateway_clock = Table(
+    "gateway_clock",
+    telemetry,
+    Column("gateway", Name, primary_key=True),
+    Column("ahead", BigInteger, nullable=False),
+    Column("at", Time, nullable=False),
+)
+
 # Login pages and admissions of a site in an hour, and since when too few get in there (`hotspot.conversion`).
 portal_hour = Table(
     "portal_hour",

@@ -88,7 +88,7 @@ def test_a_clock_that_is_behind_ends_nothing_and_moves_no_day(node: Node, server
     assert "-36" in node.run("radius", "status") or "-35" in node.run("radius", "status")
     told(node, "generic", "behind", "Interim-Update", Event_Timestamp=int(time.time()), Acct_Session_Time=2)
     server.said("gateway's clock is right again", "generic")
-    wait_until(lambda: abs(clock(node, "generic") or 999) < AGREES, "its clock is right again")
+    wait_until(lambda: (clock(node, "generic") or 0) > -AGREES, "its clock is right again")
 
 
 def test_what_a_gateway_kept_back_is_of_the_time_that_it_says(node: Node, server: Service) -> None:

@@ -19,6 +19,12 @@ furnish() {
         cp -a /run/bed/top/build/peers/etc/. /run/bed/etc
         mount -t overlay -o lowerdir=/run/bed/top/build/peers/usr:/usr usr /usr
     fi
+    if one_user || ! grep -q '^sshd:' /etc/passwd; then # sshd gives up root for this one: here that is root again
+        { grep -v '^sshd:' /etc/passwd; echo 'sshd:x:0:0::/run/sshd:/usr/sbin/nologin'; } >/run/bed/passwd
+        cp /run/bed/passwd /run/bed/etc/passwd
+        chmod 644 /run/bed/etc/passwd
+    fi
+    if [ ! -e /run/bed/etc/shadow ]; then echo 'root:*:::::::' >/run/bed/etc/shadow; fi # without it root counts as locked
     mount --bind /run/bed/etc /etc
     if [ "$(inode "$top")" != "$(inode /run/bed/top)" ]; then # it was in /tmp, /run or /usr
         mkdir -p "$top"
@@ -26,6 +32,8 @@ furnish() {
     fi
     ip link set lo up
 }
+
+one_user() { grep -qx deny /proc/self/setgroups; } # a plain user's world
 
 inode() { stat -c %d:%i "$1" 2>/dev/null || :; }
 
@@ -36,7 +44,7 @@ if [ "${1:-}" = --inside ]; then
     umask 022          # services here give up root, and read what was made before
     furnish
     cd "$top"
-    if grep -qx deny /proc/self/setgroups; then # a plain user's world
+    if one_user; then
         set -- python3 "$top/tools/pretend.py" "$@"
     fi
     "$@" # not exec: this shell stays process 1 and gathers the orphans

@@ -4,8 +4,12 @@
 set -u
 cd -P "$(dirname "$0")/.." || exit
 python=$PWD/build/venv/bin/python
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # a plain user's has them not
+export PATH
 bed=
-[ -d build/peers/usr ] && tools/bed.sh true 2>/dev/null && bed=tools/bed.sh # PostgreSQL and Chromium are in there
+if [ -d build/peers/usr ] || [ "$(id -u)" != 0 ]; then # the peers are in there, and a plain user is root there
+    if tools/bed.sh true 2>/dev/null; then bed=tools/bed.sh; fi
+fi
 
 pytest() { # no test at all (5) is no failure
     "$@"
@@ -23,7 +27,10 @@ echo "== tests with real peers"
 tools/bed.sh true
 case $? in
 0) pytest tools/bed.sh "$python" -m pytest -m "system and not long" "$@" || failed=1 ;;
-77) [ -z "${CI:-}${HOTSPOT_NO_SKIP:-}" ] || failed=1 ;;
+77)
+    echo "left out: every test with an access point (-m system); the tests above skipped what needs root"
+    [ -z "${CI:-}${HOTSPOT_NO_SKIP:-}" ] || failed=1
+    ;;
 *) failed=1 ;;
 esac
 echo "== the newest packages, and the demo from a checkout elsewhere"

@@ -5,9 +5,12 @@ set -e
 folder=$1
 root=$1/root
 mount --bind "$root" "$root"
-for name in usr/lib usr/lib64; do
-	if [ -d /$name ]; then mount --bind /$name "$root/$name"; fi
-done
+also=
+if grep -qx deny /proc/self/setgroups; then also=,userxattr; fi # in a plain user's namespace
+cd "$folder"
+mkdir -p lib/up lib/work # what is pushed to /usr/lib is on its flash, and never this machine's
+mount -t overlay o -o "lowerdir=/usr/lib,upperdir=lib/up,workdir=lib/work$also" "$root/usr/lib"
+if [ -d /usr/lib64 ]; then mount --bind /usr/lib64 "$root/usr/lib64"; fi
 mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
 mount -t proc proc "$root/proc"

@@ -30,6 +30,7 @@ from tests.controller.rendering import (
     staged,
     text_of,
 )
+from tests.isolation import FORBIDDEN, alone
 
 KIND = "openwrt"
 CITY = load(text_of(KIND))
@@ -88,11 +89,14 @@ def test_a_shell_reads_the_same_words(ap: str) -> None:
 def test_the_real_nft_and_shells_accept_what_is_rendered(ap: str, tmp_path: Path) -> None:
     desired = rendered(CITY, ap)
     staged(desired, tmp_path)
-    commands = [f"unshare -n {check}" for check in desired.checks if check.startswith("nft ")]
+    rules = [check for check in desired.checks if check.startswith("nft ")]
+    commands = [f"{alone()} {check}" for check in rules if alone()]
     scripts = [check for check in desired.checks if check.startswith("sh -n")]
     for command in [*commands, *scripts, *(f"busybox {check}" for check in scripts)]:
         done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}: {done.stderr}"
+    if len(commands) < len(rules):
+        pytest.skip(FORBIDDEN)
 
 
 def test_a_gateway_is_what_the_city_says() -> None:

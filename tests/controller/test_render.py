@@ -19,6 +19,7 @@ from tests.controller.rendering import (
     staged,
     text_of,
 )
+from tests.isolation import FORBIDDEN, alone
 
 KIND = "debian"
 CITY = load(text_of(KIND))
@@ -34,13 +35,16 @@ def test_golden(ap: str) -> None:
 def test_the_real_programs_accept_what_is_rendered(ap: str, tmp_path: Path) -> None:
     desired = rendered(CITY, ap)
     staged(desired, tmp_path)
-    for check in desired.checks:
-        command = f"unshare -n {check}" if check.startswith("nft ") else check
+    checks = [check for check in desired.checks if alone() or not check.startswith("nft ")]
+    for check in checks:
+        command = f"{alone()} {check}" if check.startswith("nft ") else check
         done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{check}: {done.stdout}{done.stderr}"
     for script in (tmp_path / "usr/local/lib/nirkabel").rglob("*"):
         if script.is_file():
             subprocess.run(["busybox", "sh", "-n", str(script)], check=True)
+    if len(checks) < len(desired.checks):
+        pytest.skip(FORBIDDEN)
 
 
 def test_any_ssid_survives() -> None:

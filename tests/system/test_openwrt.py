@@ -80,6 +80,7 @@ def test_a_blank_access_point_is_configured_in_one_push(city: City) -> None:
     activate(city, openwrt_toml())
     assert "applied" in city.hotspot("apply", "--yes", "--confirm", "120s")
     assert city.state_of() == "in-sync"
+    assert not Path("/usr/lib/nirkabel").exists(), "what is pushed to its flash is not on this machine's disk"
     asked = calls(city)
     order = ["firewall reload", "network reload", "wifi reload", "dnsmasq restart", "opennds enable", "opennds restart"]
     assert [line for line in asked if line in order] == order, "the firewall first"

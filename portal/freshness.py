@@ -45,7 +45,7 @@ class Freshness:
         mine = First(mark, now, self._keys.index("sender", sender))
         known = self._waiting.get(mark)
         if known is None:
-            with self._store.core.read() as connection:
+            with self._store.core.glance() as connection:
                 known = arrivals.first(connection, mark)
         if known is None:
             self._note(mine)

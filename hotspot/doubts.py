@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from statistics import median
 from typing import Final
 
+from .grant import SHORTEST_SESSION
 from .sites import Inventory
 from .toml_lines import Path
 
@@ -20,8 +21,9 @@ _ENOUGH: Final = 3
 """Sites whose middle says something."""
 
 
-def slips(inventory: Inventory, today: date | None) -> Iterator[tuple[Path, str]]:
-    """Faults. Without `today` (UTC) no day is too far ahead: what was activated stays right."""
+def slips(inventory: Inventory, today: date) -> Iterator[tuple[Path, str]]:
+    """Faults of a text that is to be activated today (UTC)."""
+    yield from _short(inventory)
     yield from _disagreeing(inventory)
     yield from _targets(inventory)
     yield from _days(inventory, today)
@@ -35,6 +37,15 @@ def far_sites(inventory: Inventory) -> Iterator[tuple[Path, str]]:
     for path, kilometres in _distances(inventory):
         if _FAR_KM < kilometres <= _ELSEWHERE_KM:
             yield path, f"lies {kilometres:.0f} km from the middle of the other sites; is it right?"
+
+
+def _short(inventory: Inventory) -> Iterator[tuple[Path, str]]:
+    """Times that nobody can be given: gateways look at their clocks every few seconds, so a minute is the least."""
+    for name, plan in inventory.plans.items():
+        for key in ("session", "time_per_day", "idle"):
+            seconds = getattr(plan, key)
+            if seconds is not None and seconds < SHORTEST_SESSION:
+                yield ("plans", name, key), f"{seconds} s is too short: at least {SHORTEST_SESSION} s"
 
 
 def _disagreeing(inventory: Inventory) -> Iterator[tuple[Path, str]]:
@@ -57,7 +68,7 @@ def _targets(inventory: Inventory) -> Iterator[tuple[Path, str]]:
             yield path, f"{percent} is {percent} %; write {percent * 100:g} if that share of the time is meant"
 
 
-def _days(inventory: Inventory, today: date | None) -> Iterator[tuple[Path, str]]:
+def _days(inventory: Inventory, today: date) -> Iterator[tuple[Path, str]]:
     for i, site in enumerate(inventory.site):
         spans: list[tuple[Path, date | None, date | None]] = [(("site", i), site.since, site.until)]
         spans += [(("site", i, "ap", j), ap.since, ap.until) for j, ap in enumerate(site.ap)]
@@ -65,7 +76,7 @@ def _days(inventory: Inventory, today: date | None) -> Iterator[tuple[Path, str]
             for key, day in (("since", since), ("until", until)):
                 if day is not None and day < _FIRST_DAY:
                     yield (*path, key), f"{day} is before {_FIRST_DAY.year}; is the year right?"
-            if since is not None and today is not None and since > today + _AHEAD:
+            if since is not None and since > today + _AHEAD:
                 yield (*path, "since"), f"{since} is more than two years ahead; is the year right?"
 
 

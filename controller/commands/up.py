@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import IO, Final
@@ -147,7 +148,7 @@ class Followed:
         """Makes the file's text the active revision, unless it changes what is seldom meant: that waits for an admin.
         ConfigError with all faults."""
         text = read_text(self.path)
-        inventory = load(text)
+        inventory = load(text, datetime.fromtimestamp(node.now, UTC).date())
         with node.new_store.core.read() as connection:
             before = revisions.active(connection)
         held = change(before.inventory, inventory).grave if before else ()

@@ -90,11 +90,14 @@ def _grants(terms: Terms) -> Select[tuple[str]]:
 
 def _devices(terms: Terms) -> Select[tuple[str]]:
     granted = select(grant.c.id).where(grant.c.device_id == device.c.id, ~_over(terms, grant.c.site, grant.c.ends_at))
-    used = select(session.c.device_id).where(_in_use(terms))
-    return select(device.c.id).where(
+    # Joined, not asked for each device: PostgreSQL compares every device with every session under NOT IN, once these
+    # are more than its work_mem holds (a million sessions never ended), and no index has sessions by device.
+    used = select(session.c.device_id).where(_in_use(terms)).distinct().subquery()
+    unused = device.outerjoin(used, used.c.device_id == device.c.id)
+    chosen = select(device.c.id).select_from(unused).where(used.c.device_id.is_(None))
+    return chosen.where(
         device.c.first_seen < terms.now - _YOUNG,
         ~granted.exists(),
-        device.c.id.not_in(used),
         device.c.id.not_in(_blocked(terms)),
         device.c.id.not_in(select(grant.c.device_id).where(grant.c.person_id.in_(held(terms.now)))),
         device.c.id.not_in(select(session.c.device_id).where(session.c.person_id.in_(held(terms.now)))),
@@ -105,7 +108,7 @@ def _persons(terms: Terms) -> Select[tuple[str]]:
     granted = select(grant.c.id).where(
         grant.c.person_id == identity.c.person_id, ~_over(terms, grant.c.site, grant.c.ends_at)
     )
-    used = select(session.c.person_id).where(_in_use(terms), session.c.person_id.is_not(None))
+    used = select(session.c.id).where(session.c.person_id == identity.c.person_id, _in_use(terms))
     return (
         select(identity.c.person_id)
         .join(person, person.c.id == identity.c.person_id)
@@ -113,7 +116,7 @@ def _persons(terms: Terms) -> Select[tuple[str]]:
             identity.c.kind != PersonKind.MEMBER.value,
             person.c.created_at < terms.now - _YOUNG,
             ~granted.exists(),
-            identity.c.person_id.not_in(used),
+            ~used.exists(),
             identity.c.person_id.not_in(_blocked(terms)),
             identity.c.person_id.not_in(held(terms.now)),
         )

@@ -27,6 +27,7 @@ def test_the_example_has_none() -> None:
     ("changes", "path", "told"),
     [
         ((("sla = 95.0", "sla = 0.95"),), "city.sla", "write 95 "),
+        ((('session = "2h"', 'session = "20s"'),), "plans.umum.session", "at least 60 s"),
         ((("since = 2026-", "since = 2062-"),), "site[0].since", "more than two years ahead"),
         ((("since = 2026-", "since = 1926-"),), "site[0].since", "before 2000"),
     ],

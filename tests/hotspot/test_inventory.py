@@ -1,9 +1,13 @@
+import sys
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hotspot import inventory
 from hotspot.errors import ConfigError
 from hotspot.fields import split_endpoint
 from hotspot.gateways import RadiusGateway
@@ -335,3 +339,36 @@ def test_a_captive_portal_api_is_one_that_phones_ask(uri: str, fault: str) -> No
     found = faults(changed(("[wifi]\n", f'[wifi]\ncaptive_api = "{uri}"\n')))
     assert bool(found) == bool(fault)
     assert all(fault in one for one in found)
+
+
+def test_ten_thousand_gateways_are_read_in_no_time() -> None:
+    """Work grows with the gateways, not with their pairs: twice as many take about twice as long."""
+
+    def gateways(count: int) -> list[tuple[tuple[str | int, ...], dict[str, Any]]]:
+        return [
+            (("gateway", i), {"radius": {"sources": [f"10.{i // 65536}.{i // 256 % 256}.{i % 256}/32"]}})
+            for i in range(count)
+        ]
+
+    compared = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal compared
+        compared += event == "call" and frame.f_code.co_name == "overlaps"
+
+    for size in (1000, 2000):
+        compared = 0
+        sys.setprofile(count)
+        try:
+            assert list(inventory._sources(gateways(size))) == []
+        finally:
+            sys.setprofile(None)
+        assert compared <= size
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 255), st.integers(22, 32)), max_size=12))
+def test_every_source_that_overlaps_anothers_is_named(parts: list[tuple[int, int, int]]) -> None:
+    nets = [(gateway, ip_network(f"10.0.{low % 4}.{low}/{length}", strict=False)) for gateway, low, length in parts]
+    placed: list[Any] = [(("gateway", gateway), {"radius": {"sources": [str(net)]}}) for gateway, net in nets]
+    clash = any(a[0] != b[0] and a[1].overlaps(b[1]) for i, a in enumerate(nets) for b in nets[:i])
+    assert bool(list(inventory._sources(placed))) == clash

@@ -231,7 +231,7 @@ def session_records(post: Post, gateway: str, site: str, devices: Mapping[str, s
                     device=devices[event.mac],
                     ticket=pass_grant(event.custom),
                     site=site,
-                    at=event.ended_at + offset,
+                    at=max(now - post.uptime, min(event.ended_at + offset, now)),  # neither to come nor before it ran
                     seconds=max(0, min(event.ended_at - event.started_at, post.uptime)),
                     down=event.down,
                     up=event.up,

@@ -103,3 +103,12 @@ def test_an_answer_is_bound_to_its_post() -> None:
     head, _, rest = answer.partition("\n")
     assert rest == "ok\ndeauth o 02:00:00:00:00:01 -\n"
     assert head.split()[2] == hmac.new(KEY, f"answer|7|{rest}".encode(), hashlib.sha256).hexdigest()
+
+
+def test_times_that_nobody_meant() -> None:
+    """openNDS issue 8: on 32-bit routers session start and end came out as 6825301027524656607 and the like."""
+    event = f"event idle_deauth 02:00:00:00:00:02 499504 62102 6825301027524656607 18613409008320512 aabbccdd {PASS}"
+    parsed = opennds_agent.parse_post(KEY, post(body(event, clients={})))
+    [record] = opennds_agent.session_records(parsed, "gw", "site", {"02:00:00:00:00:02": "d"}, 2000)
+    assert record.down + record.up == 561606
+    assert (record.seconds, record.at) == (0, 2000)

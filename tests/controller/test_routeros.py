@@ -185,7 +185,7 @@ def test_secrets_of_the_script_are_masked() -> None:
 
 
 def test_a_double_is_adopted_and_configured_by_the_commands(tmp_path: Path) -> None:
-    line = hotspot(tmp_path, "keys", "show").stdout
+    line = hotspot(tmp_path, "keys", "create").stdout
     router = RouterosDouble(line, free_port())
     try:
         text = text_of(KIND).replace('"10.20.6.2"', f'"127.0.0.1:{router.port}"\n  user = "nirkabel"')

@@ -97,6 +97,8 @@ def key_id(key: bytes) -> str:
     return hmac.new(key, b"id", hashlib.sha256).hexdigest()[:16]
 
 
+LONGEST_KEPT: Final = 7 * 86400
+"""Seconds for which a router may have kept an event; one that is older, or still to come, is of a wrong clock."""
 _HEAD: Final = re.compile(r"1 (\d{1,18}) ([0-9a-f]{64})")
 
 
@@ -231,7 +233,7 @@ def session_records(post: Post, gateway: str, site: str, devices: Mapping[str, s
                     device=devices[event.mac],
                     ticket=pass_grant(event.custom),
                     site=site,
-                    at=max(now - post.uptime, min(event.ended_at + offset, now)),  # neither to come nor before it ran
+                    at=max(now - LONGEST_KEPT, min(event.ended_at + offset, now)),
                     seconds=max(0, min(event.ended_at - event.started_at, post.uptime)),
                     down=event.down,
                     up=event.up,

@@ -1,10 +1,10 @@
 (function(w,d){
 var i,forms=d.forms;
-function once(event){
-var form=this,button=form.querySelector('button');
-if(form.getAttribute('data-sent')){event.preventDefault();return;}
+function once(e){
+var form=this,b=form.querySelector('button');
+if(form.getAttribute('data-sent')){e.preventDefault();return;}
 form.setAttribute('data-sent','1');
-button.setAttribute('aria-busy','true');
+b.setAttribute('aria-busy','true');
 w.setTimeout(function(){again(form);},9000);
 }
 function again(form){

@@ -310,7 +310,8 @@ def _engine(name: str, url: str, *, durable: bool, create: bool) -> tuple[Engine
             f"{parsed.database} cannot be opened: {error.strerror}; run as the user who owns it"
         ) from error
     try:
-        engine = create_engine(parsed, module=sqlite, connect_args={"timeout": _BUSY_TIMEOUT})
+        # No bound: every thread that glances keeps a connection, and the next one waited for it for ever.
+        engine = create_engine(parsed, module=sqlite, connect_args={"timeout": _BUSY_TIMEOUT}, max_overflow=-1)
     except NoSuchModuleError as error:
         raise ConfigError(f"the {name} database: {error}") from error
     synchronous = "FULL" if durable else "NORMAL"

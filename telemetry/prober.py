@@ -25,7 +25,7 @@ from hotspot.store import Store, observed
 from hotspot.store.revisions import Following
 
 from .spans import clip
-from .uptime import Interval, Sample, Tracker, advance
+from .uptime import Interval, Sample, Tracker, advance, rewound
 
 log = structlog.get_logger()
 
@@ -119,7 +119,7 @@ def keep(store: Store, samples: dict[str, Sample], settings: ProbeSection) -> No
             if before is not None and before.last_at > sample.at + settings.interval * 5 // 2:
                 log.warning("the clock had run ahead", ap=ap, at=sample.at, ahead=before.last_at - sample.at)
                 observed.forget_beyond(connection, ap, sample.at)
-                before = None
+                before = rewound(before, sample.at)
             after, ended = advance(before, sample, settings)
             if after == before:
                 log.warning("sample dropped", ap=ap, at=sample.at, reason="the clock went back")

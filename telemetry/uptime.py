@@ -119,6 +119,14 @@ def advance(tracker: Tracker | None, sample: Sample, probe: ProbeSection) -> tup
     return replace(tracker, last_at=sample.at, held_until=sample.at + hold), closed
 
 
+def rewound(tracker: Tracker, at: int) -> Tracker | None:
+    """The tracker as it was when a clock that had run ahead showed `at`: the state that was open then goes on, weeks of
+    it perhaps; what was begun later is not known to have been. None where it is all of a time that is still to come."""
+    if tracker.since >= at:
+        return None
+    return replace(tracker, last_at=at - 1, held_until=at, run=None)
+
+
 def _longer(run: Run | None, sample: Sample) -> Run:
     if run is not None and run.good == sample.good:
         return replace(run, count=run.count + 1)

@@ -216,5 +216,14 @@ def test_a_clock_that_ran_ahead_blinds_nobody(store: Store) -> None:
     assert all(interval.to_at <= NOW + 420 for interval in found)
 
 
+@pytest.mark.parametrize(("letters", "state"), [("+" * 60, State.UP), ("-" * 60, State.DOWN)])
+def test_a_clock_that_is_set_back_erases_nothing_that_was_known(store: Store, letters: str, state: State) -> None:
+    """What was open before the new time stays open from where it began, for every access point at once."""
+    feed(store, letters)
+    feed(store, letters[:3], NOW + 1800)
+    [found] = states(store, (NOW, NOW + 1980), NOW + 1980)["tk1-ap1"]
+    assert (found.state, found.from_at, found.to_at) == (state, NOW, NOW + 1980)
+
+
 def test_the_retention_job_is_declared() -> None:
     assert jobs.RETENTION in jobs.declared()

@@ -441,7 +441,7 @@ def create(desk: Desk) -> Flask:
             gateways.agent_post(desk, portal.inventory, gateway_id, body, int(time.time())), mimetype="text/plain"
         )
 
-    app.before_request(lambda: elsewhere.check(portal.inventory.portal.url))
+    app.before_request(lambda: elsewhere.check(lambda: portal.inventory.portal.url))
     answer_errors(app, portal.pages)
     app.wsgi_app = CommonHeaders(app.wsgi_app)  # type: ignore[method-assign]
     return app

@@ -10,6 +10,7 @@ import fcntl
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import inf
@@ -59,8 +60,8 @@ class Database:
     def __init__(self, name: str, url: str, *, durable: bool, create: bool = True):
         self.name = name
         self._engine, self._driver = _engine(name, url, durable=durable, create=create)
-        self._kept = threading.local()
-        """The connection of each thread that glances at SQLite."""
+        self._kept: deque[Connection] = deque()
+        """Connections of those who have glanced at SQLite, for whoever does next: as many as ever did at a time."""
         self._turn = Turn(Path(f"{self._engine.url.database}-turn")) if self._engine.dialect.name == "sqlite" else None
         self._writer: Connection | None = None
         self._together = Together(self._write_again)
@@ -82,20 +83,13 @@ class Database:
         """For one statement that reads: by itself it sees one state of the database, and no transaction is needed."""
         if self._engine.dialect.name == "postgresql":
             return self._look()
-        return _Glance(self.name, self._driver, self._connection)
+        return _Glance(self.name, self._driver, self._engine, self._kept)
 
     @contextmanager
     def _look(self) -> Iterator[Connection]:
         with _peer_errors(self.name, self._driver), self._engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
-
-    def _connection(self) -> Connection:
-        """This thread's own for glances: getting one takes longer than to ask it."""
-        kept: Connection | None = getattr(self._kept, "connection", None)
-        if kept is None:
-            kept = self._kept.connection = self._engine.connect()
-        return kept
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -163,10 +157,8 @@ class Database:
             return self._together.do(work)
 
     def close(self) -> None:
-        kept: Connection | None = getattr(self._kept, "connection", None)
-        if kept is not None:
-            kept.close()
-            del self._kept.connection
+        while self._kept:
+            self._kept.pop().close()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -236,20 +228,28 @@ def _peer_errors(name: str, driver: Driver) -> Iterator[None]:
 
 
 class _Glance:
-    """A look with a connection that stays open; written out, for RADIUS does it for every batch."""
+    """A look with a connection that stays open; written out, for RADIUS does it for every batch.
 
-    __slots__ = ("_connection", "_driver", "_get", "_name")
+    A connection is whose turn it is, and no thread's for good: a portal has more threads than the engine has
+    connections.
+    """
 
-    def __init__(self, name: str, driver: Driver, get: Callable[[], Connection]):
+    __slots__ = ("_connection", "_driver", "_engine", "_kept", "_name")
+
+    def __init__(self, name: str, driver: Driver, engine: Engine, kept: "deque[Connection]"):
         self._name = name
         self._driver = driver
-        self._get = get
+        self._engine = engine
+        self._kept = kept
 
     def __enter__(self) -> Connection:
         try:
-            self._connection = self._get()
-        except self._driver.failures as error:
-            raise self._driver.told(self._name, error) from error
+            self._connection = self._kept.pop()
+        except IndexError:
+            try:
+                self._connection = self._engine.connect()
+            except self._driver.failures as error:
+                raise self._driver.told(self._name, error) from error
         return self._connection
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
@@ -257,7 +257,9 @@ class _Glance:
             if self._connection.in_transaction():
                 self._connection.rollback()
         except self._driver.failures as failure:
+            self._connection.invalidate()
             raise self._driver.told(self._name, failure) from failure
+        self._kept.append(self._connection)
         if isinstance(error, self._driver.failures):
             raise self._driver.told(self._name, error) from error
 
@@ -310,7 +312,7 @@ def _engine(name: str, url: str, *, durable: bool, create: bool) -> tuple[Engine
             f"{parsed.database} cannot be opened: {error.strerror}; run as the user who owns it"
         ) from error
     try:
-        # No bound: every thread that glances keeps a connection, and the next one waited for it for ever.
+        # No bound: connections of glances stay open, and nobody who reads or writes shall wait for one of them.
         engine = create_engine(parsed, module=sqlite, connect_args={"timeout": _BUSY_TIMEOUT}, max_overflow=-1)
     except NoSuchModuleError as error:
         raise ConfigError(f"the {name} database: {error}") from error

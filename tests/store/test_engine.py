@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -73,6 +74,27 @@ def test_what_is_written_is_there_for_the_next_who_opens(settings: Settings) -> 
     with store.core.read() as connection:
         assert connection.execute(schema.meta.select()).all() == [("n", b"\x00\xff")]
     store.close()
+
+
+def test_more_threads_glance_than_there_are_connections(store: Store) -> None:
+    """A portal has two dozen threads that live on after a look: none keeps a connection that another needs."""
+    looked, over = threading.Barrier(41, timeout=60), threading.Event()
+
+    def look() -> None:
+        with store.core.glance() as connection:
+            connection.execute(text("SELECT 1"))
+        looked.wait()
+        over.wait(60)
+
+    threads = [threading.Thread(target=look) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    looked.wait()
+    with store.core.write() as connection:
+        connection.execute(schema.meta.insert(), {"name": "n", "value": b"1"})
+    over.set()
+    for thread in threads:
+        thread.join()
 
 
 def test_a_block_that_raises_leaves_nothing(store: Store) -> None:

@@ -182,7 +182,8 @@ def test_a_controller_that_is_away_is_told_and_asked_again(tmp_path: Path) -> No
     log = "".join(service.lines)
     assert PASSWORD not in log
     assert guest.mac not in log
-    assert log.count("gateway not served") == 1, "the same trouble is told once"
+    refused = [line for line in service.lines if "gateway not served" in line and "refused" in line]
+    assert len(refused) == 1, "the same trouble is told once"  # another one is a controller that ends in the middle
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:

@@ -1,6 +1,7 @@
 """The city itself: its sites.toml, its people and tickets in the store, its day over the wire, and what came of it."""
 
 import resource
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -182,11 +183,15 @@ class World:
         return Message(
             visit.gateway.index,
             f"report {visit.index} {report.at}",
-            lambda identifier: nas.accounting_request(identifier, secret, body),
+            lambda identifier: nas.accounting_request(identifier, secret, body + self._kept_since(report.at)),
             self.node.acct_port,
             nas.ACCOUNTING_RESPONSE,
             after=login,
         )
+
+    def _kept_since(self, at: int) -> bytes:
+        """Acct-Delay-Time: the day is told a day later, as by gateways that kept it."""
+        return attribute(41, int(time.time()) - self.dawn - at)
 
     def _restart(self, gateway: int, at: int, secrets: dict[int, tuple[str, bytes]]) -> Message:
         secret = secrets[gateway][1]
@@ -194,7 +199,7 @@ class World:
         return Message(
             gateway,
             f"restart {gateway}",
-            lambda identifier: nas.accounting_request(identifier, secret, body),
+            lambda identifier: nas.accounting_request(identifier, secret, body + self._kept_since(at)),
             self.node.acct_port,
             nas.ACCOUNTING_RESPONSE,
             alone=True,

@@ -16,6 +16,8 @@ from .city import GATEWAYS, City, Gateway, gateway_of, mac_of
 _ACCESS = (1, 2)
 _ACCOUNTING = (4, 5)
 _UNSIGNED = encode("Message-Authenticator", bytes(16))
+_AGO = 900
+"""Seconds for which the gateways have kept what they report."""
 _STEPS_APART = 8
 """How many of its gateway's sessions begin between a session's Start and its Interim-Update, and again its Stop."""
 
@@ -112,7 +114,7 @@ def accounting(path: Path, city: City) -> Tape:
     """Start, Interim-Update and Stop of distinct sessions, in equal parts; those of one session are never in flight
     together, as with a real gateway."""
     reports = tuple(_in_turn(city.sessions))
-    began = int(time.time()) - 900
+    began = int(time.time()) - _AGO
     records = (_report(report, city, began) for report in reports)
     return Tape(_write(path, city, records, loop=False).path, False, reports)
 
@@ -137,7 +139,7 @@ def _report(report: Report, city: City, began: int) -> Record:
         + _who(phone)
         + encode("Framed-IP-Address", f"10.{phone >> 16 & 255}.{phone >> 8 & 255}.{phone & 255}")
         + encode("Event-Timestamp", began + report.seconds)
-        + encode("Acct-Delay-Time", 0)
+        + encode("Acct-Delay-Time", _AGO - report.seconds)
     )
     if report.kind != Kind.START:
         body += (

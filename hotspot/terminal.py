@@ -22,6 +22,7 @@ from .escape import for_json, for_terminal
 from .identity import Keys
 from .settings import Settings
 from .store import Store
+from .store.engine import exists
 from .store.keyed import open_keyed
 from .store.revisions import Revision, active
 from .units import parse_duration, parse_rate, parse_size
@@ -56,6 +57,11 @@ class Node:
         """The city's store, which is made where there is none: for what begins a city."""
         self.__dict__["store"] = found = Store.open(self.settings)
         return found
+
+    @property
+    def has_city(self) -> bool:
+        """Whether there is a store already."""
+        return exists(self.settings)
 
     @cached_property
     def keys(self) -> Keys:

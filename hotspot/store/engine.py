@@ -333,6 +333,15 @@ def _engine(name: str, url: str, *, durable: bool, create: bool) -> tuple[Engine
     return engine, SQLITE
 
 
+def exists(settings: Settings) -> bool:
+    """Whether the core database was ever made; a server's is there for whoever names it."""
+    try:
+        url = make_url(settings.core_url)
+    except (ArgumentError, ValueError):
+        return True  # opening it says what is wrong with it
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+
+
 class Store:
     """The two databases of an installation."""
 

@@ -107,6 +107,8 @@ def test_a_mistyped_state_folder_is_no_empty_city(tmp_path: Path) -> None:
         assert done.returncode == 2, (command, done.stdout, done.stderr)
         assert str(wrong) in done.stderr, (command, done.stderr)
         assert not wrong.exists(), command
+    done = hotspot(wrong, "activate", "--dry-run", written(tmp_path, sites_toml()))
+    assert (done.returncode, "would become revision 1" in done.stdout, wrong.exists()) == (0, True, False)
     assert hotspot(tmp_path / "right", "activate", written(tmp_path, sites_toml())).returncode == 0
     assert hotspot(tmp_path / "right", "audit", "verify").returncode == 0
 

@@ -6,14 +6,11 @@ of the user's home, no SFTP, no terminal. One deadline bounds everything from th
 """
 
 import copy
-import hashlib
-import hmac
 import io
 import math
 import random
 import socket
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,18 +22,13 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hotspot import host_key as host_keys
 from hotspot.errors import ConfigError, PeerError
 from hotspot.files import keep, private
+from hotspot.sockets import Counted
 
-from . import authority
 from .driven import Driven, Wire, usable
 
-_KEX: Final = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
-_KEY_TYPES: Final = {
-    "ssh-ed25519": ("ssh-ed25519",),
-    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
-    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
-}
 _CONNECT_SECONDS: Final = 10.0
 _PART: Final = 32768
 LARGEST: Final = 4 << 20
@@ -72,7 +64,7 @@ class SshError(PeerError):
 class Target:
     """Where an access point is reached, as whom, and the host key it must show (OpenSSH text).
 
-    With `authority.MARK` before it, the host key is that of an authority, which must have signed what is shown for one
+    With `host_key.MARK` before it, the host key is that of an authority, which must have signed what is shown for one
     of `names`.
     """
 
@@ -97,35 +89,8 @@ class Target:
         return self.user == "root" or self.routeros
 
 
-class Counted(socket.socket):
-    """A connection from which at most so many bytes are read: who answers without an end fills no memory."""
-
-    def __init__(self, connection: socket.socket, most: int):
-        super().__init__(connection.family, connection.type, connection.proto, connection.detach())
-        self._most = most
-        self._left = most
-
-    @property
-    def over(self) -> bool:
-        """Whether more came than was to be read."""
-        return self._left < 0
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        data = super().recv(size, flags)
-        self._left -= len(data)
-        if self.over:
-            raise too_much(self._most)
-        return data
-
-
 def too_much(most: int) -> SshError:
     return SshError(Problem.TOO_MUCH, f"it sends more than {most:,} bytes, and is heard no further")
-
-
-def fingerprint(host_key: str) -> str:
-    """`SHA256:…` as OpenSSH shows it, of `ssh-ed25519 AAAA…`."""
-    digest = hashlib.sha256(b64decode(host_key.split()[1])).digest()
-    return f"SHA256:{b64encode(digest).decode().rstrip('=')}"
 
 
 def load_key(data: bytes) -> paramiko.PKey:
@@ -154,7 +119,7 @@ def create_key(path: Path) -> None:
 def certified(key: paramiko.PKey, certificate: bytes) -> paramiko.PKey:
     """The key with its certificate (`…-cert.pub`). ConfigError when they do not belong together."""
     text = " ".join(certificate.decode("ascii", "replace").split()[:2])
-    if not authority.belongs(text, f"{key.get_name()} {key.get_base64()}"):
+    if not host_keys.belongs(text, f"{key.get_name()} {key.get_base64()}"):
         raise ConfigError("controller.certificate is no certificate of the controller's key")
     key.load_certificate(text)
     return key
@@ -194,7 +159,7 @@ def read_host_key(host: str, port: int, seconds: float = 20.0) -> str:
     """The host key that a server shows, as OpenSSH text. Nothing is sent that authenticates."""
     deadline = _Deadline(seconds)
     with _connected(host, port, (), deadline, _driven if usable() else _stock, _BESIDE) as (transport, _):
-        return _shown_key(transport)
+        return host_keys.text_of(transport.get_remote_server_key())
 
 
 Patience = Callable[[bytearray], float | None]
@@ -306,22 +271,13 @@ class _Contact:
     def _to_the_right_one(self, kind: "_Kind") -> Iterator[paramiko.Transport]:
         """A connection to who shows the pinned host key; nobody is logged in yet."""
         target = self.target
-        signed = target.host_key.startswith(authority.MARK)
-        key_type = target.host_key.split()[0]
-        key_types = authority.OFFERED if signed else _KEY_TYPES.get(key_type, (key_type,))
+        key_types = host_keys.algorithms(target.host_key)
         room = self.most + _BESIDE
         with _connected(target.host, target.port, key_types, self.deadline, kind, room) as (transport, counted):
-            shown = _shown_key(transport)
-            if signed:
-                trusted = target.host_key.removeprefix(authority.MARK)
-                why = authority.refusal(shown, trusted, target.names, time.time())
-                if why:
-                    raise SshError(Problem.WRONG_KEY, why)
-            elif not hmac.compare_digest(shown.encode(), target.host_key.encode()):
-                raise SshError(
-                    Problem.WRONG_KEY,
-                    f"it shows the host key {fingerprint(shown)}, pinned is {fingerprint(target.host_key)}",
-                )
+            shown = host_keys.text_of(transport.get_remote_server_key())
+            why = host_keys.fault(shown, target.host_key, target.names, time.time())
+            if why:
+                raise SshError(Problem.WRONG_KEY, why)
             yield transport
             if counted.over:  # a transport with a thread of its own ends then as though the other side had
                 raise too_much(self.most)
@@ -398,13 +354,6 @@ class _Contact:
                 deadline.within(seconds)
 
 
-def _shown_key(transport: paramiko.Transport) -> str:
-    shown = transport.get_remote_server_key()
-    if shown.public_blob is not None:  # a certificate
-        return f"{shown.public_blob.key_type} {b64encode(shown.public_blob.key_blob).decode()}"
-    return f"{shown.get_name()} {shown.get_base64()}"
-
-
 _Kind = Callable[[Counted, _Deadline], paramiko.Transport]
 
 
@@ -443,11 +392,11 @@ def _negotiate(
             connection = socket.create_connection((host, port), timeout=min(_CONNECT_SECONDS, deadline.left()))
         except OSError as error:
             raise SshError(Problem.UNREACHABLE, f"{host}:{port}: {error.strerror or error}") from error
-        counted = Counted(connection, room)
+        counted = Counted(connection, room, too_much)
         transport = kind(counted, deadline)
         try:
             options: Any = transport.get_security_options()
-            options.kex = _KEX
+            options.kex = host_keys.KEX
             if key_types:
                 options.key_types = key_types
             transport.start_client(timeout=deadline.left())

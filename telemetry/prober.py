@@ -1,29 +1,31 @@
 """Probing every access point once an interval, and keeping what that says about it.
 
-An access point is reached by a TCP connection to its SSH endpoint: a connection proves that the host is there, and so
-does a refusal; silence and "unreachable" do not. (ICMP echo needs rights that a service should not have.) A round is
-kept in one transaction: samples, ended states, trackers. After a restart the trackers are read back, and the time that
-nobody watched becomes UNKNOWN by the rule that a sample holds for 2.5 intervals.
+An access point is reached when it answers itself (`telemetry.device`). (ICMP echo needs rights that a service should
+not have.) A round is kept in one transaction: samples, ended states, trackers. After a restart the trackers are read
+back, and the time that nobody watched becomes UNKNOWN by the rule that a sample holds for 2.5 intervals.
 
 On several nodes one probes and the others stand by: the round's lease decides.
 """
 
 import asyncio
-import errno
 import socket
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from types import MappingProxyType
 from typing import Final
 
 import structlog
 
 from hotspot.errors import ConfigError, PeerError
 from hotspot.fields import split_endpoint
+from hotspot.host_key import trusted_of
 from hotspot.sites import Inventory, ProbeSection
-from hotspot.store import Store, observed
+from hotspot.store import Store, observed, pushes
 from hotspot.store.revisions import Following
 
+from .device import PROOFS_AT_ONCE, Devices, Echo, Target, connection_stands
 from .spans import clip
 from .uptime import Interval, Sample, Tracker, advance, rewound
 
@@ -34,77 +36,51 @@ AT_ONCE: Final = 256
 IDLE: Final = 5.0
 """Seconds between two looks for an inventory while there is none."""
 LEASE: Final = "prober"
-_OURS: Final = {
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOBUFS,
-    errno.ENOMEM,
-    errno.EADDRNOTAVAIL,
-    errno.ENETDOWN,
-    errno.ENETUNREACH,
-}
-"""Errors of the monitor's own machine, which say nothing about an access point."""
-
 Clock = Callable[[], int]
 
 
-@dataclass(frozen=True)
-class Echo:
-    """What came of one probe. `connected` when it was no refusal, `blind` when the monitor could not even ask."""
-
-    good: bool
-    rtt_us: int | None = None
-    connected: bool = False
-    blind: bool = False
+Probe = Callable[[str, Target, float], Awaitable[Echo]]
+"""(access point, where, timeout in seconds) -> what came of it."""
 
 
-Probe = Callable[[str, int, float], Awaitable[Echo]]
-"""(host, port, timeout in seconds) -> what came of it."""
-
-
-async def tcp_probe(host: str, port: int, timeout: float) -> Echo:
-    """A TCP connection that is closed at once."""
-    started = time.perf_counter()
-    connected = False
-    try:
-        async with asyncio.timeout(timeout):
-            _, writer = await asyncio.open_connection(host, port)
-        writer.transport.abort()
-        connected = True
-    except (ConnectionRefusedError, ConnectionResetError):
-        pass  # a refusal comes from a host that is there
-    except OSError as error:  # TimeoutError is one, too
-        return Echo(False, blind=error.errno in _OURS)
-    return Echo(True, round((time.perf_counter() - started) * 1e6), connected)
-
-
-def targets(inventory: Inventory, now: int) -> dict[str, tuple[str, int]]:
-    """The endpoints of the access points that are in life now, under their ids."""
-    alive: dict[str, tuple[str, int]] = {}
+def targets(inventory: Inventory, pinned: Mapping[str, str], now: int) -> dict[str, Target]:
+    """Where the access points that are in life now answer, and what each must show, under their ids. `pinned` are the
+    host keys of those that were adopted."""
+    alive: dict[str, Target] = {}
     for site, ap in inventory.access_points():
         zone = inventory.zone(site)
         moment = (now, now + 1)
         if clip(site.span(zone), moment) and clip(ap.span(zone), moment):
-            alive[ap.id] = ap.endpoint
+            host, port = ap.endpoint
+            trusted = trusted_of(pinned.get(ap.id), inventory.controller.host_ca)
+            alive[ap.id] = Target(host, port, ap.tunnel is not None, trusted, (ap.id, host))
     return alive
 
 
-async def probe_round(inventory: Inventory, at: int, probe: Probe) -> dict[str, Sample]:
+async def probe_round(
+    inventory: Inventory, at: int, probe: Probe, pinned: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Sample]:
     """One sample of every access point in life, all of them dated `at`."""
-    endpoints = targets(inventory, at)
+    asked = targets(inventory, pinned, at)
     gate = asyncio.Semaphore(AT_ONCE)
+    timeout = inventory.probe.timeout
 
-    async def one(host: str, port: int) -> Echo:
+    async def one(ap: str, target: Target) -> Echo:
         async with gate:
-            return await probe(host, port, inventory.probe.timeout)
+            return await probe(ap, target, timeout)
 
-    uplink = [split_endpoint(inventory.probe.uplink)] if inventory.probe.uplink else []
-    echoes = await asyncio.gather(*(one(*endpoint) for endpoint in [*uplink, *endpoints.values()]))
-    connected = all(echo.good for echo in echoes[: len(uplink)])
-    return {
-        ap: Sample(at, echo.good, connected and not echo.blind, echo.rtt_us)
-        for ap, echo in zip(endpoints, echoes[len(uplink) :], strict=True)
-    }
+    async def connected() -> bool:
+        uplink = inventory.probe.uplink
+        return uplink is None or (await connection_stands(*split_endpoint(uplink), timeout)).good
+
+    asking = asyncio.gather(*(one(ap, target) for ap, target in asked.items()))
+    online, echoes = await asyncio.gather(connected(), asking)
+    return {ap: _sample(at, echo, online) for ap, echo in zip(asked, echoes, strict=True)}
+
+
+def _sample(at: int, echo: Echo, online: bool) -> Sample:
+    """Who another one answers for is not there, whatever the monitor's own uplink says."""
+    return Sample(at, echo.good, echo.wrong or (online and not echo.blind), echo.rtt_us)
 
 
 def keep(store: Store, samples: dict[str, Sample], settings: ProbeSection) -> None:
@@ -139,15 +115,23 @@ def _row(ap: str, interval: Interval) -> observed.IntervalRow:
 class Prober:
     """Rounds on a steady beat, never two at once; a round that is late skips the beats it missed."""
 
-    def __init__(self, store: Store, following: Following, clock: Clock, probe: Probe = tcp_probe):
+    def __init__(self, store: Store, following: Following, clock: Clock, probe: Probe | None = None):
         self._store = store
         self._following = following
         self._clock = clock
-        self._probe = probe
+        self._threads = ThreadPoolExecutor(PROOFS_AT_ONCE, thread_name_prefix="proof")
+        self._probe = probe or Devices(self._threads)
+        self._keys: dict[str, str] = {}
         self._holder = socket.gethostname()[:64]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Probes until `stop` is set. A store that is away is reported and tried again."""
+        try:
+            await self._rounds(stop)
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _rounds(self, stop: asyncio.Event) -> None:
         beat = time.monotonic()
         while not stop.is_set():
             pause: float = IDLE
@@ -166,7 +150,8 @@ class Prober:
         until = at + inventory.probe.interval * 5 // 2
         if not await asyncio.to_thread(self._may, at, until):
             return False
-        probing = asyncio.create_task(probe_round(inventory, at, self._probe))
+        pinned = await asyncio.to_thread(self._pinned)
+        probing = asyncio.create_task(probe_round(inventory, at, self._probe, pinned))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({probing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -175,6 +160,12 @@ class Prober:
             return False
         await asyncio.to_thread(keep, self._store, probing.result(), inventory.probe)
         return True
+
+    def _pinned(self) -> dict[str, str]:
+        """The host keys of those that were adopted, as they were last known while the store is away."""
+        with suppress(PeerError), self._store.core.read() as connection:
+            self._keys = {ap: pinned.key for ap, pinned in pushes.pinned(connection).items()}
+        return self._keys
 
     def _may(self, at: int, until: int) -> bool:
         with self._store.telemetry.write() as connection:

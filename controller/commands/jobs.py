@@ -9,6 +9,7 @@ import paramiko
 from click.shell_completion import CompletionItem
 
 from hotspot.errors import ConfigError, HotspotError
+from hotspot.host_key import trusted_of
 from hotspot.sites import Inventory
 from hotspot.store import pushes
 from hotspot.store.pushes import HostKey
@@ -17,7 +18,6 @@ from hotspot.terminal import Node
 from hotspot.units import parse_duration
 
 from .. import signing
-from ..authority import MARK
 from ..desired import Desired
 from ..job import Job, Outcome, unusable
 from ..kinds import render, secrets_of
@@ -115,7 +115,7 @@ def job_of(node: Node, inventory: Inventory, ap_id: str, keys: dict[str, HostKey
         raise ConfigError(f"no such access point: {ap_id}")
     kind = found[1].kind
     pinned = keys.get(ap_id)
-    trusted = pinned.key if pinned else inventory.controller.host_ca and MARK + inventory.controller.host_ca
+    trusted = trusted_of(pinned.key if pinned else None, inventory.controller.host_ca)
     if not trusted:
         return Job(ap_id, problem=(Outcome.NOT_ADOPTED, f"its host key is not known: run `hotspot adopt {ap_id}`"))
     host, port = found[1].endpoint

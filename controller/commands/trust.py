@@ -5,6 +5,7 @@ import hmac
 import click
 
 from hotspot.errors import ConfigError, HotspotError, PeerError
+from hotspot.host_key import fingerprint
 from hotspot.store import audit, pushes
 from hotspot.store.pushes import HostKey
 from hotspot.terminal import Command, Group, Node, pass_node, quiet_option
@@ -17,7 +18,7 @@ from ..kinds.tunnel import authorized_line
 from ..push import Contact
 from ..remote import Facts
 from ..selectors import select
-from ..ssh import create_key, fingerprint, load_key, public_line, read_host_key
+from ..ssh import create_key, load_key, public_line, read_host_key
 from .jobs import SELECTOR, ap_argument, contact_of, dry_run_option, jobs_of, key_path, one_of, private_key, trusted
 from .life import on_each, record_begin, record_ends, show_ends, would
 from .status import differences, lines_of

@@ -28,12 +28,12 @@ from controller.ssh import (
     Target,
     create_key,
     execute,
-    fingerprint,
     load_key,
     public_line,
     read_host_key,
 )
 from hotspot.errors import ConfigError, PeerError
+from hotspot.host_key import fingerprint
 from tests.bed.net import wait_until
 from tests.controller.local import end_helper
 from tests.node import free_port

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,25 +13,16 @@ from hotspot.sites import Inventory
 from hotspot.store import Store, observed
 from hotspot.store.revisions import Following, activate
 from telemetry import jobs
+from telemetry.device import Devices, Target
 from telemetry.freeze import states
-from telemetry.prober import Echo, Prober, _next_beat, keep, probe_round, targets, tcp_probe
+from telemetry.prober import Prober, _next_beat, keep, probe_round, targets
 from telemetry.uptime import Sample, State
 from tests.node import free_port
 
+from .access_points import Dropbear
 from .worlds import inventory_of, text_of, utc
 
 NOW = utc("2026-11-21 03:00")
-
-
-@pytest.fixture
-def listener() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-@pytest.fixture
-def refusing() -> int:
-    return free_port()
 
 
 @pytest.fixture
@@ -46,47 +38,34 @@ def silent() -> Iterator[int]:
         yield port
 
 
-def probe(port: int, patience: float = 20) -> Echo:
-    return asyncio.run(tcp_probe("127.0.0.1", port, patience))
-
-
-def test_a_connection_and_a_refusal_prove_the_host(listener: int, refusing: int) -> None:
-    for port in (listener, refusing):
-        echo = probe(port)
-        assert echo.good
-        assert echo.rtt_us is not None
-        assert 0 < echo.rtt_us < 20_000_000
-
-
-def test_silence_proves_nothing(silent: int) -> None:
-    assert probe(silent, 0.4) == Echo(False)
-
-
-def test_a_monitor_without_a_route_says_nothing_about_an_access_point() -> None:
-    echo = asyncio.run(tcp_probe("255.255.255.255", 9, 20))
-    assert (echo.good, echo.blind) == (False, True)
-
-
 def test_only_access_points_in_life_are_probed() -> None:
     text = text_of({"tk1-ap1": 1, "tk2-ap1": 2}).replace('id = "tk2-ap1"', 'id = "tk2-ap1"\nuntil = 2026-11-01')
-    found = targets(inventory_of(text), NOW)
+    found = targets(inventory_of(text), {"tk1-ap1": "ssh-ed25519 AAAA"}, NOW)
     assert "tk2-ap1" not in found
-    assert found["tk1-ap1"] == ("127.0.0.1", 1)
+    assert found["tk1-ap1"] == Target("127.0.0.1", 1, False, "ssh-ed25519 AAAA", ("tk1-ap1", "127.0.0.1"))
 
 
-def round_of(inventory: Inventory) -> dict[str, Sample]:
-    return asyncio.run(probe_round(inventory, NOW, tcp_probe))
+def round_of(inventory: Inventory, pinned: dict[str, str] | None = None) -> dict[str, Sample]:
+    with ThreadPoolExecutor() as threads:
+        return asyncio.run(probe_round(inventory, NOW, Devices(threads), pinned or {}))
 
 
-def test_one_round_over_the_city(listener: int, refusing: int, silent: int) -> None:
-    inventory = inventory_of(text_of({"tk1-ap1": listener, "tk1-ap2": refusing, "tk2-ap1": silent}))
-    samples = round_of(inventory)
-    assert [samples[ap].good for ap in ("tk1-ap1", "tk1-ap2", "tk2-ap1")] == [True, True, False]
-    assert all(sample.monitor and sample.at == NOW for sample in samples.values())
+def test_one_round_over_the_city(dropbear: Dropbear, silent: int) -> None:
+    refusing = free_port()
+    ports = {"tk1-ap1": dropbear.port, "tk1-ap2": refusing, "tk2-ap1": silent, "smpn11-ap1": dropbear.port}
+    another = "ssh-ed25519 " + dropbear.key.split()[1][:-4] + "AAAA"
+    samples = round_of(inventory_of(text_of(ports)), {"tk1-ap1": dropbear.key, "smpn11-ap1": another})
+    assert {ap: (samples[ap].good, samples[ap].monitor) for ap in ports} == {
+        "tk1-ap1": (True, True),
+        "tk1-ap2": (False, False),  # a refusal: neither up nor down
+        "tk2-ap1": (False, True),
+        "smpn11-ap1": (False, True),  # another one answers
+    }
+    assert all(sample.at == NOW for sample in samples.values())
 
 
-def test_a_dead_uplink_makes_failures_meaningless(listener: int, silent: int) -> None:
-    inventory = inventory_of(text_of({"tk1-ap1": listener, "tk2-ap1": silent}, uplink=silent))
+def test_a_dead_uplink_makes_failures_meaningless(dropbear: Dropbear, silent: int) -> None:
+    inventory = inventory_of(text_of({"tk1-ap1": dropbear.port, "tk2-ap1": silent}, uplink=silent))
     samples = round_of(inventory)
     assert (samples["tk1-ap1"].good, samples["tk2-ap1"].good) == (True, False)
     assert not any(sample.monitor for sample in samples.values())
@@ -129,8 +108,8 @@ def activated(store: Store, text: str) -> None:
         activate(connection, text, "test", NOW)
 
 
-def test_rounds_follow_the_active_inventory_and_the_lease(store: Store, listener: int) -> None:
-    activated(store, text_of({"tk1-ap1": listener}))
+def test_rounds_follow_the_active_inventory_and_the_lease(store: Store, dropbear: Dropbear) -> None:
+    activated(store, text_of({"tk1-ap1": dropbear.port}))
     prober = Prober(store, Following(store), lambda: NOW)
     inventory = Following(store).inventory()
 
@@ -169,8 +148,8 @@ def run_until(store: Store, enough: Callable[[], bool]) -> None:
     asyncio.run(asyncio.wait_for(scene(), 90))
 
 
-def test_a_running_prober_stops_at_once(store: Store, listener: int) -> None:
-    activated(store, text_of({"tk1-ap1": listener}))
+def test_a_running_prober_stops_at_once(store: Store, dropbear: Dropbear) -> None:
+    activated(store, text_of({"tk1-ap1": dropbear.port}))
     run_until(store, lambda: last_sample(store) is not None)
     assert last_sample(store) == NOW
 

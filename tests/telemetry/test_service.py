@@ -31,6 +31,7 @@ from telemetry.prober import keep
 from telemetry.uptime import Sample
 from tests.node import free_port
 
+from .access_points import Dropbear
 from .worlds import inventory_of, text_of
 
 ENVIRON = {key: value for key, value in os.environ.items() if not key.startswith("HOTSPOT_")}
@@ -42,12 +43,12 @@ def now() -> int:
     return int(time.time())
 
 
-def laid_out(folder: Path, latest: int) -> Path:
+def laid_out(folder: Path, latest: int, port: int = 1) -> Path:
     """A node with keys, an active city and two minutes of good probes at Taman Kota 1, up to a moment."""
     create_secrets(folder, {}, [])
     with opened(folder) as store:
         with store.core.write() as connection:
-            activate(connection, text_of({}, interval="2s"), "test", latest)
+            activate(connection, text_of({}, others=port, interval="2s"), "test", latest)
         probe = inventory_of(text_of({})).probe
         with store.telemetry.write() as connection:
             for value in (2, 3):
@@ -58,9 +59,9 @@ def laid_out(folder: Path, latest: int) -> Path:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Path:
-    """The state folder of such a node, now."""
-    return laid_out(tmp_path / "state", now())
+def state(tmp_path: Path, dropbear: Dropbear) -> Path:
+    """The state folder of such a node, now, whose access points answer."""
+    return laid_out(tmp_path / "state", now(), dropbear.port)
 
 
 @contextmanager
@@ -278,7 +279,7 @@ def test_the_service_probes_shows_and_stops(state: Path) -> None:
         assert all(json.loads(line) for line in errors.splitlines()), "every line of the log is JSON"
 
 
-def test_the_service_waits_for_its_first_inventory(tmp_path: Path) -> None:
+def test_the_service_waits_for_its_first_inventory(tmp_path: Path, dropbear: Dropbear) -> None:
     create_secrets(tmp_path, {}, [])
     with service(tmp_path) as (url, process):
         assert get(f"{url}/healthz")[0] == 200
@@ -288,7 +289,7 @@ def test_the_service_waits_for_its_first_inventory(tmp_path: Path) -> None:
         assert "hotspot activate" in page
         assert ("hotspot_build_info", "0.1.0") in metrics(url)
         with opened(tmp_path) as store, store.core.write() as connection:
-            activate(connection, text_of({}, interval="1s"), "test", now())
+            activate(connection, text_of({}, others=dropbear.port, interval="1s"), "test", now())
         until(lambda: ("hotspot_site_available", "sman-2") in metrics(url))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)

@@ -92,11 +92,11 @@ def november(**changes: object) -> Inputs:
     return inputs.model_copy(update=changes)
 
 
-def text_of(ports: dict[str, int], *, uplink: int | None = None, interval: str = "60s") -> str:
+def text_of(ports: dict[str, int], *, others: int = 1, uplink: int | None = None, interval: str = "60s") -> str:
     """The example city with its access points on ports of loopback (1, which refuses, where none is given)."""
     text = re.sub(
         r'(id = "([a-z0-9-]+)"\n  mac = "[^"]+"\n  address = )"[^"]+"',
-        lambda match: f'{match[1]}"127.0.0.1:{ports.get(match[2], 1)}"',
+        lambda match: f'{match[1]}"127.0.0.1:{ports.get(match[2], others)}"',
         SITES_TOML,
     )
     probe = f'interval = "{interval}"\ntimeout = "1s"' + (f'\nuplink = "127.0.0.1:{uplink}"' if uplink else "")

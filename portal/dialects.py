@@ -39,7 +39,8 @@ from hotspot.sites import Inventory
 from hotspot.ticket import Ticket
 
 from .desk import Desk
-from .web import Request, send
+from .patience import send_patiently
+from .web import Request
 
 OPEN_WEB: Final = "http://detectportal.firefox.com/"
 """An address without TLS: whoever is held back is sent from it to the gateway, and from there to the portal."""
@@ -311,7 +312,7 @@ class _Told:
         request = Request("POST", f"{gateway.controller}{kind.PATH}", headers, json.dumps(body))
 
         def tell() -> None:
-            kind.answered(send(request, fingerprint=gateway.fingerprint).json())
+            kind.answered(send_patiently(request, fingerprint=gateway.fingerprint).json())
 
         return HandBack(landing, made, tell=tell)
 

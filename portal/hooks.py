@@ -23,6 +23,7 @@ from hotspot.store.audit import record
 from hotspot.store.complaints import Complaint
 
 from . import web
+from .patience import asked_for
 
 if TYPE_CHECKING:
     from .app import Portal
@@ -101,7 +102,10 @@ def deliver(store: Store, settings: Settings, now: int) -> None:
             _failed(store, row, str(error), now)
             return  # it is away: the others need not wait for it one by one
         if not answer.good:
-            _failed(store, row, f"answered {answer.status}", now)
+            asked = asked_for(answer, now)
+            _failed(store, row, f"answered {answer.status}", now, asked or 0)
+            if asked is not None:
+                return  # all of them are too many for it now
             continue
         said = _answered(answer.text)
         with store.core.write() as connection:
@@ -111,9 +115,9 @@ def deliver(store: Store, settings: Settings, now: int) -> None:
         log.info("complaint forwarded", number=row.number)
 
 
-def _failed(store: Store, row: Row[Any], outcome: str, now: int) -> None:
+def _failed(store: Store, row: Row[Any], outcome: str, now: int, least: int = 0) -> None:
     with store.core.write() as connection:
-        pause = deliveries.failed(connection, row, outcome, now)
+        pause = deliveries.failed(connection, row, outcome, now, least)
     log.warning("complaint not forwarded", number=row.number, error=outcome, again_in=pause)
 
 

@@ -27,6 +27,7 @@ from hotspot.oidc import OidcSection
 from hotspot.settings import Settings
 
 from . import web
+from .patience import send_patiently
 
 ALGORITHMS: Final = ["RS256", "PS256", "ES256"]
 """Signatures of ID tokens; never `none`, and nothing with a key that both sides have."""
@@ -137,7 +138,7 @@ class Client:
         _, headers, body = ClientAuth(section.client_id, secret, method).prepare(
             "POST", provider.token, headers, urlencode(form)
         )
-        answer = web.send(web.Request("POST", provider.token, headers, body))
+        answer = send_patiently(web.Request("POST", provider.token, headers, body))
         if answer.status >= 500:
             raise PeerError(f"the OpenID provider answered {answer.status}")
         tokens = answer.json()
@@ -195,7 +196,7 @@ def _text(value: bytes) -> str:
 
 
 def _fetched(url: str) -> Any:
-    answer = web.send(web.Request("GET", url, {"Accept": "application/json"}))
+    answer = send_patiently(web.Request("GET", url, {"Accept": "application/json"}))
     if not answer.good:
         raise PeerError(f"the OpenID provider answered {answer.status}")
     return answer.json()

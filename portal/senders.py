@@ -16,7 +16,8 @@ from hotspot.errors import PeerError
 from hotspot.one_time import LIFETIME
 from hotspot.settings import Settings
 
-from .web import Answer, Request, send
+from .patience import send_patiently
+from .web import Answer, Request
 
 _NAMED = "nirkabel-"
 """How our files in a spool folder begin, which others may share."""
@@ -103,7 +104,7 @@ class _Http:
             **{name: _filled(text, values) for name, text in self.section.headers.items()},
         }
         text = urlencode(body) if form else json.dumps(body)
-        answer = send(Request("POST", self.section.url, headers, text))
+        answer = send_patiently(Request("POST", self.section.url, headers, text))
         if not answer.good:
             raise PeerError(f"the message gateway answered {answer.status}")
         if self.section.accepted is not None and self.section.accepted not in answer.text:
@@ -147,7 +148,7 @@ class _Twilio:
         to = f"whatsapp:{message.number}" if sender.startswith("whatsapp:") else message.number
         body = urlencode({"To": to, "From": sender, "Body": message.text})
         url = f"{self.section.url}/2010-04-01/Accounts/{quote(self.section.account)}/Messages.json"
-        answer = send(Request("POST", url, headers, body))
+        answer = send_patiently(Request("POST", url, headers, body))
         if not answer.good:
             raise PeerError(f"the message gateway answered {answer.status}{_error_code(answer)}")
         if answer.json().get("status") in ("failed", "undelivered", "canceled"):

@@ -20,7 +20,7 @@ from hotspot.errors import HotspotError, PeerError
 from hotspot.gateways import UnifiGateway
 from hotspot.grant import Grant
 from hotspot.nas import unifi
-from hotspot.nas.unifi import Kept, Station
+from hotspot.nas.unifi import Kept, Login, Station
 from hotspot.session import Record, RecordKind
 from hotspot.sites import Inventory
 from hotspot.store import guests, ledger, observed, orders, people, sessions
@@ -30,6 +30,7 @@ from hotspot.store.orders import Channel, Order, OrderState
 from hotspot.store.revisions import Following
 
 from .desk import Desk
+from .patience import Patience, asked_for
 from .web import Answer, Request, send
 
 log = structlog.get_logger("portal")
@@ -45,50 +46,63 @@ _PAUSES: Final = (1, 1, 2, 4, 8, 16)
 
 
 class Controller:
-    """A controller's API, logged in when it must be."""
+    """A controller's API, logged in when it must be.
 
-    def __init__(self, gateway: UnifiGateway, password: str):
+    A login that is refused is not tried at once again, and what asks for patience gets it: a console locks out who
+    tries too often, and with it everybody who uses that account.
+    """
+
+    def __init__(self, gateway: UnifiGateway, password: str, patience: Patience | None = None):
         self._gateway, self._password = gateway, password
-        self._cookies: dict[str, str] = {}
-        self._token = ""
+        self.patience = patience or Patience()
+        self._login: Login | None = None
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
-        headers = {"Accept": "application/json"}
+    def _send(self, login: Login, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+        headers = {"Accept": "application/json", **login.headers()}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if self._cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        if self._token:
-            headers["X-CSRF-Token"] = self._token
         request = Request(
             method, f"{self._gateway.controller}{path}", headers, None if body is None else json.dumps(body)
         )
         answer = send(request, fingerprint=self._gateway.fingerprint)
-        self._token = answer.headers.get("x-csrf-token", self._token)
+        login.hear(answer.headers)
+        seconds = asked_for(answer, time.time())
+        if seconds is not None:
+            until = time.strftime("%H:%M:%S", time.gmtime(time.time() + seconds))
+            raise self.patience.leave_alone(seconds, f"the UniFi controller asks to be left alone until {until} UTC")
         return answer
 
-    def _log_in(self) -> None:
-        self._cookies, self._token = {}, ""
-        path = "/api/auth/login" if self._gateway.console else "/api/login"
-        answer = self._send("POST", path, {"username": self._gateway.user, "password": self._password})
+    def _log_in(self) -> Login:
+        gateway, fresh = self._gateway, Login()
+        path = "/api/auth/login" if gateway.console else "/api/login"
+        answer = self._send(fresh, "POST", path, {"username": gateway.user, "password": self._password})
         if not answer.good:
-            raise PeerError(f"the UniFi controller does not let {self._gateway.user} log in ({answer.status})")
-        for line in answer.headers.get("set-cookie", "").splitlines():
-            name, _, value = line.partition(";")[0].partition("=")
-            self._cookies[name.strip()] = value.strip()
+            remedy = f"check user and password ({gateway.password}), that it is a local account"
+            raise self.patience.refused(
+                f"the UniFi controller does not let {gateway.user} log in ({answer.status}): {remedy}"
+                f"{' without a second factor' if answer.status == 499 else ''}"
+            )
+        self._login = fresh
+        return fresh
 
     def call(self, path: str, body: Mapping[str, Any] | None = None) -> list[Any]:
-        """What the controller answers below its site. PeerError where it is away or refuses."""
+        """What the controller answers below its site. PeerError where it is away, refuses or wants to be left alone."""
+        self.patience.check()
         prefix = "/proxy/network" if self._gateway.console else ""
         whole = f"{prefix}/api/s/{self._gateway.controller_site}/{path}"
-        if not self._cookies:
-            self._log_in()
         method = "GET" if body is None else "POST"
-        answer = self._send(method, whole, body)
-        if answer.status == 401:  # the login has run out
-            self._log_in()
-            answer = self._send(method, whole, body)
+        known = self._login
+        answer = self._send(known or self._log_in(), method, whole, body)
+        if answer.status in (401, 403) and known is not None:  # the login has run out, or its token
+            answer = self._send(self._log_in(), method, whole, body)
+        if answer.status in (401, 403):
+            self._login = None
+            raise self.patience.refused(
+                f"the UniFi controller answers {answer.status} to {self._gateway.user}: "
+                "may that account let guests in, at that site?"
+            )
         if answer.status == 400 or answer.good:
+            self.patience.well()
             return unifi.data_of(answer.json())
         raise PeerError(f"the UniFi controller answered {answer.status}")
 
@@ -125,7 +139,10 @@ class Watch:
             ordered = self.gateway.id in orders.waiting(connection, Channel.HTTP, now)
         due = [guest for guest in waiting if self.tried.get(guest.grant.id, (0, 0))[1] <= now]
         polls = now - self.polled_at >= self.gateway.poll
-        if not (due or ordered or polls) or not self._ours(now):
+        if not (due or ordered or polls):
+            return
+        self.controller.patience.check()
+        if not self._ours(now):
             return
         self.tried = {guest.grant.id: self.tried.get(guest.grant.id, (0, 0)) for guest in waiting}
         for guest in due:

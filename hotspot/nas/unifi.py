@@ -4,11 +4,15 @@ An access point sends guests to `<portal>/guest/s/<site>/` with nothing signed; 
 controller's own API. So the redirect is a hint, and the controller's list of stations is what counts: it says "ok"
 before a guest can get through, or when they never will, and an admission is over when the list shows it.
 
-Source: the UniFi Network application's API as UniFi-API-client (src/Client.php) uses it.
+Source: the UniFi Network application's API as UniFi-API-client (src/Client.php) uses it; UniFi OS's tokens and what its
+403 and 429 mean as public clients met them (X-Updated-CSRF-Token; a wrong password is 403 on UniFi OS Server 5.1, a
+second factor 499; too many logins are 429, on a UDM with the default of five a minute).
 """
 
+import base64
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..errors import PeerError, RequestError
@@ -36,6 +40,48 @@ def arrive(gateway: str, query: Mapping[str, str]) -> Arrival:
         ap_mac=parse_mac(query["ap"]),
         proven=False,
     )
+
+
+# -- the controller's API ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Login:
+    """What a controller wants to see with each request: the cookies of the login, and on a UniFi OS console the token
+    against forged requests, which it renews as it likes."""
+
+    cookies: dict[str, str] = field(default_factory=dict)
+    token: str = ""
+
+    def headers(self) -> dict[str, str]:
+        found = {}
+        if self.cookies:
+            found["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if self.token:
+            found["X-CSRF-Token"] = self.token
+        return found
+
+    def hear(self, headers: Mapping[str, str]) -> None:
+        """Takes what an answer renews; names in lower case, several `set-cookie` each on a line. The token comes in one
+        of two headers or, from older consoles, inside the cookie alone."""
+        for line in headers.get("set-cookie", "").splitlines():
+            name, _, value = line.partition(";")[0].partition("=")
+            if name.strip():
+                self.cookies[name.strip()] = value.strip()
+                self.token = _token_inside(value) or self.token
+        self.token = headers.get("x-updated-csrf-token") or headers.get("x-csrf-token") or self.token
+
+
+def _token_inside(cookie: str) -> str:
+    """The claim `csrfToken` of a JSON Web Token; "" where there is none. It is the controller's own: nothing hangs on
+    whether it is signed."""
+    try:
+        payload = cookie.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError, RecursionError):
+        return ""
+    token = claims.get("csrfToken") if isinstance(claims, dict) else None
+    return token if isinstance(token, str) and token.isprintable() and token.isascii() else ""
 
 
 # -- what the controller is told ---------------------------------------------------------------------------------

@@ -44,9 +44,9 @@ def taken(connection: Connection, delivery_id: str, outcome: str, now: int) -> N
     )
 
 
-def failed(connection: Connection, row: Row[Any], outcome: str, now: int) -> int:
-    """Tries again later; after how many seconds."""
-    pause = int(min(FIRST_PAUSE * 2**row.attempts, LONGEST_PAUSE))
+def failed(connection: Connection, row: Row[Any], outcome: str, now: int, least: int = 0) -> int:
+    """Tries again later, after `least` seconds at the earliest; after how many seconds."""
+    pause = max(least, int(min(FIRST_PAUSE * 2**row.attempts, LONGEST_PAUSE)))
     chosen = update(delivery).where(delivery.c.id == row.id)
     connection.execute(chosen.values(attempts=row.attempts + 1, due_at=now + pause, outcome=outcome[:200]))
     return pause

@@ -34,10 +34,13 @@ class Taken:
 
 @dataclass
 class MessageGatewayDouble:
-    """`status` and `answer` are what /send says; it thinks until `answers` is set."""
+    """`status` and `answer` are what /send says; it thinks until `answers` is set. While `busy` counts down,
+    it asks for `pause` seconds instead."""
 
     status: int = 200
     answer: str = '{"status":"ok"}'
+    busy: int = 0
+    pause: str = "1"
     answers: threading.Event = field(default_factory=threading.Event)
     taken: list[Taken] = field(default_factory=list)
 
@@ -51,6 +54,13 @@ class MessageGatewayDouble:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 request = Taken(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                if double.busy:
+                    double.busy -= 1
+                    self.send_response(429)
+                    self.send_header("Retry-After", double.pause)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 double.taken.append(request)
                 status, text = double.twilio(request) if "/Accounts/" in self.path else (double.status, double.answer)
                 double.answers.wait()

@@ -35,6 +35,8 @@ class PostedDouble:
     """OPNsense's, of its template."""
     seen: str = ""
     """The address that OPNsense's script is told, where it is another."""
+    busy: int = 0
+    """How many requests are asked to come again in a second."""
     online: bool = False
     heard: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -46,7 +48,11 @@ class PostedDouble:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 double.paths.append(self.path)
-                status, headers, text = double.answer(urlsplit(self.path).path, body)
+                if double.busy:
+                    double.busy -= 1
+                    status, headers, text = 429, {"Retry-After": "1"}, ""
+                else:
+                    status, headers, text = double.answer(urlsplit(self.path).path, body)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

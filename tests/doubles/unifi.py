@@ -3,8 +3,12 @@
 It speaks what UniFi-API-client's source shows: /api/login (or /api/auth/login and /proxy/network with a CSRF token on a
 UniFi OS console), cmd/stamgr with authorize-guest and unauthorize-guest, stat/sta. `lag` makes it say "ok" long before
 an admission is in force, as real ones do; `deaf` counts admissions that it says "ok" to and forgets.
+
+A console renews its token with each command and takes the newest alone (`rotates`), or tells it inside its cookie only
+(`inside`). `busy` is how many requests it answers 429 to, asking for `pause`.
 """
 
+import base64
 import json
 import secrets
 import ssl
@@ -47,6 +51,12 @@ class UnifiDouble:
     logins: int = 0
     sessions: set[str] = field(default_factory=set)
     token: str = ""
+    rotates: bool = False
+    inside: bool = False
+    busy: int = 0
+    pause: str = "1"
+    password: str = PASSWORD
+    asked: int = 0
 
     def __enter__(self) -> Self:
         double = self
@@ -104,29 +114,42 @@ class UnifiDouble:
     # -- the API -----------------------------------------------------------------------------------------------------
 
     def answer(self, path: str, headers: dict[str, str], body: Any) -> tuple[int, list[tuple[str, str]], Any]:
+        self.asked += 1
+        if self.busy:
+            self.busy -= 1
+            return (
+                429,
+                [("Retry-After", self.pause)] if self.pause else [],
+                {"code": "AUTHENTICATION_FAILED_LIMIT_REACHED"},
+            )
         if path == ("/api/auth/login" if self.console else "/api/login"):
             return self._log_in(body)
         cookie = headers.get("Cookie", "").partition("=")[2].partition(";")[0]
         wrong_token = self.console and body is not None and headers.get("X-CSRF-Token") != self.token
-        if cookie not in self.sessions or wrong_token:
+        if cookie in self.sessions and wrong_token:
+            return 403, [], {"error": {"code": 403, "message": "Forbidden"}}
+        if cookie not in self.sessions:
             return 401, [], {"meta": {"rc": "error", "msg": "api.err.LoginRequired"}, "data": []}
         prefix = f"{'/proxy/network' if self.console else ''}/api/s/default/"
         if not path.startswith(prefix):
             return 404, [], {"meta": {"rc": "error", "msg": "api.err.NotFound"}, "data": []}
-        return self._call(path.removeprefix(prefix), body)
+        status, more, value = self._call(path.removeprefix(prefix), body)
+        if self.console and self.rotates and body is not None:
+            self.token = secrets.token_hex(8)
+            more = [*more, ("X-Updated-CSRF-Token", self.token)]
+        return status, more, value
 
     def _log_in(self, body: Any) -> tuple[int, list[tuple[str, str]], Any]:
         self.logins += 1
-        if (body["username"], body["password"]) != (USER, PASSWORD):
-            return 400, [], {"meta": {"rc": "error", "msg": "api.err.Invalid"}, "data": []}
-        session, self.token = secrets.token_hex(8), secrets.token_hex(8)
+        if (body["username"], body["password"]) != (USER, self.password):
+            return 403 if self.console else 400, [], {"meta": {"rc": "error", "msg": "api.err.Invalid"}, "data": []}
+        self.token = secrets.token_hex(8)
+        claims = base64.urlsafe_b64encode(json.dumps({"csrfToken": self.token}).encode()).decode().rstrip("=")
+        session = f"{secrets.token_hex(8)}.{claims}.x" if self.inside else secrets.token_hex(8)
         self.sessions.add(session)
-        name = "TOKEN" if self.console else "unifises"
-        return (
-            200,
-            [("Set-Cookie", f"{name}={session}; Path=/; HttpOnly"), ("X-CSRF-Token", self.token)],
-            {"meta": {"rc": "ok"}, "data": []},
-        )
+        cookie = ("Set-Cookie", f"{'TOKEN' if self.console else 'unifises'}={session}; Path=/; HttpOnly")
+        told = [] if self.inside else [("X-CSRF-Token", self.token)]
+        return 200, [cookie, *told], {"meta": {"rc": "ok"}, "data": []}
 
     def _call(self, what: str, body: Any) -> tuple[int, list[tuple[str, str]], Any]:
         if what == "cmd/stamgr":

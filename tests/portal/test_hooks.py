@@ -102,6 +102,21 @@ def test_it_is_never_lost(node: Node, fresh: Store, system: MessageGatewayDouble
     assert node.json("complaint", "deliveries", "--pending") == []
 
 
+def test_a_server_that_asks_for_patience_gets_it(node: Node, fresh: Store, system: MessageGatewayDouble) -> None:
+    """What it asks for, and nothing else that waits is sent meanwhile."""
+    for _ in range(3):
+        number_of(report(node))
+    system.busy, system.pause = 3, "1000"
+    now = int(time.time())
+    deliver(fresh, node.settings, now)
+    assert (system.busy, len(system.taken)) == (2, 0)
+    pending = node.json("complaint", "deliveries", "--pending")
+    assert max(row["due_at"] for row in pending) == now + 1000
+    system.busy = 0
+    assert node.json("complaint", "retry")["deliveries"] == len(pending)
+    deliver(fresh, node.settings, int(time.time()))
+
+
 def test_a_server_that_is_away_is_an_outcome(node: Node, fresh: Store, system: MessageGatewayDouble) -> None:
     number = number_of(report(node))
     base = node.sites.read_text()

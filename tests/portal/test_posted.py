@@ -151,6 +151,16 @@ def test_a_controller_is_told_and_asks_radius(place: Place, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TOLD)
+def test_a_controller_that_asks_for_a_moment_is_asked_again(place: Place, name: str) -> None:
+    with place.double(name) as controller:
+        controller.busy = 1
+        page = place.arrive(name, TOLD[name][1])
+        page = Browser().submit(page, page.form(method="click-through"))
+        assert (controller.online, controller.busy) == (True, 0)
+        assert "Anda tersambung" in page.text
+
+
+@pytest.mark.parametrize("name", TOLD)
 def test_a_controller_that_is_away_or_refuses_is_told_to_people(place: Place, name: str) -> None:
     page = place.arrive(name, TOLD[name][1])
     page = Browser().submit(page, page.form(method="click-through"))

@@ -139,6 +139,16 @@ def test_a_stand_in_gateway_that_takes_a_form_and_says_so_in_its_answer(tmp_path
         sender.send(MESSAGE)
 
 
+def test_a_stand_in_gateway_that_asks_for_a_moment_is_asked_again(tmp_path: Path) -> None:
+    with MessageGatewayDouble(busy=1) as gateway:
+        sender = made(tmp_path, kind="http", url=gateway.url, body={"to": "{number}"})
+        sender.send(MESSAGE)
+        assert len(gateway.taken) == 1
+        gateway.busy, gateway.pause = 1, "60"
+        with pytest.raises(PeerError, match="answered 429"):
+            sender.send(MESSAGE)
+
+
 @pytest.mark.parametrize("number", ["+15005550006", "whatsapp:+14155238886"])
 def test_a_stand_in_for_twilio(tmp_path: Path, number: str) -> None:
     with MessageGatewayDouble() as gateway:

@@ -12,8 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hotspot.errors import PeerError
+from hotspot.gateways import UnifiGateway
 from hotspot.grant import local_day
-from portal.web import Request, send
+from portal.patience import Patience, asked_for
+from portal.unifi import Controller
+from portal.web import Answer, Request, send
 from tests.browser import Browser, Page
 from tests.doubles.unifi import PASSWORD, USER, UnifiDouble
 from tests.node import Node, free_port
@@ -207,3 +210,84 @@ def test_a_certificate_is_trusted_by_its_fingerprint_alone(tmp_path: Path) -> No
             with pytest.raises(PeerError, match="certificate"):
                 send(request, fingerprint=fingerprint)
         assert controller.logins == 1, "nothing was sent to a stranger"
+
+
+# -- sessions with a controller ----------------------------------------------------------------------------------------
+
+
+class Api:
+    """The portal's side of a controller's API, with a clock that the test moves."""
+
+    def __init__(self, controller: UnifiDouble):
+        self.now = 0.0
+        self.gateway = UnifiGateway(
+            id="gw", nas="unifi", controller=controller.url, console=controller.console, user=USER, password="env:PW"
+        )
+        self.api = Controller(self.gateway, PASSWORD, Patience(lambda: self.now))
+
+    def let_in(self, mac: str) -> None:
+        self.api.call("cmd/stamgr", {"cmd": "authorize-guest", "mac": mac, "minutes": 5})
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_token_that_is_renewed_is_taken(inside: bool) -> None:
+    with UnifiDouble(console=True, rotates=True, inside=inside) as controller:
+        api = Api(controller)
+        for number in range(4):
+            api.let_in(controller.join(f"02:aa:00:00:05:0{number}").mac)
+        assert all(guest.authorized for guest in controller.guests.values())
+        assert controller.logins == 1
+
+
+def test_a_token_that_is_refused_is_asked_for_anew_once() -> None:
+    with UnifiDouble(console=True) as controller:
+        api = Api(controller)
+        api.let_in(controller.join("02:aa:00:00:05:01").mac)
+        controller.token = "another"  # the console was restarted, say
+        api.let_in(controller.join("02:aa:00:00:05:02").mac)
+        assert controller.guests["02:aa:00:00:05:02"].authorized
+        assert controller.logins == 2
+
+
+def test_a_login_that_is_refused_is_not_tried_again_at_once() -> None:
+    """Or the console locks the account, and with it everybody who uses it."""
+    with UnifiDouble(console=True, password="changed there") as controller:
+        api = Api(controller)
+        with pytest.raises(
+            PeerError, match=r"does not let nirkabel log in \(403\): check user and password \(env:PW\)"
+        ):
+            api.api.stations()
+        for second in range(60):
+            api.now = float(second)
+            with pytest.raises(PeerError, match="log in"):
+                api.api.stations()
+        assert controller.logins == 4, "after 5, 10 and 20 s"
+        controller.password = PASSWORD
+        api.now += 300
+        assert api.api.stations() == []
+
+
+@pytest.mark.parametrize(("pause", "seconds"), [("7", 7), ("", 30), ("soon", 30), ("99999999999", 3600)])
+def test_a_controller_that_asks_for_patience_gets_it(pause: str, seconds: int) -> None:
+    with UnifiDouble(busy=1, pause=pause) as controller:
+        api = Api(controller)
+        said = set()
+        for api.now in (0.0, 1.0, seconds - 0.5):
+            with pytest.raises(PeerError, match="asks to be left alone until") as caught:
+                api.api.stations()
+            said.add(str(caught.value))
+        assert controller.asked == 1
+        assert len(said) == 1, "the same trouble is told once"
+        api.now = seconds + 0.5
+        assert api.api.stations() == []
+
+
+def test_how_long_a_server_asks_for() -> None:
+    def asks(status: int, value: str | None) -> int | None:
+        return asked_for(Answer(status, {} if value is None else {"retry-after": value}, ""), 1_000_000_000)
+
+    assert asks(200, "7") is None
+    assert (asks(503, None), asks(503, "7"), asks(429, "0")) == (None, 7, 0)
+    assert asks(429, "Sun, 09 Sep 2001 01:47:00 GMT") == 20
+    assert asks(429, "Sun, 09 Sep 2001 01:46:00 GMT") == 0
+    assert (asks(429, "-5"), asks(429, "٣"), asks(429, "Sun, 99 Sep 2001 01:46:00 GMT")) == (30, 30, 30)

@@ -9,10 +9,10 @@ from typing import Final
 import segno
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
-from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from hotspot.escape import for_cell
+from hotspot.letters import missing, placed
 from hotspot.voucher import format_code
 
 _COLUMNS: Final = 2
@@ -104,14 +104,21 @@ def _card(canvas: Canvas, sheet: Sheet, number: int, code: str, x: float, y: flo
         ("Helvetica", 6.5, 3.5, serial(sheet.batch, number)),
     )
     for font, size, height, text in lines:
-        shown = _printable(text)
-        canvas.setFont(font, min(size, size * room / max(room, stringWidth(shown, font, size))))
-        canvas.drawString(text_x, y + height * mm, shown)
+        _line(canvas, text_x, y + height * mm, font, size, text, room)
 
 
-def _printable(text: str) -> str:
-    """A text in the letters of a PDF's own fonts."""
-    return text.encode("cp1252", "replace").decode("cp1252")
+def _line(canvas: Canvas, x: float, y: float, font: str, size: float, text: str, room: float) -> None:
+    """A line that is made smaller where it has not the room."""
+    runs, width = placed(text, font, size)
+    smaller = min(1.0, room / width) if width else 1.0
+    for run in runs if smaller == 1.0 else placed(text, font, size * smaller)[0]:
+        canvas.setFont(run.font, size * smaller)
+        canvas.drawString(x + run.left, y, run.text)
+
+
+def unprintable(sheet: Sheet) -> str:
+    """The letters of a card that no font of this machine has, each once: cards are without them."""
+    return missing(f"{sheet.title} {sheet.place} {sheet.network}", "Helvetica")
 
 
 def _qr(canvas: Canvas, text: str, x: float, y: float) -> None:

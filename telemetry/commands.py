@@ -10,6 +10,7 @@ import click
 
 from hotspot.errors import ConfigError, Fault
 from hotspot.identity import new_id
+from hotspot.letters import PACKAGES
 from hotspot.sites import Inventory, Site
 from hotspot.store import audit, observed
 from hotspot.terminal import FAILED, WRONG, Group, Node, pass_node
@@ -20,7 +21,7 @@ from .numerals import Numerals
 from .overview import SiteNow, overview
 from .period import Period
 from .report.check import Checked, State, verify
-from .report.pack import fingerprint, pack, public_pem, signing_key, write
+from .report.pack import fingerprint, pack, public_pem, signing_key, unprintable, write
 from .report.words import report_texts
 
 _FOREVER = (0, 2**53)
@@ -59,6 +60,7 @@ def coverage(node: Node, period_name: str, out: Path, lang: Language) -> None:
     write(out, files)
     figures = cover(inputs)
     mark = fingerprint(public_pem(key.public_key()))
+    lost = unprintable(inputs)
     node.answer(
         {
             "out": str(out),
@@ -68,8 +70,11 @@ def coverage(node: Node, period_name: str, out: Path, lang: Language) -> None:
             "sites": len(figures.sites),
             "strict_percent": _percent(figures.whole.states.strict.hundredths),
             "key_fingerprint": mark,
+            "unprintable": lost,
         }
     )
+    if lost:
+        node.complain(f"No font here has {lost}: laporan.pdf is without them. Install {PACKAGES} and make it again.")
     for name, content in files.items():
         node.say(f"{out / name}  {len(content):,} bytes")
     if figures.provisional:

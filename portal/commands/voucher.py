@@ -14,6 +14,7 @@ from hotspot.catalogue import load
 from hotspot.errors import ConfigError, Fault, HotspotError
 from hotspot.files import keep, private
 from hotspot.grant import Reason
+from hotspot.letters import PACKAGES
 from hotspot.look import LANGUAGES
 from hotspot.sites import Inventory, Site
 from hotspot.store import vouchers, watch
@@ -23,7 +24,7 @@ from hotspot.units import format_duration
 from hotspot.voucher import VoucherState, format_code
 
 from ..pages import spoken_duration
-from ..printing import Sheet, csv_of, pdf_of, serial, table
+from ..printing import Sheet, csv_of, pdf_of, serial, table, unprintable
 
 _SHORT = 12
 """Digits of a batch's id that people are shown."""
@@ -76,6 +77,8 @@ def create(
     # Written down first: codes are money, and one that is nowhere written must not be valid.
     if pdf is not None:
         keep(private(pdf), pdf_of(sheet, batch.codes))
+        if lost := unprintable(sheet):
+            node.complain(f"No font here has {lost}: the cards are without them. Install {PACKAGES} for the next ones.")
     if csv_file is not None:
         keep(private(csv_file), csv_of(sheet, batch.codes).encode())
     shown = [format_code(code) for code in batch.codes]

@@ -134,16 +134,18 @@ def _signed(folder: Path, manifest: dict[str, Any], content: bytes, trusted: str
 
 
 def _rendered_again(manifest: dict[str, Any], contents: dict[str, bytes], catalogue: Catalogue) -> list[Finding]:
-    theirs, ours = _made_by(manifest.get("software"), manifest.get("libraries")), _made_by(SOFTWARE, libraries())
+    theirs = _made_by(manifest.get("software"), manifest.get("libraries"))
     subject = "rendered again"
     try:
         inputs = Inputs.model_validate_json(contents.get(INPUTS, b""))
         _, files = render(inputs, catalogue)
     except (ValidationError, ConfigError) as error:
         fault = f"its inputs cannot be used: {str(error).splitlines()[0]}"
+        ours = _made_by(SOFTWARE, libraries(None))
         if theirs == ours:
             return [_finding(f"{subject}: {INPUTS}", fault)]
         return [Finding(f"{subject}: {INPUTS}", State.OPEN, f"not compared, made by {theirs}, here is {ours}; {fault}")]
+    ours = _made_by(SOFTWARE, libraries(inputs))
     return [
         _compared(f"{subject}: {name}", name, (contents.get(name, b""), again), (theirs, ours))
         for name, again in files.items()

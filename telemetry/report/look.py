@@ -1,5 +1,6 @@
 """The look of the PDF: paper, colours, the embedded font, paragraph and table styles."""
 
+import re
 from functools import cache
 from typing import Any, Final
 
@@ -9,7 +10,9 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import TableStyle
+from reportlab.platypus import Paragraph, TableStyle
+
+from hotspot.letters import marked
 
 from ..uptime import Verdict
 
@@ -30,6 +33,7 @@ PADDING: Final = 4
 """Points left and right of a table's cells."""
 FONT: Final = "Vera"
 BOLD: Final = "VeraBd"
+_FOREIGN: Final = re.compile('<font name="(?!Vera)')
 
 
 @cache
@@ -38,6 +42,21 @@ def register_fonts() -> None:
     for name in (FONT, BOLD, "VeraIt"):
         pdfmetrics.registerFont(TTFont(name, f"{name}.ttf"))
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic="VeraIt", boldItalic=BOLD)
+
+
+def text(value: str) -> str:
+    """A text as a paragraph's markup; letters that Vera lacks come from this machine's fonts."""
+    return marked(value, FONT)
+
+
+def paragraph(markup: str, style: ParagraphStyle) -> Paragraph:
+    """A paragraph; where another script stands in it, its letters are joined and ordered as that script does."""
+    return Paragraph(markup, _shaping(style) if _FOREIGN.search(markup) else style)
+
+
+@cache
+def _shaping(style: ParagraphStyle) -> ParagraphStyle:
+    return ParagraphStyle(f"{style.name} shaped", parent=style, shaping=1)
 
 
 def _style(name: str, size: float, **options: Any) -> ParagraphStyle:

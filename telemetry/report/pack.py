@@ -8,11 +8,14 @@ import hashlib
 import json
 import os
 import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import babel
 import reportlab
+import uharfbuzz
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
@@ -20,9 +23,11 @@ from hotspot.catalogue import Catalogue
 from hotspot.errors import PeerError
 from hotspot.files import sync_folder
 from hotspot.identity import Keys
+from hotspot.letters import borrowed, missing
 
 from ..coverage import Coverage, Inputs, cover
 from .data import titik_csv, titik_geojson
+from .look import FONT, register_fonts
 from .pdf import render_pdf
 from .words import Words
 
@@ -46,9 +51,36 @@ def fingerprint(pem: str) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def libraries() -> dict[str, str]:
-    """The versions of what draws a report here."""
-    return {"babel": babel.__version__, "reportlab": reportlab.__version__}
+def libraries(inputs: Inputs | None) -> dict[str, str]:
+    """The versions of what draws a report here, and the fonts of this machine that its names need."""
+    versions = {"babel": babel.__version__, "reportlab": reportlab.__version__, "uharfbuzz": uharfbuzz.__version__}
+    if inputs is None:
+        return versions
+    register_fonts()
+    return {**versions, **borrowed(_texts(inputs), FONT)}
+
+
+def unprintable(inputs: Inputs) -> str:
+    """The letters of its names that no font of this machine has, each once: the PDF is without them."""
+    register_fonts()
+    return missing(" ".join(_texts(inputs)), FONT)
+
+
+def _texts(inputs: Inputs) -> list[str]:
+    """What people named: every text in the inventory, and what was written of maintenance."""
+    written = (text for work in inputs.maintenance for text in (work.ticket, work.reason))
+    return [*_strings(tomllib.loads(inputs.inventory)), *written]
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _strings(one)
 
 
 def _json(value: Any) -> bytes:
@@ -85,7 +117,7 @@ def pack(inputs: Inputs, catalogue: Catalogue, key: Ed25519PrivateKey) -> dict[s
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
         "generated_at": inputs.generated_at,
         "inputs_sha256": hashlib.sha256(files[INPUTS]).hexdigest(),
-        "libraries": libraries(),
+        "libraries": libraries(inputs),
         "number": report_number(coverage),
         "period": inputs.period,
         "provisional": coverage.provisional,

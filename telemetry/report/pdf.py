@@ -2,7 +2,6 @@
 
 import io
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.units import mm
@@ -15,13 +14,13 @@ from reportlab.platypus import (
     NextPageTemplate,
     PageBreak,
     PageTemplate,
-    Paragraph,
     Spacer,
     Table,
     TableStyle,
 )
 
 from hotspot import __version__
+from hotspot.letters import placed
 
 from ..coverage import Coverage
 from ..uptime import LONG_OUTAGE, Verdict
@@ -44,7 +43,9 @@ from .look import (
     TILE_LABEL,
     TITLE,
     VERDICTS,
+    paragraph,
     register_fonts,
+    text,
 )
 from .picture import city_map
 from .tables import group_table, indicator_table, maintenance_table, outage_table, site_table, verdict_text
@@ -134,9 +135,11 @@ def _document(target: io.BytesIO, coverage: Coverage, words: Words, number: str)
 
 def _furniture(canvas: Canvas, page: Any, coverage: Coverage, words: Words, number: str) -> None:
     width, height = page.pageTemplate.pagesize
-    canvas.setFont(FONT, 7)
     canvas.setFillColor(MUTED)
-    canvas.drawString(MARGIN, height - 13 * mm, f"{words('title')} · {coverage.inventory.city.name}")
+    for run in placed(f"{words('title')} · {coverage.inventory.city.name}", FONT, 7)[0]:
+        canvas.setFont(run.font, 7)
+        canvas.drawString(MARGIN + run.left, height - 13 * mm, run.text)
+    canvas.setFont(FONT, 7)
     if coverage.provisional:
         _stamp(canvas, width - MARGIN, height - 13.5 * mm, words)
     else:
@@ -156,13 +159,13 @@ def _footer(canvas: Canvas, page: Any, coverage: Coverage, words: Words, number:
 
 
 def _stamp(canvas: Canvas, right: float, baseline: float, words: Words) -> None:
-    text = words("provisional")
-    width = canvas.stringWidth(text, BOLD, 9) + 12
+    stamp = words("provisional")
+    width = canvas.stringWidth(stamp, BOLD, 9) + 12
     canvas.setFillColor(ALERT)
     canvas.roundRect(right - width, baseline - 3.5, width, 15, 3, stroke=0, fill=1)
     canvas.setFillColorRGB(1, 1, 1)
     canvas.setFont(BOLD, 9)
-    canvas.drawString(right - width + 6, baseline + 1, text)
+    canvas.drawString(right - width + 6, baseline + 1, stamp)
 
 
 # -- sections --------------------------------------------------------------------------------------------------------
@@ -170,8 +173,8 @@ def _stamp(canvas: Canvas, right: float, baseline: float, words: Words) -> None:
 
 def _section(words: Words, key: str) -> list[Flowable]:
     intro = words(f"section.{key}.intro")
-    found: list[Flowable] = [Paragraph(escape(words(f"section.{key}")), HEADING)]
-    return found if intro.startswith("section.") else [*found, Paragraph(escape(intro), BODY)]
+    found: list[Flowable] = [paragraph(text(words(f"section.{key}")), HEADING)]
+    return found if intro.startswith("section.") else [*found, paragraph(text(intro), BODY)]
 
 
 def _cover(coverage: Coverage, words: Words, number: str, width: float) -> list[Flowable]:
@@ -192,16 +195,16 @@ def _cover(coverage: Coverage, words: Words, number: str, width: float) -> list[
     ]
     if not coverage.provisional:
         rows = [row for row in rows if row[0] != "cut"]
-    cells = [[Paragraph(escape(words(f"cover.{key}")), SMALL), Paragraph(escape(value), BODY)] for key, value in rows]
+    cells = [[paragraph(text(words(f"cover.{key}")), SMALL), paragraph(text(value), BODY)] for key, value in rows]
     facts = Table(cells, colWidths=[width * 0.3, width * 0.7])
     facts.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE)]))
-    note = [Spacer(1, 8), Paragraph(escape(words("provisional.note")), BODY)] if coverage.provisional else []
+    note = [Spacer(1, 8), paragraph(text(words("provisional.note")), BODY)] if coverage.provisional else []
     return [
         Spacer(1, 6 * mm),
-        Paragraph(escape(words("title")), TITLE),
+        paragraph(text(words("title")), TITLE),
         Spacer(1, 3 * mm),
-        Paragraph(escape(inventory.city.name), SUBTITLE),
-        Paragraph(escape(period_text(coverage, words)), SUBTITLE),
+        paragraph(text(inventory.city.name), SUBTITLE),
+        paragraph(text(period_text(coverage, words)), SUBTITLE),
         Spacer(1, _COVER_BAND - 52 * mm),
         facts,
         *note,
@@ -216,7 +219,7 @@ def _summary(coverage: Coverage, words: Words, width: float) -> list[Flowable]:
         (n.count(usage.persons), "tile.persons"),
         (n.volume(usage.down + usage.up), "tile.volume"),
     ]
-    row = [[Paragraph(escape(value), TILE), Paragraph(escape(words(key)), TILE_LABEL)] for value, key in tiles]
+    row = [[paragraph(text(value), TILE), paragraph(text(words(key)), TILE_LABEL)] for value, key in tiles]
     strip = Table([row], colWidths=[width / 4] * 4)
     strip.setStyle(
         TableStyle(
@@ -241,8 +244,8 @@ def _map(coverage: Coverage, words: Words, width: float) -> list[Flowable]:
         *_section(words, "map"),
         city_map(coverage, words, width, width * 0.95),
         Spacer(1, 6),
-        Paragraph(legend, BODY),
-        Paragraph(escape(words("map.note")), SMALL),
+        paragraph(legend, BODY),
+        paragraph(text(words("map.note")), SMALL),
     ]
 
 
@@ -288,26 +291,26 @@ def _method(coverage: Coverage, words: Words) -> list[Flowable]:
     }
     parts: list[Flowable] = [CondPageBreak(70 * mm), *_section(words, "method")]
     for key in _METHODS:
-        parts.append(Paragraph(escape(words(f"method.{key}")), SUBHEADING))
-        parts.append(Paragraph(words(f"method.{key}.text", **values), BODY))
+        parts.append(paragraph(text(words(f"method.{key}")), SUBHEADING))
+        parts.append(paragraph(words(f"method.{key}.text", **values), BODY))
     return parts
 
 
 def _approval(coverage: Coverage, words: Words, width: float) -> list[Flowable]:
     lines = [
-        Paragraph(escape(words("approval.place")), BODY),
-        Paragraph(escape(coverage.inventory.city.operator), BODY),
+        paragraph(text(words("approval.place")), BODY),
+        paragraph(text(coverage.inventory.city.operator), BODY),
         Spacer(1, 26 * mm),
-        Paragraph(escape(words("approval.name")), BODY),
-        Paragraph(escape(words("approval.rank")), BODY),
-        Paragraph(escape(words("approval.nip")), BODY),
+        paragraph(text(words("approval.name")), BODY),
+        paragraph(text(words("approval.rank")), BODY),
+        paragraph(text(words("approval.nip")), BODY),
     ]
     block = Table([["", lines]], colWidths=[width * 0.5, width * 0.5])
     block.setStyle(TableStyle([("TEXTCOLOR", (0, 0), (-1, -1), INK)]))
     return [
         CondPageBreak(80 * mm),
         *_section(words, "approval"),
-        Paragraph(escape(words("approval.text")), BODY),
+        paragraph(text(words("approval.text")), BODY),
         Spacer(1, 8),
         block,
     ]

@@ -6,7 +6,8 @@ from typing import Final
 
 from reportlab.graphics.shapes import Circle, Drawing, Line, Rect, String
 from reportlab.lib.colors import Color
-from reportlab.pdfbase.pdfmetrics import stringWidth
+
+from hotspot.letters import placed
 
 from ..coverage import Coverage, SiteFigures
 from .look import BAND, BOLD, FONT, INK, LINE, MUTED, VERDICTS
@@ -80,9 +81,11 @@ def _named_points(drawing: Drawing, plane: _Plane, sites: tuple[SiteFigures, ...
     for (x, y), figures in zip(places, sites, strict=True):
         drawing.add(Circle(x, y, _RADIUS, fillColor=VERDICTS[figures.verdict], strokeColor=BAND, strokeWidth=1.2))
         drawing.add(_text(x, y - 2.2, str(figures.number), 6.4, BAND, font=BOLD, anchor="middle"))
-        box = _free_box(plane, taken, x, y, stringWidth(figures.site.name, FONT, _LABEL))
+        runs, width = placed(figures.site.name, FONT, _LABEL)
+        box = _free_box(plane, taken, x, y, width)
         taken.append(box)
-        drawing.add(_text(box.left, box.bottom + 1.5, figures.site.name, _LABEL, INK))
+        for run in runs:
+            drawing.add(_text(box.left + run.left, box.bottom + 1.5, run.text, _LABEL, INK, font=run.font))
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape
 
 from reportlab.pdfbase.pdfmetrics import stringWidth
-from reportlab.platypus import Paragraph, Table
+from reportlab.platypus import Table
 
 from hotspot.sites import Site
 
@@ -25,7 +24,9 @@ from .look import (
     PADDING,
     SMALL,
     VERDICTS,
+    paragraph,
     table_style,
+    text,
 )
 from .words import Words
 
@@ -46,10 +47,10 @@ def ruled(
 ) -> Table:
     """A table over the whole width whose head repeats. Cells are reportlab markup; `muted` rows step back."""
     head = [
-        Paragraph(escape(words(f"column.{column.key}")), HEAD_NUMBER if column.number else HEAD) for column in columns
+        paragraph(text(words(f"column.{column.key}")), HEAD_NUMBER if column.number else HEAD) for column in columns
     ]
     body = [
-        [Paragraph(cell, _cell(column.number, position in muted)) for column, cell in zip(columns, row, strict=True)]
+        [paragraph(cell, _cell(column.number, position in muted)) for column, cell in zip(columns, row, strict=True)]
         for position, row in enumerate(rows)
     ]
     extra = [("BACKGROUND", (0, position + 1), (-1, position + 1), BAND) for position in muted]
@@ -91,7 +92,7 @@ def _cell(number: bool, muted: bool) -> Any:
 
 def verdict_text(words: Words, verdict: Verdict) -> str:
     colour = VERDICTS[verdict].hexval().replace("0x", "#")
-    return f'<font name="VeraBd" color="{colour}">{escape(words("verdict." + verdict.name.lower()))}</font>'
+    return f'<font name="VeraBd" color="{colour}">{text(words("verdict." + verdict.name.lower()))}</font>'
 
 
 def _percent(words: Words, share: Share) -> str:
@@ -147,7 +148,7 @@ def indicators(coverage: Coverage, words: Words) -> list[tuple[str, str, str]]:
 def indicator_table(coverage: Coverage, words: Words, width: float) -> Table:
     columns = [Column("indicator", 34), Column("formula", 40), Column("target", 11, True), Column("achieved", 15, True)]
     rows = [
-        [escape(words(f"indicator.{key}")), escape(words(f"formula.{key}")), target, f"<b>{escape(achieved)}</b>"]
+        [text(words(f"indicator.{key}")), text(words(f"formula.{key}")), target, f"<b>{text(achieved)}</b>"]
         for key, target, achieved in indicators(coverage, words)
     ]
     return ruled(words, columns, rows, width)
@@ -181,11 +182,11 @@ def site_table(coverage: Coverage, words: Words, width: float) -> Table:
 
 def _site_row(coverage: Coverage, words: Words, figures: SiteFigures) -> list[str]:
     n, states = words.numerals, figures.states
-    below = escape(words(f"kind.{figures.site.kind}") + " · " + figures.site.funding)
+    below = text(words(f"kind.{figures.site.kind}") + " · " + figures.site.funding)
     return [
         n.count(figures.number),
-        f'{escape(figures.site.name)}<br/><font size="6" color="#66727f">{below}</font>',
-        escape(coverage.region_name(figures.site.region)),
+        f'{text(figures.site.name)}<br/><font size="6" color="#66727f">{below}</font>',
+        text(coverage.region_name(figures.site.region)),
         n.count(figures.access_points),
         n.target(figures.target),
         f"<b>{_percent(words, states.strict)}</b>",
@@ -227,7 +228,7 @@ def group_table(
 
 def _group_row(words: Words, group: Group, *, coded: bool, prefix: str) -> list[str]:
     n, (down, up) = words.numerals, group.volume
-    label = escape(words(f"{prefix}{group.code}") if prefix else group.name)
+    label = text(words(f"{prefix}{group.code}") if prefix else group.name)
     return [
         *([group.code] if coded else []),
         label,
@@ -257,18 +258,18 @@ def outage_table(coverage: Coverage, words: Words, width: float) -> Any:
     ]
     found = [(figures, outage) for figures, outage in coverage.outages if outage.long]
     if not found:
-        return Paragraph(escape(words("outages.none")), SMALL)
+        return paragraph(text(words("outages.none")), SMALL)
     rows = []
     for figures, outage in found:
         zone = coverage.inventory.zone(figures.site)
         rows.append(
             [
                 words.numerals.count(figures.number),
-                escape(figures.site.name),
+                text(figures.site.name),
                 words.numerals.moment(outage.from_at, zone),
                 words.numerals.moment(outage.to_at, zone),
                 words.numerals.duration(outage.seconds),
-                escape(words("outages.open")) if outage.open else "",
+                text(words("outages.open")) if outage.open else "",
             ]
         )
     return ruled(words, columns, rows, width)
@@ -291,18 +292,18 @@ def maintenance_table(coverage: Coverage, words: Words, width: float) -> Any:
         if work.site in sites and _within(coverage, sites[work.site].site, work)
     ]
     if not works:
-        return Paragraph(escape(words("maintenance.none")), SMALL)
+        return paragraph(text(words("maintenance.none")), SMALL)
     rows = []
     for figures, work in works:
         zone = coverage.inventory.zone(figures.site)
         rows.append(
             [
-                escape(figures.site.name),
+                text(figures.site.name),
                 words.numerals.moment(work.from_at, zone),
                 words.numerals.moment(work.to_at, zone),
-                escape(work.ticket),
-                escape(work.reason),
-                escape(words(f"maintenance.{_standing(work)}")),
+                text(work.ticket),
+                text(work.reason),
+                text(words(f"maintenance.{_standing(work)}")),
             ]
         )
     return ruled(words, columns, rows, width)

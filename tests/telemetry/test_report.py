@@ -19,10 +19,20 @@ from hotspot.identity import Keys
 from telemetry.coverage import Inputs, cover
 from telemetry.numerals import Numerals
 from telemetry.report.check import State, verify
-from telemetry.report.pack import fingerprint, pack, public_pem, render, report_number, signing_key, write
+from telemetry.report.pack import (
+    fingerprint,
+    libraries,
+    pack,
+    public_pem,
+    render,
+    report_number,
+    signing_key,
+    unprintable,
+    write,
+)
 from telemetry.report.words import report_texts
 
-from .worlds import JAKARTA, november, utc
+from .worlds import JAKARTA, SITES_TOML, november, utc
 
 KEY = signing_key(Keys(bytes(32)))
 TEXTS = report_texts()
@@ -272,3 +282,15 @@ def test_numbers_are_written_as_the_reader_writes_them() -> None:
     assert indonesian.duration(0) == "0 dtk"
     assert english.duration(3600) == "1 h"
     assert indonesian.moment(utc("2026-11-21 18:05"), JAKARTA) == "22 Nov 2026 01.05"
+
+
+def test_names_in_other_scripts_are_drawn_and_the_fonts_named() -> None:
+    named = november(inventory=SITES_TOML.replace('name = "Taman Kota 1"', 'name = "ꦠꦩꦤ꧀ Kota☕ & 1"'))
+    if unprintable(named):
+        pytest.skip("fonts-noto-core and fonts-symbola are not there")
+    assert {"NotoSansJavanese-Regular", "Symbola_hint"} <= libraries(named).keys()
+    assert libraries(named).keys() - libraries(november()).keys() == {"NotoSansJavanese-Regular", "Symbola_hint"}
+    assert render(named, TEXTS) == render(named, TEXTS)
+    nowhere = november(inventory=SITES_TOML.replace('name = "Taman Kota 1"', 'name = "Taman \ue000"'))
+    assert unprintable(nowhere) == "\ue000"
+    assert render(nowhere, TEXTS)[1]["laporan.pdf"].startswith(b"%PDF")

@@ -1,13 +1,13 @@
 """Text of sites.toml -> Inventory. Every fault is reported at once, with its path and its line."""
 
 import difflib
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from ipaddress import IPv4Interface, ip_address, ip_network
 from typing import Any, get_args
 
+import tomli
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -78,12 +78,11 @@ def check(text: str, today: date | None = None) -> Checked:
     seldom meant is a fault too (`doubts`): in a text that is to be activated, not in one that was, by an earlier
     version perhaps."""
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        raw = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         return Checked(None, (_syntax_fault(error),), ())
     except RecursionError:
         return Checked(None, (Fault(0, "", "tables or lists are nested too deeply"),), ())
-    lines = Lines(text)
     inventory: Inventory | None = None
     found: list[tuple[Path, str]] = []
     try:
@@ -93,14 +92,13 @@ def check(text: str, today: date | None = None) -> Checked:
     found += _cross_checks(raw)
     if inventory is not None:
         found += [*_settings(inventory), *_clicked(inventory), *(slips(inventory, today) if today else ())]
-    faults = tuple(sorted({Fault(lines.of(path), dotted(path), message) for path, message in found}))
-    if faults or inventory is None:
-        return Checked(None, faults, ())
-    warnings = tuple(Fault(lines.of(path), dotted(path), message) for path, message in _warnings(inventory))
-    return Checked(inventory, (), warnings)
+    doubtful = [] if found or inventory is None else list(_warnings(inventory))
+    lines = Lines(text) if found or doubtful else None
+    told = tuple(Fault(lines.of(path) if lines else 0, dotted(path), message) for path, message in (found or doubtful))
+    return Checked(None, tuple(sorted(set(told))), ()) if found else Checked(inventory, (), told)
 
 
-def _syntax_fault(error: tomllib.TOMLDecodeError) -> Fault:
+def _syntax_fault(error: tomli.TOMLDecodeError) -> Fault:
     message = str(error).replace("Cannot overwrite a value", "this key was given before")
     head, _, tail = message.rpartition(" (at line ")
     number = tail.split(",")[0]

@@ -1,7 +1,7 @@
 """Where each key of a TOML text stands, so that a fault can name its line.
 
-tomllib reads the values and keeps no positions. This scanner reads only what positions need: table headers, keys at
-the start of a line, and where multi-line strings and arrays end. It is used on texts that tomllib has accepted.
+tomli reads the values and keeps no positions. This scanner reads only what positions need: table headers, keys at
+the start of a line, and where multi-line strings and arrays end. It is used on texts that tomli has accepted.
 """
 
 import re

@@ -57,7 +57,7 @@ def test_a_browser_outside_reaches_a_service_in_the_bed(tmp_path: Path, echo: in
         inner.wait(60)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_it_stays_up_until_it_is_told_to_end(tmp_path: Path, number: signal.Signals) -> None:
     """The part that needs no network of its own; without a terminal."""
     clean = {name: value for name, value in os.environ.items() if name != "ONCE" and not name.startswith("HOTSPOT_")}

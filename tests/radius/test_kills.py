@@ -164,7 +164,7 @@ def test_a_few_kills_on_sqlite(tmp_path: Path) -> None:
     assert on_sqlite(tmp_path, 4) == NEITHER
 
 
-@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize("away", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_few_kills_on_postgresql(tmp_path: Path, cluster: Cluster, away: bool) -> None:
     assert on_postgresql(tmp_path, cluster, 4, away=away) == NEITHER
 

@@ -7,6 +7,7 @@ from typing import Final
 from hotspot import cores, logs
 from hotspot.service import end_with_parent
 from hotspot.settings import Settings
+from hotspot.store.deadline import PERSON
 from hotspot.store.keyed import open_keyed
 
 from . import unifi
@@ -27,7 +28,7 @@ def from_environment() -> Entrance:
     if settings.portal_tls is None:  # else the server's own threads have as much to do as ours
         cores.settle()
     sys.setswitchinterval(_SWITCH)
-    desk = Desk(settings, *open_keyed(settings))
+    desk = Desk(settings, *open_keyed(settings, seconds=PERSON))
     unifi.start(desk)
     entrance = Entrance(create(desk))
     gc.collect()

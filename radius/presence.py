@@ -1,7 +1,8 @@
 """Whether the store answers, as one process knows it.
 
-After a failure nobody asks the store anything but a thread, once a second, so that no gateway waits for a connection
-that cannot be had. The thread writes: a database on a full or read-only disk reads well, and is away all the same.
+After a failure nobody asks the store anything but a thread, once a second, or less often where it was lost again soon,
+so that no gateway waits for a connection that cannot be had. The thread writes: a database on a full or read-only disk
+reads well, and is away all the same.
 """
 
 import threading
@@ -18,6 +19,10 @@ from hotspot.store.keyed import confirm
 log = structlog.get_logger("radius")
 
 _EVERY: Final = 1.0
+_LONGEST: Final = 30.0
+_SOON: Final = 60.0
+"""A store that is lost again so many seconds after it came back is looked at half as often: it may answer who looks,
+and hold up the others, as a locked table does."""
 _REMIND: Final = 60.0
 """Seconds between two lines of the log that say that it is still away."""
 
@@ -30,6 +35,7 @@ class Presence:
         self._there = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._pause, self._back_at = _EVERY, float("-inf")
         if there:
             self._there.set()
         else:
@@ -43,6 +49,8 @@ class Presence:
         """The store did not answer; from now on until it does again `there` is false."""
         if self._there.is_set():
             self._there.clear()
+            again = time.monotonic() - self._back_at < _SOON
+            self._pause = min(2 * self._pause, _LONGEST) if again else _EVERY
             log.error("store away", error=str(error))
             self._look()
 
@@ -59,7 +67,7 @@ class Presence:
 
     def _until_it_is_there(self) -> None:
         since = reminded = time.monotonic()
-        while not self._ended.wait(_EVERY):
+        while not self._ended.wait(self._pause):
             try:
                 confirm(self._store, self._keys)
             except HotspotError as error:
@@ -68,5 +76,6 @@ class Presence:
                     log.error("store still away", error=str(error), seconds=round(reminded - since))
             else:
                 log.info("store back", seconds=round(time.monotonic() - since))
+                self._back_at = time.monotonic()
                 self._there.set()
                 return

@@ -26,6 +26,7 @@ from hotspot.identity import Keys
 from hotspot.service import announce
 from hotspot.settings import RadSec, Settings
 from hotspot.store import Store
+from hotspot.store.deadline import GATEWAY
 from hotspot.store.keyed import open_keyed
 from hotspot.store.revisions import Following, Revision
 
@@ -47,6 +48,8 @@ _BUFFER: Final = 4 * 2**20
 _PDEATHSIG: Final = 1
 _BEHIND: Final = 10
 _TIMERSLACK: Final = 29
+_APART: Final = 10.0
+"""Seconds that the store has for those whom no gateway waits for."""
 Body = Callable[[threading.Event, Callable[[], None]], None]
 """What a child does: until the event is set; calls the other when it is ready."""
 _SHORT_LIFE: Final = 5.0
@@ -115,14 +118,14 @@ def _send(door: Datagrams, answers: list[Datagram]) -> None:
 def _open(settings: Settings) -> tuple[Store, Keys, Revision | None]:
     """The store and its keys; with the revision that this node knew last where the store is away."""
     try:
-        return *open_keyed(settings), None
+        return *open_keyed(settings, seconds=GATEWAY), None
     except PeerError as error:
         keys = settings.keys()
         last = recall(settings.state / FOLDER, keys.derive("journal"))
         if last is None:
             raise
         log.error("store away", error=str(error), revision=last.number)
-        return Store.open(settings, migrate=False), keys, last
+        return Store.open(settings, migrate=False, seconds=GATEWAY), keys, last
 
 
 def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Event, ready: Callable[[], None]) -> None:
@@ -164,7 +167,7 @@ def _when_there(
     ready()
     while not stop.is_set():
         try:
-            store, keys = open_keyed(settings)
+            store, keys = open_keyed(settings, seconds=_APART)
         except PeerError:
             stop.wait(1)
             continue

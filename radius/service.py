@@ -107,14 +107,14 @@ class Service:
         self._stranger_key = keys.derive(STRANGER_LABEL)
         self._meanwhile = Meanwhile(settings, keys)
         self._presence = Presence(store, keys, there=last is None)
-        self._following = Following(store, last, lambda: self._presence.there)
+        self._following = Following(store, last, lambda: self._presence.there, self._presence.lost)
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
         self._places = Places(())
         self._unplaced: set[tuple[str, str]] = set()
         self._origins = Origins()
         self._members = Members(store, keys)
-        self._complained_at = float("-inf")
+        self._complained_at = self._note_from = float("-inf")
         self.endpoint = Endpoint()
 
     def clients(self) -> Clients:
@@ -390,10 +390,13 @@ class Service:
 
     def _note(self, told: list[tuple[str, str, str]], now: int) -> None:
         """Which address each session has. Whoever asks hears less while it is not known; nothing else waits for it."""
+        if time.monotonic() < self._note_from:
+            return
         try:
             with self._store.core.write() as connection:
                 addresses.note(connection, self._keys, told, now)
         except PeerError as error:
+            self._note_from = time.monotonic() + _COMPLAIN
             log.warning("addresses not kept", error=str(error), sessions=len(told))
 
     def _keep(self, heard: list[Heard], restarts: list[Restart], now: int) -> None:

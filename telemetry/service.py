@@ -26,6 +26,7 @@ from hotspot.logs import LIBRARIES
 from hotspot.service import announce_web, end_with_parent, must_be_free
 from hotspot.settings import Settings
 from hotspot.store import Store
+from hotspot.store.deadline import WORK
 from hotspot.store.revisions import Following
 from hotspot.web_server import patience
 
@@ -85,7 +86,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     multiprocessing.set_start_method("spawn")
     host, port = settings.telemetry_listen
     must_be_free("HOTSPOT_TELEMETRY_LISTEN", (host, port))
-    store = Store.open(settings)
+    store = Store.open(settings, seconds=WORK)
     background = Background(store, settings)
     server = Server(
         target="telemetry.service:load_app",

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -106,12 +106,37 @@ class Cluster:
             else:
                 return Server(self._url, self._process.pid)
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """All its processes are stopped (SIGSTOP), so that it keeps its connections and answers none, until the end of
+        the block."""
+        assert self._process is not None
+        first = self._process.pid
+        stopped = [first, *_children(first)]
+        try:
+            for process in stopped:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in reversed(stopped):
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
     def stop(self) -> None:
         """Stops it at once: nothing here is worth a checkpoint."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(15)
             self._process = None
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(status.parent.name))
+    return found
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Final
 
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from ..errors import HotspotError, PeerError, StoreError
 
@@ -65,8 +66,8 @@ def postgresql() -> Driver:
     errors = psycopg.errors
     standby = errors.ReadOnlySqlTransaction
     return Driver(
-        (DBAPIError, psycopg.Error, OverflowError),
-        (psycopg.OperationalError, psycopg.InterfaceError, standby),
+        (DBAPIError, psycopg.Error, OverflowError, NoConnectionFree),
+        (psycopg.OperationalError, psycopg.InterfaceError, standby, NoConnectionFree),
         met=(errors.SerializationFailure, errors.DeadlockDetected),
         gone=(standby, errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow),
     )

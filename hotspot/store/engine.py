@@ -1,33 +1,24 @@
-"""Opening the two databases, on SQLite or PostgreSQL, and bringing their schema up to date.
+"""Opening the two databases, on SQLite or PostgreSQL, and bringing their schema up to date."""
 
-SQLite runs in WAL mode: `core` with synchronous=FULL, since what we acknowledged must survive a power cut, `telemetry`
-with NORMAL. Every writing transaction begins IMMEDIATE: a deferred one that turns from reading to writing fails with
-"database is locked" however long its timeout. Versions whose WAL can be corrupted by several writers (sqlite.org,
-fixed in 3.51.3 and in 3.44.6 and 3.50.7) are refused.
-"""
-
-import fcntl
-import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from math import inf
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-import pysqlite3.dbapi2 as sqlite
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
 
-from ..errors import ConfigError, PeerError, StoreError
+from ..errors import ConfigError, StoreError
 from ..settings import Settings
-from . import patient
+from . import deadline, local, patient
 from .audit import KEY_OPTION, PURPOSE
+from .deadline import Deadlines, was_cut
 from .driver import SQLITE, Driver, Passing, postgresql
-from .portable import cursor
+from .local import Turn
+from .portable import driver as driver_of
 from .schema import core
 from .shape import differences
 from .telemetry_schema import telemetry
@@ -36,33 +27,23 @@ from .together import Together
 T = TypeVar("T")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_TIMEOUT: Final = 15.0
-_LOOK: Final = 0.00003
-_REST: Final = 0.5
-"""Seconds after which an idle connection is tried before it is used."""
 _MIGRATION_LOCK: Final = 0x6E69726B  # "nirk", the key of PostgreSQL's advisory lock
 _FORMS: Final = f"sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE; several hosts as {patient.SEVERAL}"
 _SCHEMAS: Final = {"core": core, "telemetry": telemetry}
-_SAFE_PATCHES: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
-
-
-def safe_sqlite(version: tuple[int, int, int]) -> bool:
-    """Whether this SQLite keeps a WAL whole under several writers."""
-    branch, patch = version[:2], version[2]
-    if branch in _SAFE_PATCHES:
-        return patch >= _SAFE_PATCHES[branch]
-    return branch > (3, 51)
 
 
 class Database:
     """One database. `read` and `write` are its only transactions; `together` shares one among those who come."""
 
-    def __init__(self, name: str, url: str, *, durable: bool, create: bool = True):
+    def __init__(self, name: str, url: str, *, durable: bool, create: bool = True, seconds: float = deadline.TERMINAL):
+        """`seconds` are what a transaction may take; then PeerError, whatever the server does (`store.deadline`)."""
         self.name = name
-        self._engine, self._driver = _engine(name, url, durable=durable, create=create)
+        self._deadlines = Deadlines(seconds)
+        self._engine, self._driver = _engine(name, url, self._deadlines, durable=durable, create=create)
         self._kept: deque[Connection] = deque()
         """Connections of those who have glanced at SQLite, for whoever does next: as many as ever did at a time."""
-        self._turn = Turn(Path(f"{self._engine.url.database}-turn")) if self._engine.dialect.name == "sqlite" else None
+        on_sqlite = self._engine.dialect.name == "sqlite"
+        self._turn = Turn(Path(f"{self._engine.url.database}-turn"), seconds) if on_sqlite else None
         self._writer: Connection | None = None
         self._together = Together(self._write_again)
         self._away_since: float | None = None
@@ -74,7 +55,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and changes nothing."""
-        with _peer_errors(self.name, self._driver), self._engine.connect() as connection:
+        with self._connected() as connection:
             if connection.dialect.name == "postgresql":  # its default shows each statement a newer state
                 connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
@@ -87,32 +68,55 @@ class Database:
 
     @contextmanager
     def _look(self) -> Iterator[Connection]:
-        with _peer_errors(self.name, self._driver), self._engine.connect() as connection:
+        with self._connected() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that is durable when the block has ended, and undone when it raises.
+    def write(self, *, seconds: float | None = None) -> Iterator[Connection]:
+        """A transaction that is durable when the block has ended, and undone when it raises. It may take `seconds`
+        where it is none of the usual ones.
 
         PeerError also where PostgreSQL has kept it on one machine alone, as somebody cancelled the wait for a standby:
         then it stands there, but whoever is told so must not be told that it is safe.
         """
-        with _peer_errors(self.name, self._driver), self._turn or nullcontext(), self._engine.connect() as connection:
+        with self._turn or nullcontext(), self._connected() as connection:
             connection.execution_options(writes=True)
             with connection.begin():
+                if seconds is not None and connection.dialect.name == "postgresql":
+                    self._deadlines.extend(driver_of(connection), seconds)
+                    patient.extend(connection, seconds)
                 yield connection
             patient.confirmed(self.name, connection)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection whose errors are ours: what the driver raises, and what became of one that took too long."""
+        with _peer_errors(self.name, self._driver), self._engine.connect() as connection, self._in_time(connection):
+            yield connection
+
+    @contextmanager
+    def _in_time(self, connection: Connection) -> Iterator[None]:
+        """PeerError says so where a transaction took too long."""
+        info = connection.info
+        try:
+            yield
+        except self._driver.failures as error:
+            if was_cut(info):
+                self._engine.dispose()  # the others in the pool are as dead; each would be found out as slowly
+                raise patient.late(self.name, self._deadlines.seconds) from error
+            raise
 
     def _repeated(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once it is durable; done again where PostgreSQL undid it for reasons that pass: it met
         another (40001, 40P01), or its server went before it was committed. For 5 seconds, of a server that is away
-        once for all, so that nobody's threads wait for one that stays so; then PeerError."""
+        once for all, so that nobody's threads wait for one that stays so; then PeerError. One that has not answered in
+        time is not asked again."""
         began, pause = time.monotonic(), patient.PAUSE
         while True:
             committing = False
             try:
-                with self._engine.connect() as connection:
+                with self._engine.connect() as connection, self._in_time(connection):
                     connection.execution_options(writes=True)
                     with connection.begin():
                         answer = work(connection)
@@ -163,60 +167,9 @@ class Database:
             self._writer.close()
             self._writer = None
         self._engine.dispose()
+        self._deadlines.close()
         if self._turn is not None:
             self._turn.close()
-
-
-class Turn:
-    """Whose turn it is to write to an SQLite file, among all processes of this machine. A context manager.
-
-    SQLite's own waiting sleeps for up to a tenth of a second between looks, too long where thousands of short
-    transactions want in; here the next one is in within a fraction of a millisecond. Whoever ignores it, or waits
-    longer than `_BUSY_TIMEOUT`, meets SQLite's own lock.
-    """
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._thread = threading.RLock()
-        self._depth = 0
-        self._file: int | None = None
-        self._owner = 0
-
-    def __enter__(self) -> None:
-        self._thread.acquire()
-        self._depth += 1
-        if self._depth > 1:
-            return
-        if self._file is None or self._owner != os.getpid():  # a forked file would share its parent's lock
-            try:
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                self._depth -= 1
-                self._thread.release()
-                raise PeerError(f"{self._path} cannot be opened: {error.strerror}") from error
-            self._owner = os.getpid()
-        deadline = time.monotonic() + _BUSY_TIMEOUT
-        while not _locked(self._file) and time.monotonic() < deadline:
-            time.sleep(_LOOK)
-
-    def __exit__(self, *_error: object) -> None:
-        self._depth -= 1
-        if self._depth == 0 and self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-        self._thread.release()
-
-    def close(self) -> None:
-        if self._file is not None and self._owner == os.getpid():
-            os.close(self._file)
-        self._file = None
-
-
-def _locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextmanager
@@ -264,73 +217,17 @@ class _Glance:
             raise self._driver.told(self._name, error) from error
 
 
-def _looked_after(engine: Engine, driver: Driver) -> Engine:
-    """Connections that have rested are tried before they are used: a server that restarted costs nobody an error.
-
-    `pool_pre_ping` does it each time, which is a round trip for every batch of RADIUS requests.
-    """
-
-    @event.listens_for(engine, "checkin")
-    def _rested(_connection: Any, record: Any) -> None:
-        record.info["rests"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def _tried(connection: Any, record: Any, _proxy: Any) -> None:
-        if time.monotonic() - record.info.get("rests", inf) > _REST:
-            try:
-                engine.dialect.do_ping(connection)
-            except driver.failures as error:
-                raise DisconnectionError from error  # the pool takes a new one
-
-    return engine
-
-
-def _engine(name: str, url: str, *, durable: bool, create: bool) -> tuple[Engine, Driver]:
+def _engine(name: str, url: str, deadlines: Deadlines, *, durable: bool, create: bool) -> tuple[Engine, Driver]:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # neither is shown: it holds the URL, and a password
         raise ConfigError(f"the URL of the {name} database is not understood; write {_FORMS}") from None
     if parsed.get_backend_name() == "postgresql":
-        driver = postgresql()
-        engine = create_engine(patient.url(name, parsed))
-        patient.prepare(name, engine)
-        return _looked_after(engine, driver), driver
+        found = postgresql()
+        return patient.engine(name, parsed, deadlines, found), found
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise ConfigError(f"the {name} database must be sqlite:///PATH or postgresql://…, not {parsed.drivername}")
-    if not safe_sqlite(sqlite.sqlite_version_info):
-        raise StoreError(f"SQLite {sqlite.sqlite_version} can corrupt a database under several writers; need 3.51.3")
-    if not create and not Path(parsed.database).exists():
-        raise ConfigError(
-            f"there is no city in {Path(parsed.database).parent}: it has no {Path(parsed.database).name}. Is --state, "
-            "or HOTSPOT_STATE, the right folder? A new city begins with `hotspot activate` or `hotspot up`"
-        )
-    try:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        Path(parsed.database).touch(mode=0o600)
-    except OSError as error:
-        raise ConfigError(
-            f"{parsed.database} cannot be opened: {error.strerror}; run as the user who owns it"
-        ) from error
-    try:
-        # No bound: connections of glances stay open, and nobody who reads or writes shall wait for one of them.
-        engine = create_engine(parsed, module=sqlite, connect_args={"timeout": _BUSY_TIMEOUT}, max_overflow=-1)
-    except NoSuchModuleError as error:
-        raise ConfigError(f"the {name} database: {error}") from error
-    synchronous = "FULL" if durable else "NORMAL"
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the begin event below starts every transaction
-        room = "cache_size=-32768"  # its own 2 MB hold the indexes of a village
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", room):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        cursor(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine, SQLITE
+    return local.engine(name, parsed, durable=durable, create=create, seconds=deadlines.seconds), SQLITE
 
 
 def exists(settings: Settings) -> bool:
@@ -350,15 +247,18 @@ class Store:
         self.telemetry = telemetry
 
     @classmethod
-    def open(cls, settings: Settings, *, migrate: bool = True, create: bool = True) -> "Store":
-        """The stores that the settings name, brought up to date where needed, and made where `create` says so.
+    def open(
+        cls, settings: Settings, *, migrate: bool = True, create: bool = True, seconds: float = deadline.TERMINAL
+    ) -> "Store":
+        """The stores that the settings name, brought up to date where needed, and made where `create` says so. Their
+        transactions may take so many `seconds` (`store.deadline`).
 
         ConfigError for a URL that cannot be used, PeerError for a server that is away, StoreError for a schema that a
         newer version has made.
         """
         store = cls(
-            Database("core", settings.core_url, durable=True, create=create),
-            Database("telemetry", settings.telemetry_url, durable=False, create=create),
+            Database("core", settings.core_url, durable=True, create=create, seconds=seconds),
+            Database("telemetry", settings.telemetry_url, durable=False, create=create, seconds=seconds),
         )
         for database in (store.core, store.telemetry):
             if migrate:
@@ -389,7 +289,7 @@ def migrate_database(database: Database, *, create: bool = True) -> None:
         )
     from .upgrade import upgrade  # noqa: PLC0415 - Alembic takes longer to load than most commands to run
 
-    with database.write() as connection:
+    with database.write(seconds=deadline.MIGRATION) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         upgrade(connection, name, _MIGRATIONS / name, _schema_version(connection, name))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from ..errors import ConfigError, HotspotError
 from ..identity import Keys
 from ..settings import MASTER_KEY, Settings
+from .deadline import TERMINAL
 from .engine import Store, migrate_database
 from .portable import upsert
 from .schema import KEYED, meta
@@ -19,11 +20,11 @@ from .schema import KEYED, meta
 _SEEN = "last return"
 
 
-def open_keyed(settings: Settings, *, create: bool = True) -> tuple[Store, Keys]:
-    """The open store, made where `create` says so, and its keys. ConfigError where this node has no master key, or
-    another one."""
+def open_keyed(settings: Settings, *, create: bool = True, seconds: float = TERMINAL) -> tuple[Store, Keys]:
+    """The open store, made where `create` says so, and its keys; its transactions may take so many `seconds`.
+    ConfigError where this node has no master key, or another one."""
     keys = settings.keys()
-    store = Store.open(settings, create=create)
+    store = Store.open(settings, create=create, seconds=seconds)
     try:
         _check(store, keys)
     except HotspotError:

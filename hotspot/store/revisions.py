@@ -64,11 +64,18 @@ def get(connection: Connection, number: int) -> Revision | None:
 class Following:
     """The active revision as a running service sees it: at most a second old, parsed again only when it changed."""
 
-    def __init__(self, store: Store, last: Revision | None = None, reachable: Callable[[], bool] = lambda: True):
-        """`last` is what a process that cannot ask the store yet knows; it asks only while the store is `reachable`."""
+    def __init__(
+        self,
+        store: Store,
+        last: Revision | None = None,
+        reachable: Callable[[], bool] = lambda: True,
+        lost: Callable[[PeerError], None] = lambda _: None,
+    ):
+        """`last` is what a process that cannot ask the store yet knows; it asks only while the store is `reachable`,
+        and tells that it is `lost`."""
         self._store = store
         self._lock = Lock()
-        self._reachable = reachable
+        self._reachable, self._lost = reachable, lost
         self._revision = last
         self._looked_at = float("-inf")
 
@@ -82,9 +89,10 @@ class Following:
             if due or self._revision is None:
                 try:
                     self._look()
-                except PeerError:
+                except PeerError as error:
                     if self._revision is None:
                         raise
+                    self._lost(error)
                 self._looked_at = time.monotonic()
             if self._revision is None:
                 raise ConfigError(

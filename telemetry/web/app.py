@@ -13,6 +13,7 @@ from hotspot.catalogue import LANGUAGES, Catalogue, load
 from hotspot.errors import ConfigError, HotspotError, PeerError
 from hotspot.settings import Settings
 from hotspot.store import Store, counts
+from hotspot.store.deadline import PERSON
 from hotspot.store.revisions import Following
 from hotspot.store.telemetry_schema import portal_count
 
@@ -54,7 +55,7 @@ class Present:
 def create_app(settings: Settings, clock: Callable[[], int] = lambda: int(time.time())) -> Flask:
     """The application over the settings' stores."""
     app = Flask(__name__)
-    store = Store.open(settings)
+    store = Store.open(settings, seconds=PERSON)
     present = Present(store, clock)
     following = Following(store)
     texts = load(Path(__file__).parent.parent, "dashboard")

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from hotspot.errors import ConfigError, PeerError, StoreError
 from hotspot.settings import MASTER_KEY, Settings
 from hotspot.store import Store, schema, telemetry_schema
-from hotspot.store.engine import migrate_database, safe_sqlite
+from hotspot.store.engine import migrate_database
+from hotspot.store.local import safe_sqlite
 from tests.conftest import settings_in
 
 VARIABLES = (MASTER_KEY, "HOTSPOT_CORE_URL", "HOTSPOT_TELEMETRY_URL")

@@ -1,6 +1,5 @@
 """The portal's Flask application: its routes."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +105,7 @@ class Portal:
     def entry(self, gateway_id: str) -> AnyResponse:
         """A phone that its gateway has sent here."""
         query_string = request.query_string.decode("latin-1")
-        now = int(time.time())
+        now = self.desk.now()
         if not query_string and self.inventory.find_gateway(gateway_id):  # some gateways write nothing after a login
             return self.page("connect.html", self.language(), None, {"start": OPEN_WEB})
         arrival = arrive(self.desk, self.inventory, gateway_id, Visit(query_string, request.args.to_dict()))
@@ -262,7 +261,7 @@ class Portal:
 
     def login(self) -> AnyResponse:
         """A login form. Whatever is wrong with it is said on the same page, and what was typed stays."""
-        lang, now = self.language(), int(time.time())
+        lang, now = self.language(), self.desk.now()
         arrival, fresh = unseal(self.desk.form_key, request.form.get("form", ""), now, sender())
         method = request.form.get("method", "")
         if not fresh:
@@ -367,7 +366,7 @@ class Portal:
 
     def status(self, token: str) -> Response:
         inventory = self.inventory
-        found = status.look(self.desk, inventory, token, int(time.time()))
+        found = status.look(self.desk, inventory, token, self.desk.now())
         lang = self.language() if "lang" in request.args else found.grant.language
         page = self.page(
             "status.html",
@@ -386,7 +385,7 @@ class Portal:
         return [origin(handback)] if handback.startswith(("http://", "https://")) else []
 
     def log_out(self, token: str) -> AnyResponse:
-        url = status.log_out(self.desk, token, int(time.time()))
+        url = status.log_out(self.desk, token, self.desk.now())
         return self.see_other(url or f"/s/{token}")
 
 
@@ -431,14 +430,14 @@ def create(desk: Desk) -> Flask:
     @app.post("/g/<gateway_id>")
     def authmon(gateway_id: str) -> Response:
         action = request.form.get("auth_get", "")
-        text = gateways.authmon(desk, portal.inventory, gateway_id, action, int(time.time()))
+        text = gateways.authmon(desk, portal.inventory, gateway_id, action, desk.now())
         return Response(text, mimetype="text/plain")
 
     @app.post("/agent/<gateway_id>")
     def agent(gateway_id: str) -> Response:
         body = request.get_data(as_text=True)
         return Response(
-            gateways.agent_post(desk, portal.inventory, gateway_id, body, int(time.time())), mimetype="text/plain"
+            gateways.agent_post(desk, portal.inventory, gateway_id, body, portal.desk.now()), mimetype="text/plain"
         )
 
     app.before_request(lambda: elsewhere.check(lambda: portal.inventory.portal.url))

@@ -14,7 +14,6 @@ never counted, and the second way, where the sender is the one who is asked abou
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -123,7 +122,7 @@ def routes(portal: "Portal") -> Blueprint:
             device = parse_mac(mac)
         except RequestError as error:
             raise RequestError("not-found") from error
-        now = int(time.time())
+        now = portal.desk.now()
         with store.core.read() as connection:
             online = captive.look(connection, keys, gateway_id, device, session, now)
         if not isinstance(online, Online):
@@ -133,7 +132,7 @@ def routes(portal: "Portal") -> Blueprint:
     @blueprint.get("/captive/<gateway_id>")
     def by_address(gateway_id: str) -> Response:
         """Phones whose address reaches the portal as it is."""
-        gateway, asker, now = portal.inventory.find_gateway(gateway_id), address(), int(time.time())
+        gateway, asker, now = portal.inventory.find_gateway(gateway_id), address(), portal.desk.now()
         known = isinstance(gateway, RadiusGateway) and asker and gateway.routes(asker)
         if not known or api_uri(portal.inventory, gateway_id) is None or not over_tls():
             raise RequestError("not-found")

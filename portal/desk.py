@@ -1,5 +1,7 @@
 """What the portal works with: one node's settings, stores and keys."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hotspot.identity import Keys
@@ -12,6 +14,8 @@ class Desk:
     settings: Settings
     store: Store
     keys: Keys
+    now: Callable[[], int] = lambda: int(time.time())
+    """UTC seconds by which things are issued and redeemed (`hotspot.clock`)."""
 
     @property
     def form_key(self) -> bytes:

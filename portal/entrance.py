@@ -100,8 +100,14 @@ def length_of(method: str, headers: Mapping[str, str], largest: int) -> int:
 class Entrance:
     """One worker's: what granian calls for every request (RSGI)."""
 
-    def __init__(self, application: "WSGIApplication", clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        application: "WSGIApplication",
+        clock: Callable[[], float] = time.monotonic,
+        at_end: Callable[[], None] = lambda: None,
+    ):
         self._application = application
+        self._at_end = at_end
         self._phones = Lane("phones", LARGEST, ThreadPoolExecutor(THREADS, "request"))
         self._agents = Lane("agents", LARGEST_POST, ThreadPoolExecutor(_AGENT_THREADS, "agent"))
         self._health = ThreadPoolExecutor(1, "health")
@@ -109,6 +115,10 @@ class Entrance:
         self._clock = clock
         self._cut = 0
         self._told_at = float("-inf")
+
+    def __rsgi_del__(self, _loop: asyncio.AbstractEventLoop) -> None:
+        """Called when the worker ends (RSGI)."""
+        self._at_end()
 
     async def __call__(self, scope: Scope, protocol: Exchange) -> None:
         try:

@@ -1,6 +1,5 @@
 """The pages on which people report faults, before any login, and follow what becomes of them."""
 
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ class Faults:
         given = request.form if error else request.args
         typed = {name: given.get(name, "")[: complaints.LONGEST] for name in complaints.FIELDS}
         shown = {
-            "sites": complaints.places(inventory, int(time.time())),
+            "sites": complaints.places(inventory, portal.desk.now()),
             "categories": complaints.CATEGORIES,
             "typed": typed,
             "problem": portal.told(error, lang) if error else "",
@@ -44,7 +43,7 @@ class Faults:
         return later(page, error) if error else page
 
     def report(self) -> AnyResponse:
-        portal, now = self._portal, int(time.time())
+        portal, now = self._portal, self._portal.desk.now()
         lang = portal.language()
         try:
             number = complaints.report(portal.desk, portal.inventory, request.form, lang, sender(), now)

@@ -148,7 +148,7 @@ def routes(portal: "Portal") -> Blueprint:
     @blueprint.post("/hooks/complaint")
     def complaint() -> Response:
         """The other side says how a complaint stands."""
-        section, settings, now = portal.inventory.complaints, portal.desk.settings, int(time.time())
+        section, settings, now = portal.inventory.complaints, portal.desk.settings, portal.desk.now()
         if section.inbound is None:
             raise RequestError("not-found")
         body, sign = request.get_data(), request.headers.get(HEADER, "")

@@ -8,7 +8,6 @@ nothing of it is in an address or a cookie.
 
 import json
 import secrets
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -114,7 +113,7 @@ class Privacy:
             "code": request.form.get("code", "")[:40],
             "operator": inventory.city.operator,
             "provider": inventory.oidc.title if inventory.oidc and "oidc" in methods else "",
-            "day": _day(int(time.time()) + inventory.retention.personal, inventory),
+            "day": _day(self._desk.now() + inventory.retention.personal, inventory),
             "locked": locked,
         }
         hops = inventory.oidc.origins if inventory.oidc else ()
@@ -124,7 +123,7 @@ class Privacy:
     def _form(self, grant: str) -> str:
         """A form's token: a code that is sent now is entered in this form, and in no other."""
         arrival = Arrival(DESK, Stage.WANTS_IN, secrets.token_hex(6), "", data={"grant": grant} if grant else {})
-        return seal(self._desk.form_key, arrival, int(time.time()))
+        return seal(self._desk.form_key, arrival, self._desk.now())
 
     def _arrival(self, now: int) -> Arrival:
         arrival, fresh = unseal(self._desk.form_key, request.form.get("form", ""), now)
@@ -138,7 +137,7 @@ class Privacy:
 
     def by_code(self) -> Response:
         """Sends a code to a number; or judges the code that was entered."""
-        now = int(time.time())
+        now = self._desk.now()
         arrival: Arrival | None = None
         try:
             arrival = self._arrival(now)
@@ -183,7 +182,7 @@ class Privacy:
             limits.take(connection, self._desk.keys, "privacy", _ASKED, Caller("", sender(), DESK), now, split=False)
 
     def by_voucher(self) -> Response:
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         try:
             arrival = self._arrival(now)
             code = parse_code(request.form.get("code", "")[:LONGEST_TYPED])
@@ -212,7 +211,7 @@ class Privacy:
 
     def by_account(self) -> AnyResponse:
         """To the city's OpenID provider, which asks who they are although it may know them."""
-        now, portal = int(time.time()), self._portal
+        now, portal = self._desk.now(), self._portal
         try:
             return portal.sso.start_anew(self._arrival(now), portal.language(), now)
         except RequestError as error:
@@ -223,7 +222,7 @@ class Privacy:
         return self._data(Proven.now(person, now) if person else None, now)
 
     def by_password(self) -> Response:
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         try:
             caller = Caller(f"{DESK}|{self._arrival(now).mac}", sender(), DESK)
             person, attempt = known_member(desk.store, desk.keys, request.form, "", caller, now, split=False)
@@ -237,7 +236,7 @@ class Privacy:
         """From a status page: the same page as for everybody. Being in proves nothing."""
         with self._desk.store.core.read() as connection:
             grant = admission.find_grant(connection, grant_of_token(self._desk.status_key, token))
-        if grant is None or grant.ends_at <= int(time.time()):
+        if grant is None or grant.ends_at <= self._desk.now():
             raise RequestError("not-found")
         return self.page(grant=grant.id)
 
@@ -295,7 +294,7 @@ class Privacy:
 
     def lock(self) -> Response:
         """What was proven is worth nothing any longer, in no form that shows it."""
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         try:
             proven = self._proven(now)
         except RequestError as error:
@@ -307,7 +306,7 @@ class Privacy:
 
     def download(self) -> Response:
         """All that the page can show, as a file."""
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         try:
             proven = self._proven(now)
         except RequestError as error:
@@ -325,7 +324,7 @@ class Privacy:
 
     def password(self) -> Response:
         """The form by which a member changes their password, and the change."""
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         error: RequestError | None = None
         try:
             proven = self._proven(now)
@@ -350,7 +349,7 @@ class Privacy:
 
     def withdraw(self) -> Response:
         """Takes back what somebody agreed to; they are put out."""
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         try:
             proven = self._proven(now)
         except RequestError as error:
@@ -369,7 +368,7 @@ class Privacy:
 
     def erase(self) -> Response:
         """Erases what is known of somebody, when they have said twice that they want it."""
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         try:
             proven = self._proven(now)
         except RequestError as error:

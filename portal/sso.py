@@ -8,7 +8,6 @@ connected. A cookie, where one is kept, spares that question.
 
 import hmac
 import json
-import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -154,7 +153,7 @@ class Sso:
 
     def go(self, token: str) -> AnyResponse:
         """From the status page of a short grant to the provider."""
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         with desk.store.core.write() as connection:
             grant = admission_.find_grant(connection, grant_of_token(desk.status_key, token))
             if grant is None or grant.method != BOOTSTRAP or grant.ends_at <= now:
@@ -187,7 +186,7 @@ class Sso:
 
     def on(self, token: str) -> AnyResponse:
         """Waits until the gateway has put the phone out, then sends it there."""
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         with desk.store.core.read() as connection:
             grant = admission_.find_grant(connection, grant_of_token(desk.status_key, token))
             session = sessions.of_grant(connection, grant.id) if grant else None
@@ -234,7 +233,7 @@ class Sso:
 
     def callback(self) -> AnyResponse:
         """The way back. The code in its address is worth nothing without a secret of ours; we redirect at once."""
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         try:
             login_id = grant_of_token(desk.oidc_key, request.args.get("state", ""))
         except RequestError as error:
@@ -274,7 +273,7 @@ class Sso:
         return self._portal.page("confirm.html", login.language, site, shown, hops=self._portal.hops(arrival, site))
 
     def confirm(self) -> AnyResponse:
-        now, desk = int(time.time()), self._desk
+        now, desk = self._desk.now(), self._desk
         login_id, sealed, at = read_signed(desk.oidc_key, request.form.get("form", ""))
         if at <= now - LIFETIME:
             raise RequestError("oidc-again")

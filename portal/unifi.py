@@ -6,11 +6,9 @@ be: so a grant counts as confirmed only when its own list of stations shows it, 
 """
 
 import json
-import os
-import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,11 +17,12 @@ import structlog
 from hotspot.errors import HotspotError, PeerError
 from hotspot.gateways import UnifiGateway
 from hotspot.grant import Grant
+from hotspot.lease import Lease
 from hotspot.nas import unifi
 from hotspot.nas.unifi import Kept, Login, Station
 from hotspot.session import Record, RecordKind
 from hotspot.sites import Inventory
-from hotspot.store import guests, ledger, observed, orders, people, sessions
+from hotspot.store import guests, ledger, orders, people, sessions
 from hotspot.store.enforcement import enforce
 from hotspot.store.guests import Guest
 from hotspot.store.orders import Channel, Order, OrderState
@@ -39,6 +38,8 @@ _EVERY: Final = 1.0
 """Seconds between two looks for grants and orders."""
 _REST: Final = 5.0
 """Seconds before a controller that was away is asked again."""
+_LAST: Final = 2.0
+"""Seconds that a thread has to give its lease back when the process ends."""
 _LEASE: Final = 30
 """Seconds after which another node takes over from one that is gone."""
 _PAUSES: Final = (1, 1, 2, 4, 8, 16)
@@ -126,7 +127,7 @@ class Watch:
 
     desk: Desk
     gateway: UnifiGateway
-    holder: str
+    lease: Lease
     controller: Controller
     polled_at: int = 0
     tried: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -142,7 +143,7 @@ class Watch:
         if not (due or ordered or polls):
             return
         self.controller.patience.check()
-        if not self._ours(now):
+        if self.lease.take() is None:
             return
         self.tried = {guest.grant.id: self.tried.get(guest.grant.id, (0, 0)) for guest in waiting}
         for guest in due:
@@ -152,10 +153,6 @@ class Watch:
         if polls:
             self.polled_at = now
             self._count(inventory, now)
-
-    def _ours(self, now: int) -> bool:
-        with self.desk.store.telemetry.write() as connection:
-            return observed.take_lease(connection, f"unifi {self.gateway.id}", self.holder, now, now + _LEASE)
 
     def _let_in(self, guest: Guest, now: int) -> None:
         """Confirms a grant that is in force, asks for one that is not. Never asks before it has looked: an admission
@@ -182,7 +179,7 @@ class Watch:
     def _put_out(self, now: int) -> None:
         with self.desk.store.core.write() as connection:
             claimed = orders.claim(
-                connection, self.desk.keys, Channel.HTTP, self.holder, now, gateways=[self.gateway.id]
+                connection, self.desk.keys, Channel.HTTP, self.lease.holder, now, gateways=[self.gateway.id]
             )
         for order in claimed:
             self._carry(order, now)
@@ -241,7 +238,14 @@ class Watch:
 
 def _serve(desk: Desk, following: Following, gateway_id: str, stop: threading.Event) -> None:
     """Serves one gateway until it is in the inventory no longer, or `stop` is set."""
-    holder = f"{socket.gethostname()[:48]}-{os.getpid()}"
+    lease = Lease(desk.store, f"unifi {gateway_id}", _LEASE)
+    try:
+        _serve_under(lease, desk, following, gateway_id, stop)
+    finally:
+        lease.give_back()
+
+
+def _serve_under(lease: Lease, desk: Desk, following: Following, gateway_id: str, stop: threading.Event) -> None:
     served: Watch | None = None
     trouble = ""
     while not stop.wait(_REST if trouble else _EVERY):
@@ -252,8 +256,8 @@ def _serve(desk: Desk, following: Following, gateway_id: str, stop: threading.Ev
                 return
             if served is None or served.gateway != gateway:
                 password = desk.settings.secret(gateway.password).decode()
-                served = Watch(desk, gateway, holder, Controller(gateway, password))
-            served.turn(inventory, int(time.time()))
+                served = Watch(desk, gateway, lease, Controller(gateway, password))
+            served.turn(inventory, desk.now())
             trouble = ""
         except HotspotError as error:
             if trouble != str(error):
@@ -276,8 +280,18 @@ def watch(desk: Desk, stop: threading.Event) -> None:
                 arguments = (desk, following, gateway.id, stop)
                 threads[gateway.id] = threading.Thread(target=_serve, args=arguments, daemon=True)
                 threads[gateway.id].start()
+    for thread in threads.values():
+        thread.join(_LAST)
 
 
-def start(desk: Desk) -> None:
-    """Watches in threads that end with the process."""
-    threading.Thread(target=watch, args=(desk, threading.Event()), name="unifi", daemon=True).start()
+def start(desk: Desk) -> Callable[[], None]:
+    """Watches in threads that end with the process, or when the answer is called, which gives the leases back."""
+    stop = threading.Event()
+    thread = threading.Thread(target=watch, args=(desk, stop), name="unifi", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        thread.join(2 * _LAST)
+
+    return end

@@ -5,6 +5,7 @@ import sys
 from typing import Final
 
 from hotspot import cores, logs
+from hotspot.clock import Clock
 from hotspot.service import end_with_parent
 from hotspot.settings import Settings
 from hotspot.store.deadline import PERSON
@@ -28,9 +29,11 @@ def from_environment() -> Entrance:
     if settings.portal_tls is None:  # else the server's own threads have as much to do as ours
         cores.settle()
     sys.setswitchinterval(_SWITCH)
-    desk = Desk(settings, *open_keyed(settings, seconds=PERSON))
-    unifi.start(desk)
-    entrance = Entrance(create(desk))
+    store, keys = open_keyed(settings, seconds=PERSON)
+    clock = Clock(store)
+    clock.start()
+    desk = Desk(settings, store, keys, clock.now)
+    entrance = Entrance(create(desk), at_end=unifi.start(desk))
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked through again and again
     gc.set_threshold(50_000, 20, 50)

@@ -22,16 +22,17 @@ UNANSWERED = Outcome(OrderState.PENDING, "no answer from the gateway")
 class Desk:
     """One carrier's claims. `outcomes` is for the carrier to fill."""
 
-    def __init__(self, store: Store, keys: Keys):
+    def __init__(self, store: Store, keys: Keys, now: Callable[[], int] = lambda: int(time.time())):
         self._store = store
         self._keys = keys
+        self.now = now
         self._name = f"{socket.gethostname()[:48]}/{token_hex(4)}"
         self.outcomes: list[tuple[Order, Outcome]] = []
 
     def exchange(self, reach: Callable[[], set[str]], room: int) -> list[Order]:
         """Records the outcomes and claims what is due, at most `room`, for the gateways that are within reach; durable,
         or neither."""
-        now = int(time.time())
+        now = self.now()
         gateways: set[str] = set()
         if room > 0:
             with self._store.core.read() as connection:

@@ -92,10 +92,17 @@ class Line:
 class Sender:
     """One node's carrier of `coa` orders."""
 
-    def __init__(self, settings: Settings, store: Store, keys: Keys, inventory: Callable[[], Inventory]):
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        keys: Keys,
+        inventory: Callable[[], Inventory],
+        now: Callable[[], int] = lambda: int(time.time()),
+    ):
         self._settings = settings
         self._inventory = inventory
-        self._desk = Desk(store, keys)
+        self._desk = Desk(store, keys, now)
         self._lines = {family: Line(sock) for family, sock in open_sockets(settings).items()}
         self._selector = selectors.DefaultSelector()
         for line in self._lines.values():
@@ -134,7 +141,7 @@ class Sender:
         room = _MOST - sum(len(line.flights) for line in self._lines.values())
         for order in self._desk.exchange(lambda: self._reach.of(self._inventory()), room):
             try:
-                self._launch(order, int(time.time()))
+                self._launch(order, self._desk.now())
             except (ConfigError, ValueError) as error:  # this node; another may have the secret
                 self._desk.unable(order, str(error))
 

@@ -47,8 +47,16 @@ _AT_ONCE: Final = 500
 class Replay:
     """The journal's way into the store."""
 
-    def __init__(self, folder: Path, store: Store, keys: Keys, inventory: Callable[[], Inventory]):
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        keys: Keys,
+        inventory: Callable[[], Inventory],
+        now: Callable[[], int] = lambda: int(time.time()),
+    ):
         self._folder, self._store, self._keys, self._inventory = folder, store, keys, inventory
+        self._now = now
         self._origins = Origins()
         self._key = keys.derive("journal")
         self._redemptions = Redemptions(folder, self._key)
@@ -110,7 +118,7 @@ class Replay:
                 if isinstance(result, Spent):
                     log.warning("redeemed while the store was away", gateway=found.claim.gateway, found=result.code)
                 self._told.add(found.claim.ticket)
-            if is_fresh(found.claim.ticket, int(time.time())):
+            if is_fresh(found.claim.ticket, self._now()):
                 continue
             self._redemptions.forget(found.claim.ticket)
             self._told.discard(found.claim.ticket)
@@ -135,7 +143,7 @@ class Replay:
 
     def _apply(self, found: Found, batch: Batch, last: int) -> int:
         """Applies what frames up to `last` tell. How many records the store refused, each tried alone."""
-        now = int(time.time())
+        now = self._now()
         try:
             with self._store.core.write() as connection:
                 self._enter(connection, batch, now)
@@ -172,7 +180,7 @@ class Replay:
             log.error("journal damaged: the rest is applied", kept=str(kept), bytes=places, refused=refused)
         backlog.remove(found)
         with self._store.core.write() as connection:
-            journal.forget(connection, found.id, int(time.time()))
+            journal.forget(connection, found.id, self._now())
 
 
 def _portions(frames: Iterable[Frame], unreadable: list[int]) -> Iterator[tuple[Batch, int]]:

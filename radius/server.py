@@ -21,6 +21,7 @@ from typing import Final
 
 import structlog
 
+from hotspot.clock import Clock
 from hotspot.errors import HotspotError, PeerError
 from hotspot.identity import Keys
 from hotspot.service import announce
@@ -92,7 +93,7 @@ def _bound(family: socket.AddressFamily, address: tuple[str, int], *, shared: bo
     return sock
 
 
-def serve(service: Service, sockets: list[socket.socket], stop: threading.Event) -> None:
+def serve(service: Service, sockets: list[socket.socket], clock: Clock, stop: threading.Event) -> None:
     """Answers until told to stop."""
     doors = [Datagrams(sock, index) for index, sock in enumerate(sockets)]
     with selectors.DefaultSelector() as selector:
@@ -103,11 +104,11 @@ def serve(service: Service, sockets: list[socket.socket], stop: threading.Event)
             service.tend()
             for key, _ in selector.select(timeout=0.5):
                 if key.data is None:
-                    answers = service.finish(int(time.time()))
+                    answers = service.finish(clock.now())
                     for index, door in enumerate(doors):
                         _send(door, [answer for answer in answers if answer[2] == index])
                 elif batch := key.data.receive():  # at most so many that a flood of one leaves the other its turn
-                    _send(key.data, service.handle(batch, int(time.time())))
+                    _send(key.data, service.handle(batch, clock.now()))
 
 
 def _send(door: Datagrams, answers: list[Datagram]) -> None:
@@ -140,8 +141,9 @@ def _work(settings: Settings, sockets: list[socket.socket], stop: threading.Even
         gc.freeze()  # what lives as long as the process need not be looked through again and again
         gc.set_threshold(200_000, 50, 50)
         resources.enter_context(Counting(store, service.endpoint))
+        clock = _clock(store, resources)
         ready()
-        serve(service, sockets, stop)
+        serve(service, sockets, clock, stop)
 
 
 def _secure(
@@ -155,9 +157,17 @@ def _secure(
         resources.callback(service.close)
         service.clients()
         resources.enter_context(Counting(store, service.endpoint))
-        server = radsec.Server(service, Desk(store, keys), Certificates(files), listener)
+        clock = _clock(store, resources)
+        server = radsec.Server(service, Desk(store, keys, clock.now), Certificates(files), listener)
         ready()
         server.run(stop)
+
+
+def _clock(store: Store, resources: ExitStack) -> Clock:
+    clock = Clock(store)
+    resources.callback(clock.close)
+    clock.start()
+    return clock
 
 
 def _when_there(
@@ -181,7 +191,9 @@ def _carry(settings: Settings, stop: threading.Event, ready: Callable[[], None])
     """The carrier of orders."""
 
     def carry(store: Store, keys: Keys) -> None:
-        Sender(settings, store, keys, Following(store).inventory).run(stop)
+        with ExitStack() as resources:
+            now = _clock(store, resources).now
+            Sender(settings, store, keys, Following(store).inventory, now).run(stop)
 
     _when_there(settings, carry, stop, ready)
 
@@ -192,7 +204,9 @@ def _replay(settings: Settings, stop: threading.Event, ready: Callable[[], None]
     os.nice(_BEHIND)  # what is in the journal is safe; who waits for an answer comes first
 
     def replay(store: Store, keys: Keys) -> None:
-        Replay(settings.state / FOLDER, store, keys, Following(store).inventory).run(stop)
+        with ExitStack() as resources:
+            now = _clock(store, resources).now
+            Replay(settings.state / FOLDER, store, keys, Following(store).inventory, now).run(stop)
 
     _when_there(settings, replay, stop, ready)
 

@@ -4,11 +4,11 @@ An access point is reached when it answers itself (`telemetry.device`). (ICMP ec
 not have.) A round is kept in one transaction: samples, ended states, trackers. After a restart the trackers are read
 back, and the time that nobody watched becomes UNKNOWN by the rule that a sample holds for 2.5 intervals.
 
-On several nodes one probes and the others stand by: the round's lease decides.
+On several nodes one probes and the others stand by: the round's lease decides, and rounds are dated by the store's
+clock.
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +21,10 @@ import structlog
 from hotspot.errors import ConfigError, PeerError
 from hotspot.fields import split_endpoint
 from hotspot.host_key import trusted_of
+from hotspot.lease import Lease, StoreClock
 from hotspot.sites import Inventory, ProbeSection
 from hotspot.store import Store, observed, pushes
+from hotspot.store.portable import clock as store_clock
 from hotspot.store.revisions import Following
 
 from .device import PROOFS_AT_ONCE, Devices, Echo, Target, connection_stands
@@ -36,9 +38,6 @@ AT_ONCE: Final = 256
 IDLE: Final = 5.0
 """Seconds between two looks for an inventory while there is none."""
 LEASE: Final = "prober"
-Clock = Callable[[], int]
-
-
 Probe = Callable[[str, Target, float], Awaitable[Echo]]
 """(access point, where, timeout in seconds) -> what came of it."""
 
@@ -115,14 +114,13 @@ def _row(ap: str, interval: Interval) -> observed.IntervalRow:
 class Prober:
     """Rounds on a steady beat, never two at once; a round that is late skips the beats it missed."""
 
-    def __init__(self, store: Store, following: Following, clock: Clock, probe: Probe | None = None):
+    def __init__(self, store: Store, following: Following, clock: StoreClock = store_clock, probe: Probe | None = None):
         self._store = store
         self._following = following
-        self._clock = clock
+        self._lease = Lease(store, LEASE, 0, clock)
         self._threads = ThreadPoolExecutor(PROOFS_AT_ONCE, thread_name_prefix="proof")
         self._probe = probe or Devices(self._threads)
         self._keys: dict[str, str] = {}
-        self._holder = socket.gethostname()[:64]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Probes until `stop` is set. A store that is away is reported and tried again."""
@@ -130,6 +128,7 @@ class Prober:
             await self._rounds(stop)
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(self._lease.give_back)
 
     async def _rounds(self, stop: asyncio.Event) -> None:
         beat = time.monotonic()
@@ -146,9 +145,9 @@ class Prober:
 
     async def round(self, inventory: Inventory, stop: asyncio.Event) -> bool:
         """One round, unless another node holds the lease or `stop` is set meanwhile. Returns whether it was kept."""
-        at = self._clock()
-        until = at + inventory.probe.interval * 5 // 2
-        if not await asyncio.to_thread(self._may, at, until):
+        self._lease.seconds = inventory.probe.interval * 5 // 2
+        at = await asyncio.to_thread(self._lease.take)
+        if at is None:
             return False
         pinned = await asyncio.to_thread(self._pinned)
         probing = asyncio.create_task(probe_round(inventory, at, self._probe, pinned))
@@ -166,10 +165,6 @@ class Prober:
         with suppress(PeerError), self._store.core.read() as connection:
             self._keys = {ap: pinned.key for ap, pinned in pushes.pinned(connection).items()}
         return self._keys
-
-    def _may(self, at: int, until: int) -> bool:
-        with self._store.telemetry.write() as connection:
-            return observed.take_lease(connection, LEASE, self._holder, at, until)
 
 
 def _next_beat(beat: float, pause: float, now: float) -> float:

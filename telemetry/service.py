@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -38,10 +37,6 @@ STOP_WITHIN = 3
 """Seconds a worker has to finish its requests before it is killed."""
 
 
-def now() -> int:
-    return int(time.time())
-
-
 class Background:
     """The prober and the jobs in a thread of their own."""
 
@@ -59,10 +54,10 @@ class Background:
         self._ended.add_done_callback(lambda _: None if self._stop.is_set() else when_ended())
 
     async def _run(self) -> None:
-        prober = Prober(self._store, Following(self._store), now)
+        prober, turns = Prober(self._store, Following(self._store)), jobs.Turns(self._store, self._settings)
         async with asyncio.TaskGroup() as group:
             group.create_task(prober.run(self._stop))
-            group.create_task(jobs.run(jobs.declared(), self._store, self._settings, now, self._stop))
+            group.create_task(turns.run(jobs.declared(), self._stop))
 
     def stop(self) -> None:
         """Ends it and raises what ended it, if anything did."""

@@ -11,6 +11,7 @@ import click
 
 from hotspot.errors import ConfigError, HotspotError
 from hotspot.identity import new_id
+from hotspot.lease import KeptLease
 from hotspot.sites import Inventory
 from hotspot.store import audit, catch_up, pushes, revisions
 from hotspot.store.catch_up import Waiting
@@ -19,7 +20,6 @@ from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node, quiet_o
 
 from ..desired import Desired
 from ..job import Job, Outcome, Result, unusable
-from ..lease import Lease
 from ..plan import Observed, State, plan
 from ..push import Contact
 from ..reconcile import Reason, Step, after, due, verdict
@@ -30,6 +30,8 @@ from .plan import progress, stops
 from .runs import carry_out
 
 _LEASE: Final = "reconcile"
+_LEASE_SECONDS: Final = 60
+"""After which the lease of a controller that died is free."""
 _STANDING_BY: Final = 10.0
 """Seconds between two looks whether the other controller still holds the lease."""
 _WAVE: Final = 25
@@ -87,7 +89,7 @@ def reconcile(node: Node, aps: tuple[str, ...], watch: bool, every: int, dry_run
     """
     if watch and dry_run:
         raise click.UsageError("--dry-run looks once; it goes without --watch")
-    lease, stopped = Lease(node.store, _LEASE, lambda: node.now), Event()
+    lease, stopped = KeptLease(node.store, _LEASE, _LEASE_SECONDS), Event()
     try:
         if watch:
             _watch(node, aps, lease, stopped, every)
@@ -97,9 +99,9 @@ def reconcile(node: Node, aps: tuple[str, ...], watch: bool, every: int, dry_run
         lease.close()
 
 
-def _once(node: Node, aps: tuple[str, ...], lease: Lease | None) -> bool:
+def _once(node: Node, aps: tuple[str, ...], lease: KeptLease | None) -> bool:
     """One pass, a dry one without a lease; whether something is left to do."""
-    holder = lease.take() if lease else ""
+    holder = lease.taken_by() if lease else ""
     if holder:
         raise HotspotError(f"{holder} reconciles this store already")
     found = _pass(node, aps, lease)
@@ -113,7 +115,7 @@ def _once(node: Node, aps: tuple[str, ...], lease: Lease | None) -> bool:
     return bool(left) or found.interrupted
 
 
-def _watch(node: Node, aps: tuple[str, ...], lease: Lease, stopped: Event, every: int) -> None:
+def _watch(node: Node, aps: tuple[str, ...], lease: KeptLease, stopped: Event, every: int) -> None:
     def handler(number: int, _frame: FrameType | None) -> None:
         stopped.set()
         signal.signal(number, signal.SIG_DFL)
@@ -124,7 +126,7 @@ def _watch(node: Node, aps: tuple[str, ...], lease: Lease, stopped: Event, every
     standing_by = ""
     while not stopped.is_set():
         try:
-            holder = lease.take()
+            holder = lease.taken_by()
             if holder:
                 if holder != standing_by:
                     node.complain(f"standing by: {holder} reconciles this store")
@@ -162,7 +164,7 @@ def _as_json(found: Pass) -> dict[str, object]:
 # -- one pass ----------------------------------------------------------------------------------------------------
 
 
-def _pass(node: Node, aps: tuple[str, ...], lease: Lease | None) -> Pass:
+def _pass(node: Node, aps: tuple[str, ...], lease: KeptLease | None) -> Pass:
     """Asks, decides, and pushes; without a lease nothing is pushed and nothing noted."""
     inventory = node.revision().inventory
     with node.store.core.read() as connection:
@@ -272,7 +274,7 @@ def _keep(node: Node, now: Pass, kept: list[Waiting], done: list[str]) -> None:
                 audit.record(connection, node.who, "reconcile.given-up", one.ap, node.now, detail=one.detail)
 
 
-def _push(node: Node, now: Pass, contact: Contact, lease: Lease) -> None:
+def _push(node: Node, now: Pass, contact: Contact, lease: KeptLease) -> None:
     """Pushes what is wanted, one canary first, and keeps what came of it."""
     jobs = prechecked([_job(node, now, ap, number) for ap, number in now.wanted.items()])
     run = Run(new_id(), pushes.RECONCILE, node.who, node.now, {})
@@ -301,7 +303,7 @@ def _push(node: Node, now: Pass, contact: Contact, lease: Lease) -> None:
 class LeasedPace(Pace):
     """A run's pace that comes to a halt when another controller has taken over."""
 
-    def __init__(self, total: int, lease: Lease):
+    def __init__(self, total: int, lease: KeptLease):
         super().__init__(total, wave=_WAVE)
         self._lease = lease
 

@@ -19,6 +19,12 @@ _TAKE_LEASE = text(
     "ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until "
     "WHERE lease.holder = excluded.holder OR lease.until <= :now"
 )
+# A time that lies ahead was told by a clock that has been set right since.
+_BEGIN_JOB = text(
+    "INSERT INTO job_run (name, began_at) VALUES (:name, :now) "
+    "ON CONFLICT (name) DO UPDATE SET began_at = excluded.began_at "
+    "WHERE job_run.began_at <= :now - :every OR job_run.began_at > :now"
+)
 _MOVE_WATERMARK = text(
     "INSERT INTO export (target, watermark) VALUES (:target, :at) "
     "ON CONFLICT (target) DO UPDATE SET watermark = excluded.watermark"
@@ -194,6 +200,11 @@ def lease_holder(connection: Connection, name: str, now: int) -> str | None:
 
 def give_lease_back(connection: Connection, name: str, holder: str) -> None:
     connection.execute(delete(lease).where(lease.c.name == name, lease.c.holder == holder))
+
+
+def begin_job(connection: Connection, name: str, now: int, every: int) -> bool:
+    """Whether a job is due that is done every so many seconds; then it has begun now."""
+    return connection.execute(_BEGIN_JOB, {"name": name, "now": now, "every": every}).rowcount == 1
 
 
 def watermark(connection: Connection, target: str) -> int | None:

@@ -5,6 +5,7 @@ more where it is built anew), and RADIUS and the portal answer thousands of requ
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -31,6 +32,13 @@ def lock(connection: Connection, keys: set[str]) -> None:
 def driver(connection: Connection) -> Any:
     """The driver's own connection, in this one's transaction. Either driver's has `execute`, which gives a cursor."""
     return connection.connection.dbapi_connection
+
+
+def clock(connection: Connection) -> float:
+    """UTC seconds by the database's own clock; SQLite's is the machine's."""
+    if not is_postgresql(connection):
+        return time.time()
+    return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
 
 def cursor(connection: Connection) -> Any:

@@ -94,6 +94,9 @@ export = Table(
     Column("watermark", Time, nullable=False),
 )
 
+# When each job was begun last (`hotspot.job`), by the store's clock.
+job_run = Table("job_run", telemetry, Column("name", Name, primary_key=True), Column("began_at", Time, nullable=False))
+
 lease = Table(
     "lease",
     telemetry,

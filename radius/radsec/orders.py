@@ -104,7 +104,7 @@ class TlsSender:
         if identifier is None:
             raise ConfigError("the gateway has 256 requests to answer already")
         role = gateway.roles.get(order.plan or "")
-        packet = request(order, RADIUS_DIALECTS[gateway.nas], TLS_SECRET, identifier, int(time.time()), role)
+        packet = request(order, RADIUS_DIALECTS[gateway.nas], TLS_SECRET, identifier, self._desk.now(), role)
         self._flights.launch(order, target, packet, TLS_SECRET, time.monotonic())
         self._roads.tell(target, packet)
 

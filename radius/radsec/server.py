@@ -98,7 +98,7 @@ class Server:
     """All connections of one process."""
 
     def __init__(self, service: Service, desk: Desk, certificates: Certificates, listener: socket.socket):
-        self._service = service
+        self._service, self._now = service, desk.now
         self._orders = TlsSender(desk, service.inventory, self)
         self._certificates = certificates
         self._listener = listener
@@ -130,7 +130,7 @@ class Server:
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj is self._service.hashing:
-                self._answer(self._service.finish(int(time.time())))
+                self._answer(self._service.finish(self._now()))
             else:
                 peer: Peer = key.data
                 if events & selectors.EVENT_WRITE:
@@ -138,7 +138,7 @@ class Server:
                 if events & selectors.EVENT_READ and peer.number in self._peers:
                     batch += self._read(peer)
         for start in range(0, len(batch), _BATCH):
-            self._answer(self._service.handle(batch[start : start + _BATCH], int(time.time())))
+            self._answer(self._service.handle(batch[start : start + _BATCH], self._now()))
         self._orders.step()
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + 1

@@ -12,9 +12,9 @@ import pytest
 
 from controller.commands.reconcile import LeasedPace
 from controller.job import Outcome, Result
-from controller.lease import SECONDS, Lease
 from controller.plan import Plan, State
 from controller.reconcile import MOST_TRIES, Reason, Step, after, due, queued, queues, verdict
+from hotspot.lease import KeptLease
 from hotspot.settings import Settings
 from hotspot.store import Store, catch_up, observed
 from hotspot.store.catch_up import Waiting
@@ -107,18 +107,18 @@ def test_what_drifts_again_after_every_repair_is_given_up() -> None:
 def test_one_controller_at_a_time_and_the_next_when_it_is_dead(tmp_path: Path) -> None:
     store = Store.open(Settings.load(tmp_path, {}))
     clock = [NOW]
-    first, second = (Lease(store, "reconcile", lambda: clock[0]) for _ in range(2))
-    assert first.take() == ""
-    assert first.take() == "", "it is ours still"
-    assert second.take() == first._holder
-    clock[0] += SECONDS
-    assert second.take() == "", "the first was not heard of for too long"
-    assert first.take() == second._holder
+    first, second = (KeptLease(store, "reconcile", 60, lambda _: clock[0]) for _ in range(2))
+    assert first.taken_by() == ""
+    assert first.taken_by() == "", "it is ours still"
+    assert second.taken_by() == first.holder
+    clock[0] += 60
+    assert second.taken_by() == "", "the first was not heard of for too long"
+    assert first.taken_by() == second.holder
     second.lost.set()
     pace = LeasedPace(4, second)
     assert (pace.width(), pace.halted) == (0, "another controller has taken over")
     second.close()
-    assert first.take() == "", "it was given back"
+    assert first.taken_by() == "", "it was given back"
     first.close()
     store.close()
 

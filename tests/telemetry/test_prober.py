@@ -110,7 +110,7 @@ def activated(store: Store, text: str) -> None:
 
 def test_rounds_follow_the_active_inventory_and_the_lease(store: Store, dropbear: Dropbear) -> None:
     activated(store, text_of({"tk1-ap1": dropbear.port}))
-    prober = Prober(store, Following(store), lambda: NOW)
+    prober = Prober(store, Following(store), lambda _: NOW)
     inventory = Following(store).inventory()
 
     def kept() -> bool:
@@ -139,7 +139,7 @@ def run_until(store: Store, enough: Callable[[], bool]) -> None:
 
     async def scene() -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(Prober(store, Following(store), lambda: NOW).run(stop))
+        task = asyncio.create_task(Prober(store, Following(store), lambda _: NOW).run(stop))
         while not enough():
             await asyncio.sleep(0.1)
         stop.set()
@@ -171,18 +171,35 @@ def test_beats_are_steady_and_missed_ones_are_skipped() -> None:
 def test_old_samples_go_and_states_stay(store: Store, settings: Settings) -> None:
     feed(store, "++----", NOW - 40 * 86400)
     feed(store, "++", NOW)
-    assert jobs.turn(jobs.RETENTION, store, settings, NOW + 60)
+    assert done(store, settings, NOW + 60)
     with store.telemetry.read() as connection:
         left = observed.samples_between(connection, 0, 2**40, 100)
         assert [row.at for row in left] == [NOW, NOW + 60]
         assert observed.first_observed(connection) == NOW - 40 * 86400
 
 
+def done(store: Store, settings: Settings, now: int) -> bool:
+    """Whether a node, which ends then, did the job at a time of the store's."""
+    turns = jobs.Turns(store, settings, lambda _: now)
+    try:
+        return turns.turn(jobs.RETENTION)
+    finally:
+        turns.close()
+
+
 def test_a_job_runs_on_one_node_at_a_time(store: Store, settings: Settings) -> None:
     with store.telemetry.write() as connection:
-        assert observed.take_lease(connection, "job sample-retention", "another-node", NOW, NOW + 10)
-    assert not jobs.turn(jobs.RETENTION, store, settings, NOW + 9)
-    assert jobs.turn(jobs.RETENTION, store, settings, NOW + 10)
+        assert observed.take_lease(connection, "jobs", "another-node", NOW, NOW + 10)
+    assert not done(store, settings, NOW + 9)
+    assert done(store, settings, NOW + 10)
+
+
+def test_a_job_that_another_node_has_just_done_waits_for_its_time(store: Store, settings: Settings) -> None:
+    assert done(store, settings, NOW)
+    assert not done(store, settings, NOW + 60), "the one that did it ended, and gave the lease back"
+    assert done(store, settings, NOW + 3600)
+    assert not done(store, settings, NOW + 3600)
+    assert done(store, settings, NOW), "what was told by a clock that has been set right counts no more"
 
 
 def test_a_clock_that_ran_ahead_blinds_nobody(store: Store) -> None:

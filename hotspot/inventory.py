@@ -98,6 +98,15 @@ def check(text: str, today: date | None = None) -> Checked:
     return Checked(None, tuple(sorted(set(told))), ()) if found else Checked(inventory, (), told)
 
 
+def trusted(text: str) -> Inventory:
+    """The inventory of a text that was checked when it was activated, and is the same still: nothing is compared again,
+    so that ten thousand gateways take 0.7 s and not 3. ConfigError where this version cannot read it at all."""
+    try:
+        return Inventory.model_validate(tomli.loads(text))
+    except (tomli.TOMLDecodeError, RecursionError, ValidationError):
+        return load(text)
+
+
 def _syntax_fault(error: tomli.TOMLDecodeError) -> Fault:
     message = str(error).replace("Cannot overwrite a value", "this key was given before")
     head, _, tail = message.rpartition(" (at line ")

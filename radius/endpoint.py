@@ -126,7 +126,8 @@ class Clients:
     """Who may speak: networks and certificates to clients, for one inventory."""
 
     def __init__(self, inventory: Inventory, secret: Callable[[str], bytes]):
-        self._networks: list[tuple[object, Client]] = []
+        self._networks: dict[tuple[int, int], dict[int, Client]] = {}
+        """Of an address's bits and a network's length: its first bits, and whose they are. No two gateways share one."""
         self._by_source: dict[str, Client | None] = {}
         self._by_certificate: dict[str, Client] = {}
         self.unusable: list[tuple[str, str]] = []
@@ -149,7 +150,11 @@ class Clients:
             if len(shared) < MINIMUM_SECRET:
                 self.guessable.append(gateway.id)
             client = _client(gateway, dialect, shared)
-            self._networks += [(ip_network(source), client) for source in radius.sources]
+            for source in radius.sources:
+                network = ip_network(source)
+                bits, length = network.max_prefixlen, network.prefixlen
+                first = int(network.network_address) >> (bits - length)
+                self._networks.setdefault((bits, length), {})[first] = client
         self._over_tls = {TLS + client.gateway: client for client in self._by_certificate.values()}
 
     def named(self, names: frozenset[str]) -> Client | None:
@@ -171,7 +176,11 @@ class Clients:
         address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        return next((client for network, client in self._networks if address in network), None)  # type: ignore[operator]
+        value = int(address)
+        for (bits, length), clients in self._networks.items():
+            if bits == address.max_prefixlen and (found := clients.get(value >> (bits - length))) is not None:
+                return found
+        return None
 
 
 def _client(gateway: RadiusGateway, dialect: RadiusDialect, secret: bytes) -> Client:

@@ -55,8 +55,11 @@ _LOOK_AGAIN: Final = 5.0
 
 @dataclass(frozen=True)
 class _Made:
+    """What is made of a revision."""
+
     revision: int
     clients: Clients
+    places: "Places"
     made_at: float
 
     @property
@@ -95,6 +98,10 @@ class Places:
         return found
 
 
+_PATIENCE: Final = 0.02
+"""Seconds that a batch waits for a newer revision; a large one is taken up beside the next ones."""
+
+
 class Service:
     """One process's RADIUS: `handle` answers datagrams, `finish` those that had to wait for `hashing`."""
 
@@ -107,10 +114,12 @@ class Service:
         self._stranger_key = keys.derive(STRANGER_LABEL)
         self._meanwhile = Meanwhile(settings, keys)
         self._presence = Presence(store, keys, there=last is None)
-        self._following = Following(store, last, lambda: self._presence.there, self._presence.lost)
+        self._following = Following(
+            store, last, lambda: self._presence.there, self._presence.lost, prepare=self._make, patience=_PATIENCE
+        )
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
-        self._places = Places(())
+        self._next: _Made | None = None
         self._unplaced: set[tuple[str, str]] = set()
         self._origins = Origins()
         self._members = Members(store, keys)
@@ -123,13 +132,25 @@ class Service:
         known = self._clients
         if known is not None and known.revision == revision.number and not known.stale:
             return known.clients
-        made = _Made(revision.number, Clients(revision.inventory, self._settings.secret), time.monotonic())
-        if known is None or known.revision != made.revision or known.clients.unusable != made.clients.unusable:
-            _report(revision, made.clients)
+        if self._next is None or self._next.revision != revision.number or self._next is known:
+            self._make(revision)
+        assert self._next is not None
+        self._clients = self._next
+        return self._clients.clients
+
+    @property
+    def _placed(self) -> Places:
+        assert self._clients is not None, "requests come from clients"
+        return self._clients.places
+
+    def _make(self, revision: Revision) -> None:
+        """Makes of a revision what batches need of it: in the thread that takes it up, so that no batch waits."""
+        known = self._next
+        clients = Clients(revision.inventory, self._settings.secret)
+        self._next = _Made(revision.number, clients, Places(revision.inventory.site), time.monotonic())
+        if known is None or known.revision != revision.number or known.clients.unusable != clients.unusable:
+            _report(revision, clients)
             self._meanwhile.remember(revision)
-        self._clients = made
-        self._places = Places(revision.inventory.site)
-        return made.clients
 
     def inventory(self) -> Inventory:
         return self._following.inventory()
@@ -326,7 +347,7 @@ class Service:
         return access.redirect(station, url, self._texts.text("id", "unknown-device"), self._stranger_key)
 
     def _site_of(self, request: Request) -> str:
-        return self._places.site(request.client.gateway, request.packet.first.get(_CALLED, b""))
+        return self._placed.site(request.client.gateway, request.packet.first.get(_CALLED, b""))
 
     def _refused(self, refusal: access.Refusal) -> bytes:
         """A Reject, in the language of the person's login where that is known."""
@@ -356,7 +377,7 @@ class Service:
         told: list[tuple[str, str, str]] = []
         for i, request in enumerate(requests):
             try:
-                report = accounting.read(request, self._places.site, now)
+                report = accounting.read(request, self._placed.site, now)
             except RequestError as error:
                 self.endpoint.drops[request.client.gateway, "accounting-unreadable"] += 1
                 log.warning("accounting unreadable", gateway=request.client.gateway, error=str(error))
@@ -379,7 +400,7 @@ class Service:
     def _placed(self, request: Request) -> None:
         """Counts what no site can be told of, and names it once."""
         gateway = request.client.gateway
-        if self._site_of(request) or not self._places.serves(gateway):
+        if self._site_of(request) or not self._placed.serves(gateway):
             return
         self.endpoint.noted[gateway, UNPLACED] += 1
         station = request.packet.first.get(_CALLED, b"")[:_LONGEST_TOLD].decode("utf-8", "backslashreplace")

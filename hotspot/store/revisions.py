@@ -5,15 +5,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
+from threading import Lock, Thread
+from typing import Any
 
+import structlog
 from sqlalchemy import Connection, func, insert, select
 
-from ..errors import ConfigError, PeerError
-from ..inventory import load
+from ..cores import giving_way
+from ..errors import ConfigError, HotspotError, PeerError, StoreError
+from ..inventory import load, trusted
 from ..sites import Inventory
 from .engine import Store
 from .schema import revision
+
+log = structlog.get_logger()
 
 _FOLLOW_EVERY = 1.0
 """Seconds for which a service trusts the revision it has before it looks for a newer one."""
@@ -30,9 +35,24 @@ class Revision:
         return _parsed(self.text)
 
 
-@lru_cache(maxsize=4)
+_PARSING = Lock()
+"""Threads that find the same text new parse it once."""
+
+
 def _parsed(text: str) -> Inventory:
-    return load(text)
+    with _PARSING:
+        return _parsed_once(text)
+
+
+@lru_cache(maxsize=4)
+def _parsed_once(text: str) -> Inventory:
+    return trusted(text)
+
+
+_KEPT = 4
+_texts: dict[str, str] = {}
+"""The texts that this process has seen last, by their SHA-256: what was checked when it was activated, and is the same
+still, need not be fetched or checked again."""
 
 
 def activate(connection: Connection, text: str, who: str, now: int) -> Revision:
@@ -51,18 +71,40 @@ def activate(connection: Connection, text: str, who: str, now: int) -> Revision:
 
 
 def active(connection: Connection) -> Revision | None:
-    """The newest revision."""
-    row = connection.execute(select(revision).order_by(revision.c.number.desc()).limit(1)).one_or_none()
-    return None if row is None else Revision(row.number, row.text, row.activated_at)
+    """The newest revision. StoreError where it is not what was activated."""
+    return _found(connection, select(func.max(revision.c.number)).scalar_subquery())
 
 
 def get(connection: Connection, number: int) -> Revision | None:
-    row = connection.execute(select(revision).where(revision.c.number == number)).one_or_none()
-    return None if row is None else Revision(row.number, row.text, row.activated_at)
+    return _found(connection, number)
+
+
+def _found(connection: Connection, number: Any) -> Revision | None:
+    """A revision; its text, which may be megabytes, is fetched only where this process has not seen it yet."""
+    head = select(revision.c.number, revision.c.sha256, revision.c.activated_at)
+    row = connection.execute(head.where(revision.c.number == number)).one_or_none()
+    if row is None:
+        return None
+    text = _texts.get(row.sha256)
+    if text is None:
+        text = connection.execute(select(revision.c.text).where(revision.c.number == row.number)).scalar_one()
+        if hashlib.sha256(text.encode()).hexdigest() != row.sha256:
+            raise StoreError(
+                f"revision {row.number} was changed in the store after it was activated: it is not used; "
+                "activate the city's file again"
+            )
+        while len(_texts) >= _KEPT:
+            _texts.pop(next(iter(_texts)), None)
+        _texts[row.sha256] = text
+    return Revision(row.number, text, row.activated_at)
 
 
 class Following:
-    """The active revision as a running service sees it: at most a second old, parsed again only when it changed."""
+    """The active revision as a running service sees it: at most a second old, parsed again only when it changed.
+
+    A newer one is taken up beside whoever asks, in a thread: they go on with the one they know, and wait for `patience`
+    at most, which is enough for a city of a few hundred sites.
+    """
 
     def __init__(
         self,
@@ -70,17 +112,24 @@ class Following:
         last: Revision | None = None,
         reachable: Callable[[], bool] = lambda: True,
         lost: Callable[[PeerError], None] = lambda _: None,
+        *,
+        prepare: Callable[[Revision], None] = lambda _: None,
+        patience: float = 1.0,
     ):
         """`last` is what a process that cannot ask the store yet knows; it asks only while the store is `reachable`,
-        and tells that it is `lost`."""
+        and tells that it is `lost`. `prepare` is called with a newer revision before anybody is given it."""
         self._store = store
         self._lock = Lock()
         self._reachable, self._lost = reachable, lost
+        self._prepare, self._patience = prepare, patience
         self._revision = last
         self._looked_at = float("-inf")
+        self._taking_up: Thread | None = None
+        self._refused = 0
 
     def revision(self) -> Revision:
-        """The last one known while the store is away. ConfigError while no inventory was ever activated."""
+        """The last one known while the store is away. ConfigError while no inventory was ever activated, StoreError
+        where the first one was changed in the store."""
         known = self._revision
         if known is not None and time.monotonic() - self._looked_at < _FOLLOW_EVERY:
             return known
@@ -103,8 +152,36 @@ class Following:
     def _look(self) -> None:
         with self._store.core.read() as connection:
             newest = connection.execute(select(func.max(revision.c.number))).scalar()
-            if newest is not None and (self._revision is None or newest != self._revision.number):
-                self._revision = active(connection)
+            if newest is not None and self._revision is None:
+                found = active(connection)
+        if newest is None:
+            return
+        if self._revision is None:
+            if found is not None:
+                self._take_up(found)
+        elif newest not in (self._revision.number, self._refused):
+            if self._taking_up is None or not self._taking_up.is_alive():
+                self._taking_up = Thread(target=self._beside, args=(newest,), name="revision", daemon=True)
+                self._taking_up.start()
+            self._taking_up.join(self._patience)
+
+    def _beside(self, number: int) -> None:
+        try:
+            with giving_way():
+                with self._store.core.read() as connection:
+                    found = get(connection, number)
+                if found is not None:
+                    self._take_up(found)
+        except PeerError:
+            pass  # whoever looks next tries again
+        except HotspotError as error:
+            self._refused = number
+            log.error("revision not taken up", revision=number, error=str(error))
+
+    def _take_up(self, found: Revision) -> None:
+        _ = found.inventory
+        self._prepare(found)
+        self._revision = found
 
     def inventory(self) -> Inventory:
         return self.revision().inventory

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-long bench-radius bench-controller bench-portal lint venv clean
+.PHONY: help demo test test-long bench-radius bench-revision bench-controller bench-portal lint venv clean
 
 help:
 	@echo "make demo       a phone gets online through a real captive gateway, on this machine, in a network of its own;"
@@ -6,6 +6,7 @@ help:
 	@echo "make test       lint, then every test; real peers run in a network of their own"
 	@echo "make test-long  soaks and full matrices"
 	@echo "make bench-radius  how fast RADIUS is, beside FreeRADIUS and pyrad (ten minutes; RADIUS=--quick: one)"
+	@echo "make bench-revision  how late RADIUS answers while a city of 10,000 gateways is taken up (a minute)"
 	@echo "make bench-controller  what a push costs, beside Ansible, pyinfra, ssh and bare paramiko (CONTROLLER=--quick: a look)"
 	@echo "make bench-portal  what a login at the portal costs, beside openNDS's own page (five minutes; PORTAL=--quick: a look)"
 	@echo "make lint       ruff, mypy and import-linter alone"
@@ -28,6 +29,9 @@ bench-radius: venv
 	@tools/peers.sh bench
 	@tools/installed.sh
 	@tools/bench.sh radius $(RADIUS)
+
+bench-revision: venv
+	@tools/bench.sh revision $(REVISION)
 
 bench-controller: venv
 	@tools/peers.sh bench

@@ -227,6 +227,11 @@ class Inventory(Entry):
     """Names of region codes (Kemendagri), for reports."""
 
     @cached_property
+    def _wifi(self) -> dict[tuple[int, int, tuple[str, ...]], Wifi]:
+        """What `wifi_of` has joined, by who they are that have settings of their own, and what is open there."""
+        return {}
+
+    @cached_property
     def _gateway_by_id(self) -> dict[str, Gateway]:
         return {gateway.id: gateway for gateway in reversed(self.gateway)}
 
@@ -281,10 +286,15 @@ class Inventory(Entry):
         return next(iter(named or sites), None)
 
     def wifi_of(self, site: Site, ap: AccessPoint) -> Wifi:
-        """How one access point is set up."""
-        wifi = joined(self.wifi, site.wifi, ap.wifi)
-        garden = tuple(dict.fromkeys((*wifi.walled_garden, *self._open_hosts(site))))
-        return wifi.model_copy(update={"walled_garden": garden})
+        """How one access point is set up; the same for all that have no settings of their own."""
+        opened = tuple(self._open_hosts(site))
+        key = (id(site.wifi), id(ap.wifi), opened)
+        found = self._wifi.get(key)
+        if found is None:
+            wifi = joined(self.wifi, site.wifi, ap.wifi)
+            garden = tuple(dict.fromkeys((*wifi.walled_garden, *opened)))
+            found = self._wifi[key] = wifi.model_copy(update={"walled_garden": garden})
+        return found
 
     def networks_of(self, site: Site, ap: AccessPoint) -> tuple[WifiNetwork, ...]:
         """The networks that an access point announces, in the order in which they are told."""

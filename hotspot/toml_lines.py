@@ -5,6 +5,7 @@ the start of a line, and where multi-line strings and arrays end. It is used on 
 """
 
 import re
+from functools import cached_property
 
 Path = tuple[str | int, ...]
 
@@ -45,22 +46,27 @@ def _open_after(line: str, depth: int, quote: str) -> tuple[int, str]:
 
 
 class Lines:
-    """Line numbers of a TOML text's keys, by path (`("site", 2, "ap", 0, "mac")`)."""
+    """Line numbers of a TOML text's keys, by path (`("site", 2, "ap", 0, "mac")`); looked for when one is asked for."""
 
     def __init__(self, text: str):
-        self._at: dict[Path, int] = {}
+        self._text = text
         self._count: dict[Path, int] = {}
+
+    @cached_property
+    def _at(self) -> dict[Path, int]:
+        found: dict[Path, int] = {}
         table: Path = ()
         depth, quote = 0, ""
-        for number, line in enumerate(text.split("\n"), 1):
+        for number, line in enumerate(self._text.split("\n"), 1):
             if depth > 0 or quote:
                 depth, quote = _open_after(line, depth, quote)
             elif header := _HEADER.match(line):
                 table = self._enter(_parts(header[2]), array=header[1] == "[[")
-                self._at.setdefault(table, number)
+                found.setdefault(table, number)
             elif assign := _ASSIGN.match(line):
-                self._at.setdefault((*table, *_parts(assign[1])), number)
+                found.setdefault((*table, *_parts(assign[1])), number)
                 depth, quote = _open_after(assign[2], 0, "")
+        return found
 
     def _enter(self, parts: list[str], *, array: bool) -> Path:
         """The path of a header, with the index of the array element each part stands in."""

@@ -82,9 +82,9 @@ def payload(section: ComplaintsSection, inventory: Inventory, event: str, one: C
 
 def deliver(store: Store, settings: Settings, now: int) -> None:
     """Sends what is due. What becomes of each is durable before the next."""
+    revision = revisions.current(store)
     with store.core.write() as connection:
         deliveries.forget_heard(connection, now - _HEARD_FOR)
-        revision = revisions.active(connection)
         section = revision.inventory.complaints if revision else ComplaintsSection()
         if revision is None or section.url is None or section.secret is None:
             return

@@ -127,7 +127,7 @@ class Clients:
 
     def __init__(self, inventory: Inventory, secret: Callable[[str], bytes]):
         self._networks: dict[tuple[int, int], dict[int, Client]] = {}
-        """Of an address's bits and a network's length: its first bits, and whose they are. No two gateways share one."""
+        """Of an address's bits and a network's length: its first bits, and whose it is. No two gateways share one."""
         self._by_source: dict[str, Client | None] = {}
         self._by_certificate: dict[str, Client] = {}
         self.unusable: list[tuple[str, str]] = []

@@ -25,6 +25,7 @@ def end_silent_sessions(store: Store, _settings: Settings, now: int) -> None:
 def watch_sessions(store: Store, _settings: Settings, now: int) -> None:
     """What ends or changes sessions without an accounting record. A long list is looked at in short transactions, so
     that nobody waits for it."""
+    revisions.current(store)
     for round_ in range(_ROUNDS):
         with store.core.write() as connection:
             revision = revisions.active(connection)

@@ -15,7 +15,7 @@ from hotspot.grant import Grant
 from hotspot.identity import Keys
 from hotspot.nas.attributes import STRANGER_LABEL
 from hotspot.settings import MINIMUM_SECRET, Settings
-from hotspot.sites import Inventory, Site
+from hotspot.sites import Inventory
 from hotspot.store import Store, addresses, people, redemption
 from hotspot.store.ledger import Origins
 from hotspot.store.readmission import readmit
@@ -33,6 +33,7 @@ from .meanwhile import Meanwhile
 from .members import Hashed, Later, Members, Refused
 from .mmsg import Datagram
 from .packet import Code
+from .places import Places
 from .presence import Presence
 
 log = structlog.get_logger("radius")
@@ -48,7 +49,6 @@ _CALLED: Final = number("Called-Station-Id")[1]
 _MOST_UNPLACED: Final = 200
 """Stations of unknown places that are named in the log; the count goes on."""
 _LONGEST_TOLD: Final = 64
-_MOST_PLACES: Final = 20_000
 _LOOK_AGAIN: Final = 5.0
 """Seconds after which a missing secret is asked for again."""
 
@@ -59,43 +59,12 @@ class _Made:
 
     revision: int
     clients: Clients
-    places: "Places"
+    places: Places
     made_at: float
 
     @property
     def stale(self) -> bool:
         return bool(self.clients.unusable) and time.monotonic() - self.made_at >= _LOOK_AGAIN
-
-
-class Places:
-    """Where a gateway's requests come from, found at once: `Inventory.site_of` for many requests."""
-
-    def __init__(self, sites: Iterable[Site]):
-        self._several: set[str] = set()
-        """Gateways of more than one site: what names no access point of ours there is placed nowhere."""
-        self._only: dict[str, str] = {}
-        self._by_ap: dict[tuple[str, str], str] = {}
-        self._known: dict[tuple[str, bytes], str] = {}
-        for site in sites:
-            for ap in site.ap:
-                if self._only.setdefault(ap.gateway, site.id) != site.id:
-                    self._several.add(ap.gateway)
-                self._by_ap.setdefault((ap.gateway, ap.mac), site.id)
-
-    def serves(self, gateway: str) -> bool:
-        """Whether a gateway has access points at any site."""
-        return gateway in self._only
-
-    def site(self, gateway: str, called: bytes) -> str:
-        """The id of the site by a gateway and its Called-Station-Id; empty where that says nothing at a gateway of
-        several sites, and for a gateway without access points."""
-        found = self._known.get((gateway, called))
-        if found is None:
-            only = "" if gateway in self._several else self._only.get(gateway, "")
-            found = self._by_ap.get((gateway, accounting.called(called) or "")) or only
-            if len(self._known) < _MOST_PLACES:
-                self._known[gateway, called] = found
-        return found
 
 
 _PATIENCE: Final = 0.02
@@ -120,6 +89,7 @@ class Service:
         self._texts: Catalogue = load(Path(__file__).parent, "radius")
         self._clients: _Made | None = None
         self._next: _Made | None = None
+        self._places = Places(())
         self._unplaced: set[tuple[str, str]] = set()
         self._origins = Origins()
         self._members = Members(store, keys)
@@ -132,25 +102,21 @@ class Service:
         known = self._clients
         if known is not None and known.revision == revision.number and not known.stale:
             return known.clients
-        if self._next is None or self._next.revision != revision.number or self._next is known:
-            self._make(revision)
-        assert self._next is not None
-        self._clients = self._next
-        return self._clients.clients
+        made = self._next
+        if made is None or made.revision != revision.number or made is known:
+            made = self._make(revision)
+        self._clients, self._places = made, made.places
+        return made.clients
 
-    @property
-    def _placed(self) -> Places:
-        assert self._clients is not None, "requests come from clients"
-        return self._clients.places
-
-    def _make(self, revision: Revision) -> None:
+    def _make(self, revision: Revision) -> _Made:
         """Makes of a revision what batches need of it: in the thread that takes it up, so that no batch waits."""
         known = self._next
         clients = Clients(revision.inventory, self._settings.secret)
-        self._next = _Made(revision.number, clients, Places(revision.inventory.site), time.monotonic())
+        made = self._next = _Made(revision.number, clients, Places(revision.inventory.site), time.monotonic())
         if known is None or known.revision != revision.number or known.clients.unusable != clients.unusable:
             _report(revision, clients)
             self._meanwhile.remember(revision)
+        return made
 
     def inventory(self) -> Inventory:
         return self._following.inventory()
@@ -347,7 +313,7 @@ class Service:
         return access.redirect(station, url, self._texts.text("id", "unknown-device"), self._stranger_key)
 
     def _site_of(self, request: Request) -> str:
-        return self._placed.site(request.client.gateway, request.packet.first.get(_CALLED, b""))
+        return self._places.site(request.client.gateway, request.packet.first.get(_CALLED, b""))
 
     def _refused(self, refusal: access.Refusal) -> bytes:
         """A Reject, in the language of the person's login where that is known."""
@@ -377,7 +343,7 @@ class Service:
         told: list[tuple[str, str, str]] = []
         for i, request in enumerate(requests):
             try:
-                report = accounting.read(request, self._placed.site, now)
+                report = accounting.read(request, self._places.site, now)
             except RequestError as error:
                 self.endpoint.drops[request.client.gateway, "accounting-unreadable"] += 1
                 log.warning("accounting unreadable", gateway=request.client.gateway, error=str(error))
@@ -400,7 +366,7 @@ class Service:
     def _placed(self, request: Request) -> None:
         """Counts what no site can be told of, and names it once."""
         gateway = request.client.gateway
-        if self._site_of(request) or not self._placed.serves(gateway):
+        if self._site_of(request) or not self._places.serves(gateway):
             return
         self.endpoint.noted[gateway, UNPLACED] += 1
         station = request.packet.first.get(_CALLED, b"")[:_LONGEST_TOLD].decode("utf-8", "backslashreplace")

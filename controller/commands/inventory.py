@@ -77,11 +77,11 @@ def _report(node: Node, file: Path, checked: Checked) -> Inventory:
     return checked.inventory
 
 
-def activated(node: Node, file: Path, text: str) -> tuple[Revision, bool]:
+def activated(node: Node, file: Path, text: str, inventory: Inventory) -> tuple[Revision, bool]:
     """The revision that a checked text is now, and whether it is a new one."""
     with node.new_store.core.write() as connection:
         before = revisions.active(connection)
-        revision = revisions.activate(connection, text, node.who, node.now)
+        revision = revisions.activate(connection, text, node.who, node.now, checked=inventory)
         fresh = before is None or before.number != revision.number
         if fresh:
             audit.record(connection, node.who, "activate", f"revision {revision.number}", node.now, file=file.name)
@@ -137,7 +137,7 @@ def activate(node: Node, file: Path, dry_run: bool, yes: bool) -> None:
         if node.json or not sys.stdin.isatty():
             raise ConfigError([Fault(0, str(file), f"{line}; give --yes if that is meant") for line in found.grave])
         click.confirm("Is that meant?", abort=True, err=True)
-    revision, fresh = activated(node, file, text)
+    revision, fresh = activated(node, file, text, inventory)
     node.answer({"revision": revision.number, "changed": fresh, **told})
     node.say(f"revision {revision.number} is active" if fresh else f"revision {revision.number} is active already")
 

@@ -159,7 +159,7 @@ class Followed:
                 f"revision {before.number} stays active; `hotspot activate {self.path}` shows it all, and asks"
             )
             return
-        revision, _ = activated(node, self.path, text)
+        revision, _ = activated(node, self.path, text, inventory)
         for fault in secret_faults(text, inventory, node.settings):
             node.complain(f"warning: {located(self.path, fault)}")
         node.say(f"revision {revision.number} of {inventory.city.name}: {len(inventory.site)} sites")

@@ -4,16 +4,15 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from threading import Lock, Thread
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, func, insert, select
 
-from ..cores import giving_way
+from ..cores import anywhere, giving_way
 from ..errors import ConfigError, HotspotError, PeerError, StoreError
-from ..inventory import load, trusted
+from ..inventory import dismantle, load, trusted
 from ..sites import Inventory
 from .engine import Store
 from .schema import revision
@@ -35,29 +34,40 @@ class Revision:
         return _parsed(self.text)
 
 
+_KEPT = 4
 _PARSING = Lock()
 """Threads that find the same text new parse it once."""
+_inventories: dict[str, Inventory] = {}
+"""The texts that were parsed last."""
 
 
 def _parsed(text: str) -> Inventory:
     with _PARSING:
-        return _parsed_once(text)
+        found = _inventories.get(text)
+        if found is None:
+            found = trusted(text)
+            while len(_inventories) >= _KEPT:
+                oldest = _inventories.pop(next(iter(_inventories)))
+                parts = [[*oldest.site, *oldest.gateway]]
+                del oldest
+                dismantle(parts)
+            _inventories[text] = found
+        return found
 
 
-@lru_cache(maxsize=4)
-def _parsed_once(text: str) -> Inventory:
-    return trusted(text)
-
-
-_KEPT = 4
 _texts: dict[str, str] = {}
 """The texts that this process has seen last, by their SHA-256: what was checked when it was activated, and is the same
 still, need not be fetched or checked again."""
 
 
-def activate(connection: Connection, text: str, who: str, now: int) -> Revision:
-    """Stores a checked text as the next revision; the active one again where nothing changed. ConfigError as `load`."""
-    load(text)
+def activate(connection: Connection, text: str, who: str, now: int, *, checked: Inventory | None = None) -> Revision:
+    """Stores a text as the next revision; the active one again where nothing changed. ConfigError as `load`.
+
+    `checked` is what its check made of it, where the caller has done that: for a large city it takes seconds, in which
+    others wait for who writes.
+    """
+    if checked is None:
+        load(text)
     current = active(connection)
     if current is not None and current.text == text:
         return current
@@ -75,6 +85,14 @@ def active(connection: Connection) -> Revision | None:
     return _found(connection, select(func.max(revision.c.number)).scalar_subquery())
 
 
+def current(store: Store) -> Revision | None:
+    """The newest revision, parsed: for before a transaction, as others wait for whoever writes."""
+    with store.core.read() as connection:
+        found = active(connection)
+    _ = found and found.inventory
+    return found
+
+
 def get(connection: Connection, number: int) -> Revision | None:
     return _found(connection, number)
 
@@ -87,7 +105,9 @@ def _found(connection: Connection, number: Any) -> Revision | None:
         return None
     text = _texts.get(row.sha256)
     if text is None:
-        text = connection.execute(select(revision.c.text).where(revision.c.number == row.number)).scalar_one()
+        # SQLite copies a value that is computed without the interpreter's lock, and one of a column with it.
+        whole = select(func.substr(revision.c.text, 1)).where(revision.c.number == row.number)
+        text = str(connection.execute(whole).scalar_one())
         if hashlib.sha256(text.encode()).hexdigest() != row.sha256:
             raise StoreError(
                 f"revision {row.number} was changed in the store after it was activated: it is not used; "
@@ -113,7 +133,7 @@ class Following:
         reachable: Callable[[], bool] = lambda: True,
         lost: Callable[[PeerError], None] = lambda _: None,
         *,
-        prepare: Callable[[Revision], None] = lambda _: None,
+        prepare: Callable[[Revision], object] = lambda _: None,
         patience: float = 1.0,
     ):
         """`last` is what a process that cannot ask the store yet knows; it asks only while the store is `reachable`,
@@ -167,7 +187,7 @@ class Following:
 
     def _beside(self, number: int) -> None:
         try:
-            with giving_way():
+            with anywhere(), giving_way():
                 with self._store.core.read() as connection:
                     found = get(connection, number)
                 if found is not None:

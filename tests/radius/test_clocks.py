@@ -8,7 +8,7 @@ import pytest
 
 from hotspot.inventory import load
 from radius.accounting import AGREES, called
-from radius.service import Places
+from radius.places import Places
 from tests.bed.net import wait_until
 from tests.node import Node, Service
 from tests.radius import city

@@ -282,8 +282,10 @@ class Inventory(Entry):
     def site_of(self, gateway_id: str, ap_mac: str | None) -> Site | None:
         """The site of a request: that of the access point named by its MAC, else the gateway's only or first one."""
         sites = self.sites_of_gateway(gateway_id)
-        named = [site for site in sites if any(ap.mac == ap_mac for ap in site.ap)]
-        return next(iter(named or sites), None)
+        if len(sites) > 1:
+            named = (site for site in sites if any(ap.mac == ap_mac for ap in site.ap))
+            return next(named, sites[0])
+        return sites[0] if sites else None
 
     def wifi_of(self, site: Site, ap: AccessPoint) -> Wifi:
         """How one access point is set up; the same for all that have no settings of their own."""

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotspot.catalogue import load
@@ -23,6 +23,7 @@ from hotspot.voucher import LONGEST_TYPED, format_code, parse_code
 
 from . import captive, codes, elsewhere, faults, gateways, hooks, limits, privacy, remembering, sso, status
 from .admit import Admitted, admit
+from .asked import LARGEST_FORM, LARGEST_POST, Shortcut, request
 from .codes import Outbox
 from .counting import Counting
 from .desk import Desk
@@ -30,8 +31,8 @@ from .dialects import OPEN_WEB, HandBack, Visit, arrive, dialect, origin, unifi_
 from .doors import Doors
 from .forms import seal, status_token, unseal
 from .freshness import Freshness
-from .pages import CommonHeaders, Pages, SeeOther, language, later, sender
-from .problems import answer_errors, status_of
+from .pages import CommonHeaders, Page, Pages, SeeOther, language, later, sender
+from .problems import Problems, status_of
 from .sessions import NoSessions
 from .texts import PHONE, SERVICE, load_texts
 
@@ -41,8 +42,6 @@ _HERE = Path(__file__).parent
 _CARD = "voucher"
 _CARD_KEPT = 900
 """Seconds in which a scanned voucher's code is filled in."""
-_LARGEST_FORM = 64 * 1024
-_LARGEST_POST = 1024 * 1024
 
 
 class Portal:
@@ -213,12 +212,13 @@ class Portal:
         inventory = revision.inventory
         look = inventory.look(site)
 
-        def make(mark: str) -> str:
+        def make(mark: str) -> tuple[str, str]:
             values = self._around(inventory, lang, site, self._door_values(lang, site, mark, proven=proven))
-            return self.pages.html("login.html", lang, values, look)
+            html = self.pages.html("login.html", lang, values, look)
+            return html, self.pages.policy(html, look)
 
         which = (revision.number, site.id, lang, proven)
-        return self.pages.respond(self.doors.text(which, form, make), look, hops=hops)
+        return Page(*self.doors.page(which, form, make), hops)
 
     def hops(self, arrival: Arrival, site: Site) -> list[str]:
         """The foreign origins to which a login leads: the gateway, and an OpenID provider's."""
@@ -396,8 +396,8 @@ def create(desk: Desk) -> Flask:
     portal.freshness.start()
     app = Flask("portal", static_folder=None, template_folder=None)
     app.session_interface = NoSessions()
-    app.config["MAX_CONTENT_LENGTH"] = _LARGEST_POST
-    app.config["MAX_FORM_MEMORY_SIZE"] = _LARGEST_FORM
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_POST
+    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM
 
     app.add_url_rule("/g/<gateway_id>", view_func=portal.entry, methods=["GET"])
     app.add_url_rule("/guest/s/<controller_site>/", view_func=portal.unifi_entry, methods=["GET"])
@@ -440,7 +440,12 @@ def create(desk: Desk) -> Flask:
             gateways.agent_post(desk, portal.inventory, gateway_id, body, portal.desk.now()), mimetype="text/plain"
         )
 
-    app.before_request(lambda: elsewhere.check(lambda: portal.inventory.portal.url))
-    answer_errors(app, portal.pages)
-    app.wsgi_app = CommonHeaders(app.wsgi_app)  # type: ignore[method-assign]
+    def checked() -> None:
+        elsewhere.check(lambda: portal.inventory.portal.url)
+
+    app.before_request(checked)
+    problems = Problems(portal.pages)
+    app.register_error_handler(Exception, problems.answer)
+    shortcut = Shortcut(app.wsgi_app, portal.entry, portal.login, checked, problems.answer)
+    app.wsgi_app = CommonHeaders(shortcut)  # type: ignore[method-assign]
     return app

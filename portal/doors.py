@@ -12,20 +12,23 @@ _MOST: Final = 4096
 
 
 class Doors:
-    """The texts of first pages. For threads of one process."""
+    """First pages. For threads of one process."""
 
     def __init__(self) -> None:
         self._mark = secrets.token_hex(16)  # nobody can have written it into a page
-        self._texts: dict[Key, str] = {}
+        self._pages: dict[Key, tuple[list[bytes], str]] = {}
 
-    def text(self, key: Key, form: str, make: Callable[[str], str]) -> str:
-        """The page of `key` with this token; `make` makes it with another in its place, where it is not known yet.
+    def page(self, key: Key, form: str, make: Callable[[str], tuple[str, str]]) -> tuple[bytes, str]:
+        """The page of `key` with this token, and its policy; `make` makes them with another in its place, where they
+        are not known yet.
 
         Tokens consist of letters, digits, hyphens, underscores and a dot: nothing of them needs an escape.
         """
-        known = self._texts.get(key)
+        known = self._pages.get(key)
         if known is None:
-            if len(self._texts) >= _MOST or any(number != key[0] for number, *_ in self._texts):
-                self._texts = {}
-            known = self._texts[key] = make(self._mark)
-        return known.replace(self._mark, form)
+            if len(self._pages) >= _MOST or any(number != key[0] for number, *_ in self._pages):
+                self._pages = {}
+            text, policy = make(self._mark)
+            known = self._pages[key] = text.encode().split(self._mark.encode()), policy
+        pieces, policy = known
+        return form.encode().join(pieces), policy

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from flask import request
-
 from hotspot.errors import RequestError
+
+from .asked import request
 
 _PEERS: Final = ("/g/", "/agent/", "/hooks/")
 """What gateways, agents and the city's systems post; they sign it, and no browser is asked."""

@@ -11,7 +11,6 @@ thread that does nothing else, once for all who ask meanwhile.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
@@ -22,6 +21,7 @@ from granian.rsgi import Scope
 from hotspot.crowd import Crowd, Room, sender_of
 from hotspot.nas.opennds_agent import is_head
 
+from .crew import Crew
 from .pages import seen_from
 from .wsgi import Answer, Request, address_of, call
 
@@ -82,7 +82,7 @@ class Lane:
 
     name: str
     largest: int
-    threads: ThreadPoolExecutor
+    threads: Crew[Answer]
     bodies: Crowd[asyncio.Timeout] = field(default_factory=lambda: Crowd(ROOM))
 
 
@@ -108,9 +108,9 @@ class Entrance:
     ):
         self._application = application
         self._at_end = at_end
-        self._phones = Lane("phones", LARGEST, ThreadPoolExecutor(THREADS, "request"))
-        self._agents = Lane("agents", LARGEST_POST, ThreadPoolExecutor(_AGENT_THREADS, "agent"))
-        self._health = ThreadPoolExecutor(1, "health")
+        self._phones = Lane("phones", LARGEST, Crew(THREADS, "request"))
+        self._agents = Lane("agents", LARGEST_POST, Crew(_AGENT_THREADS, "agent"))
+        self._health: Crew[Answer] = Crew(1, "health")
         self._looking: asyncio.Task[Answer] | None = None
         self._clock = clock
         self._cut = 0
@@ -148,8 +148,8 @@ class Entrance:
             address_of(scope.server), headers, body,
         )  # fmt: skip
 
-    async def _call(self, threads: ThreadPoolExecutor, request: Request) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(threads, call, self._application, request)
+    async def _call(self, threads: Crew[Answer], request: Request) -> Answer:
+        return await threads.call(call, self._application, request)
 
     # -- bodies ----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Response, request
+from flask import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from werkzeug.datastructures import Headers
@@ -19,6 +19,8 @@ from hotspot.crowd import sender_of
 from hotspot.errors import RequestError
 from hotspot.look import LANGUAGES, Look, wording
 from hotspot.units import format_rate, format_size
+
+from .asked import request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -146,11 +148,25 @@ class Pages:
 
     def respond(self, html: str, look: Look = _PLAIN, code: int = 200, hops: Sequence[str] = ()) -> Response:
         """A page's text as the answer to a request, with the policy under which it is shown."""
-        response = Response(html, code, content_type=_HTML)
+        return Page(html.encode(), self.policy(html, look), hops, code)
+
+    def policy(self, html: str, look: Look = _PLAIN) -> str:
+        """What a page's text may load and run (CSP Level 3), but for where its forms may lead."""
         scripts = (script.source for script in self._scripts.values() if script.text in html)
-        policy = f"{self._style(look.colour).policy}; {' '.join(('script-src', *scripts))}"
-        response.headers["Content-Security-Policy"] = "; ".join((policy, " ".join(("form-action 'self'", *hops))))
-        return response
+        return f"{self._style(look.colour).policy}; {' '.join(('script-src', *scripts))}"
+
+
+class Page(Response):
+    """A page as a response, under a policy and with forms that may lead to `hops` as well as to us. Nothing in its
+    headers is to be converted."""
+
+    def __init__(self, html: bytes, policy: str, hops: Sequence[str] = (), code: int = 200):
+        super().__init__(html, code, content_type=_HTML)
+        leads = " ".join(("form-action 'self'", *hops))
+        self.headers.add("Content-Security-Policy", f"{policy}; {leads}")
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - as its parent's
+        return self.headers
 
 
 def sender() -> str:

@@ -3,11 +3,12 @@
 from typing import Any, Final
 
 import structlog
-from flask import Flask, Response, request
+from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from hotspot.errors import HotspotError, RequestError
 
+from .asked import request
 from .pages import Pages, language, later
 
 log = structlog.get_logger("portal")
@@ -34,35 +35,40 @@ def status_of(error: RequestError) -> int:
     return _STATUS.get(error.code, 422)
 
 
-def answer_errors(app: Flask, pages: Pages) -> None:
+class Problems:
     """What somebody sees, and the log says, when a request cannot be served."""
 
-    @app.errorhandler(RequestError)
-    def refused(error: RequestError) -> Response:
-        log.info("refused", path=request.path.split("/")[1], reason=error.code, **_gateway())
+    def __init__(self, pages: Pages):
+        self._pages = pages
+
+    def answer(self, error: Exception) -> Response:
+        match error:
+            case RequestError():
+                return self._refused(error)
+            case HotspotError():
+                log.error("not served", path=_path(), error=str(error))
+                return _problem(self._pages, "error.ours", 503)
+            case HTTPException():
+                code = error.code or 500
+                return _problem(self._pages, "error.not-found" if code == 404 else "error.bad-request", code)
+            case _:
+                log.exception("defect", path=_path(), error=type(error).__name__)
+                return _problem(self._pages, "error.ours", 500)
+
+    def _refused(self, error: RequestError) -> Response:
+        log.info("refused", path=_path(), reason=error.code, **_gateway())
         if request.path.startswith("/agent/"):
             return Response(f"{error.code}\n", 403, mimetype="text/plain")
-        return later(_problem(pages, f"error.{error.code}", _STATUS.get(error.code, 400), error.wait), error)
+        return later(_problem(self._pages, f"error.{error.code}", _STATUS.get(error.code, 400), error.wait), error)
 
-    @app.errorhandler(HotspotError)
-    def broken(error: HotspotError) -> Response:
-        log.error("not served", path=request.path.split("/")[1], error=str(error))
-        return _problem(pages, "error.ours", 503)
 
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
-        code = error.code or 500
-        return _problem(pages, "error.not-found" if code == 404 else "error.bad-request", code)
-
-    @app.errorhandler(Exception)
-    def defect(error: Exception) -> Response:
-        log.exception("defect", path=request.path.split("/")[1], error=type(error).__name__)
-        return _problem(pages, "error.ours", 500)
+def _path() -> str:
+    return request.path.split("/")[1]
 
 
 def _gateway() -> dict[str, str]:
     """At whose door it was, as the request names it."""
-    found = (request.view_args or {}).get("gateway_id")
+    found = (getattr(request, "view_args", None) or {}).get("gateway_id")
     return {"gateway": found[:64]} if isinstance(found, str) else {}
 
 

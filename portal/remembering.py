@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from flask import request
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -21,6 +20,7 @@ from hotspot.sites import Inventory, Site
 from hotspot.store import remembered
 from hotspot.store.remembered import Remembered
 
+from .asked import request
 from .desk import Desk
 from .forms import grant_of_token, status_token
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from flask import Blueprint, request
+from flask import Blueprint
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -31,6 +31,7 @@ from hotspot.store.oidc import Login
 
 from . import limits
 from .admit import Admitted, let_in
+from .asked import request
 from .dialects import OPEN_WEB
 from .forms import LIFETIME, grant_of_token, read_signed, seal, signed, status_token, unseal
 from .limits import Caller

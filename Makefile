@@ -1,4 +1,4 @@
-.PHONY: help demo test test-long bench-radius bench-revision bench-controller bench-portal lint venv clean
+.PHONY: help demo test test-long bench-radius bench-revision bench-controller bench-portal bench-large lint venv clean
 
 help:
 	@echo "make demo       a phone gets online through a real captive gateway, on this machine, in a network of its own;"
@@ -8,6 +8,7 @@ help:
 	@echo "make bench-radius  how fast RADIUS is, beside FreeRADIUS and pyrad (ten minutes; RADIUS=--quick: one)"
 	@echo "make bench-revision  how late RADIUS answers while a city of 10,000 gateways is taken up (a minute)"
 	@echo "make bench-controller  what a push costs, beside Ansible, pyinfra, ssh and bare paramiko (CONTROLLER=--quick: a look)"
+	@echo "make bench-large   what a million visits cost retention, logins beside it, and lists (ten minutes; LARGE='--visits 20000': a look)"
 	@echo "make bench-portal  what a login at the portal costs, beside openNDS's own page (five minutes; PORTAL=--quick: a look)"
 	@echo "make lint       ruff, mypy and import-linter alone"
 	@echo "make clean      removes build/ and caches"
@@ -37,6 +38,9 @@ bench-controller: venv
 	@tools/peers.sh bench
 	@build/venv/bin/python -m tests.bench.controller.peers
 	@tools/bed.sh build/venv/bin/python -m tests.bench.controller $(CONTROLLER)
+
+bench-large: venv
+	@build/venv/bin/python -m tests.bench.large $(LARGE)
 
 bench-portal: venv
 	@tools/peers.sh test

@@ -97,8 +97,9 @@ def _state(shown: dict[str, Any]) -> str:
 @click.option("--all", "everything", is_flag=True, help="Ended sessions too.")
 @click.option("--site", help="Only this site's.")
 @click.option("--limit", default=1000, show_default=True, type=click.IntRange(1), help="The newest so many.")
+@click.option("--after", metavar="ID", help="Those that follow this session.")
 @pass_node
-def list_(node: Node, everything: bool, site: str | None, limit: int) -> None:
+def list_(node: Node, everything: bool, site: str | None, limit: int, after: str | None) -> None:
     """List running sessions, newest first.
 
     An end that no gateway reported is presumed: NAS-Reboot, Lost-Service (openNDS knows it no more), Stale (silent).
@@ -108,7 +109,11 @@ def list_(node: Node, everything: bool, site: str | None, limit: int) -> None:
     hotspot session list --all --site taman-kota-1 --json
     """
     with node.store.core.read() as connection:
-        rows = sessions.listed(connection, running=not everything, site=site, limit=limit)
+        last = sessions.named(connection, after) if after else None
+        place = None if last is None else (last.started_at, last.id)
+        rows = sessions.listed(connection, running=not everything, site=site, limit=limit + 1, after=place)
+        more, rows = len(rows) > limit, rows[:limit]
+        total = sessions.count(connection, running=True, site=site) if more and not everything else None
         told = orders.newest(connection, [row.id for row in rows])
     shown = [_shown(row, told.get(row.id)) for row in rows]
     node.table(
@@ -131,6 +136,9 @@ def list_(node: Node, everything: bool, site: str | None, limit: int) -> None:
         ),
         shown,
     )
+    if more:
+        of_all = "" if total is None else f" of {total}"
+        node.complain(f"{limit}{of_all} sessions; the next ones: --after {rows[-1].id[:16]}")
 
 
 @session.command()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, text, union_all, update
 
 from .schema import session
 from .telemetry_schema import export, interval, lease, maintenance, sample, tracker
@@ -221,20 +221,32 @@ def move_watermark(connection: Connection, target: str, at: int) -> None:
 
 def sessions(connection: Connection, window: tuple[int, int]) -> Iterator[SessionRow]:
     """The sessions that touch a window, and those that still run, in no order."""
+    # Each part by its own index: those that began within it, those that began before it and ended since, and those that
+    # run.
+    began, ended = session.c.started_at, session.c.ended_at
+    parts = (
+        (began >= window[0], began < window[1], ended.is_not(None)),
+        (began < window[0], ended >= window[0]),
+        (began < window[1], ended.is_(None)),
+    )
     rows = connection.execute(
-        select(
-            session.c.site,
-            session.c.person_id.label("person"),
-            session.c.device_id.label("device"),
-            session.c.started_at,
-            func.coalesce(session.c.ended_at, session.c.last_at).label("ended_at"),
-            session.c.seconds,
-            session.c.down,
-            session.c.up,
-        ).where(session.c.started_at < window[1], or_(session.c.ended_at.is_(None), session.c.ended_at >= window[0]))
+        union_all(*(_session_rows().where(*part) for part in parts)).execution_options(yield_per=10_000)
     )
     for row in rows:
         yield SessionRow(**row._mapping)
+
+
+def _session_rows() -> Select[Any]:
+    return select(
+        session.c.site,
+        session.c.person_id.label("person"),
+        session.c.device_id.label("device"),
+        session.c.started_at,
+        func.coalesce(session.c.ended_at, session.c.last_at).label("ended_at"),
+        session.c.seconds,
+        session.c.down,
+        session.c.up,
+    )
 
 
 def first_session_at(connection: Connection) -> int | None:

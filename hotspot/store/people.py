@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, insert, select, update
 from ..errors import RequestError, StoreError
 from ..identity import Keys, PersonKind, is_randomised, new_id
 from ..typed import plain
-from .portable import Statement, run
+from .portable import Statement, begins, run
 from .schema import device, identity, member, person
 
 
@@ -148,7 +148,7 @@ def devices_like(connection: Connection, prefix: str) -> list[str]:
 
 
 def _like(connection: Connection, column: Column[Any], prefix: str) -> list[str]:
-    statement = select(column).where(column.startswith(prefix, autoescape=True)).limit(2)
+    statement = select(column).where(begins(column, prefix)).limit(2)
     return list(connection.execute(statement).scalars())
 
 

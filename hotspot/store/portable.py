@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import ColumnElement, Connection, Table, and_, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -20,6 +20,11 @@ def is_postgresql(connection: Connection) -> bool:
 def upsert(connection: Connection, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT, for this connection's database."""
     return postgresql.insert(table) if is_postgresql(connection) else sqlite.insert(table)
+
+
+def begins(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Whether an id, in lower-case hex, begins so; by its index, which LIKE does not use on either engine."""
+    return and_(column >= prefix, column < prefix + "g", column.startswith(prefix, autoescape=True))
 
 
 def lock(connection: Connection, keys: set[str]) -> None:

@@ -6,10 +6,26 @@ proof that somebody consented. Members are kept until they are removed, whoever 
 whoever a legal hold names, with their devices and grants, until it is over.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from ..identity import PersonKind
 from ..sites import Inventory
@@ -52,7 +68,7 @@ class Forgotten:
 
 
 def count(connection: Connection, terms: Terms) -> Forgotten:
-    """What `forget` would forget."""
+    """What all the steps would forget. By the whole history: for who asks, not for a job."""
 
     def rows(statement: Select[tuple[str]]) -> int:
         return connection.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
@@ -60,19 +76,107 @@ def count(connection: Connection, terms: Terms) -> Forgotten:
     return Forgotten(rows(_grants(terms)), rows(_devices(terms)), rows(_persons(terms)))
 
 
-def forget(connection: Connection, terms: Terms, limit: int) -> Forgotten:
-    """Forgets at most `limit` of each kind; nothing is left when it returns nothing."""
-    grants = _grants(terms).limit(limit)
-    ids = list(connection.execute(grants).scalars())
+Place = tuple[int, str]
+"""How far a walk has come: the time and the id of the last one it looked at."""
+START: Final[Place] = (-1, "")
+Step = Callable[[Connection, Terms, int, Place], tuple[Forgotten, Place | None]]
+"""Looks at no more than so many that come after a place and are due; what it forgot, and where the next one begins:
+None where nothing is left. One transaction each, so that nobody at a login page waits for it."""
+
+
+def forget_grants(connection: Connection, terms: Terms, limit: int, after: Place) -> tuple[Forgotten, Place | None]:
+    """Ended grants, with their tickets (`Step`)."""
+    walk, last = _due(connection, grant, grant.c.ends_at, grant.c.id, terms.before, limit, after)
+    return _grants_gone(connection, terms, walk), last
+
+
+def forget_schools_grants(
+    connection: Connection, terms: Terms, limit: int, after: Place
+) -> tuple[Forgotten, Place | None]:
+    """Those of schools, whose term is shorter (`Step`)."""
+    if not terms.schools:
+        return Forgotten(), None
+    at_school = grant.c.site.in_(terms.schools)
+    walk, last = _due(connection, grant, grant.c.ends_at, grant.c.id, terms.schools_before, limit, after, at_school)
+    return _grants_gone(connection, terms, walk), last
+
+
+def forget_devices(connection: Connection, terms: Terms, limit: int, after: Place) -> tuple[Forgotten, Place | None]:
+    """Addresses of devices that nobody needs (`Step`). Grants come first: whom one still refers to stays."""
+    walk, last = _due(connection, device, device.c.needed_at, device.c.id, terms.before, limit, after)
+    referred = select(grant.c.id).where(grant.c.device_id == device.c.id).exists()
+    gone = _ids(connection, _devices(terms).where(device.c.id.in_(walk), ~referred))
+    connection.execute(delete(device).where(device.c.id.in_(gone)))
+    kept = [name for name in walk if name not in gone]
+    needed = _needed(terms, grant.c.device_id == device.c.id, session.c.device_id == device.c.id, device.c.first_seen)
+    connection.execute(update(device).where(device.c.id.in_(kept)).values(needed_at=needed))
+    return Forgotten(devices=len(gone)), last
+
+
+def forget_persons(connection: Connection, terms: Terms, limit: int, after: Place) -> tuple[Forgotten, Place | None]:
+    """What names persons whom nobody needs to know (`Step`)."""
+    walk, last = _due(connection, identity, identity.c.needed_at, identity.c.person_id, terms.before, limit, after)
+    gone = _ids(connection, _persons(terms).where(identity.c.person_id.in_(walk)))
+    connection.execute(delete(identity).where(identity.c.person_id.in_(gone)))
+    kept = [name for name in walk if name not in gone]
+    met = select(person.c.created_at).where(person.c.id == identity.c.person_id).scalar_subquery()
+    theirs = identity.c.person_id
+    needed = _needed(terms, grant.c.person_id == theirs, session.c.person_id == theirs, met)
+    connection.execute(update(identity).where(theirs.in_(kept)).values(needed_at=needed))
+    return Forgotten(persons=len(gone)), last
+
+
+STEPS: Final[tuple[Step, ...]] = (forget_grants, forget_schools_grants, forget_devices, forget_persons)
+"""All of it, in this order."""
+
+
+def _due(
+    connection: Connection,
+    table: Any,
+    at: Column[Any],
+    name: Column[Any],
+    before: int,
+    limit: int,
+    after: Place,
+    *also: ColumnElement[bool],
+) -> tuple[list[str], Place | None]:
+    """The ids of the next rows that are due, locked, so that nothing new refers to them meanwhile; and the place of the
+    last one where there may be more."""
+    beyond = tuple_(at, name) > tuple_(*map(literal, after))
+    chosen = select(at, name).where(at >= after[0], at < before, beyond, *also).order_by(at, name).limit(limit)
+    rows = connection.execute(chosen.with_for_update(skip_locked=True, of=table)).all()
+    last = (int(rows[-1][0]), str(rows[-1][1])) if len(rows) == limit else None
+    return [row[1] for row in rows], last
+
+
+def _ids(connection: Connection, chosen: Select[tuple[str]]) -> set[str]:
+    return {str(name) for name in connection.execute(chosen).scalars()}
+
+
+def _grants_gone(connection: Connection, terms: Terms, walk: list[str]) -> Forgotten:
+    ids = list(connection.execute(_grants(terms).where(grant.c.id.in_(walk))).scalars())
     connection.execute(delete(ticket).where(ticket.c.grant_id.in_(ids)))
     connection.execute(delete(grant).where(grant.c.id.in_(ids)))
-    # Whom a grant still refers to has their turn with the next call: foreign keys.
-    referred = select(grant.c.id).where(grant.c.device_id == device.c.id).exists()
-    devices = _devices(terms).where(~referred).limit(limit)
-    gone_devices = connection.execute(delete(device).where(device.c.id.in_(devices))).rowcount
-    persons = _persons(terms).limit(limit)
-    gone_persons = connection.execute(delete(identity).where(identity.c.person_id.in_(persons))).rowcount
-    return Forgotten(len(ids), gone_devices, gone_persons)
+    return Forgotten(grants=len(ids))
+
+
+def _needed(
+    terms: Terms, granted: ColumnElement[bool], used: ColumnElement[bool], met: ColumnElement[int] | ScalarSelect[int]
+) -> ColumnElement[int]:
+    """The last time of grants and sessions. A school's count as earlier, and so does the first meeting: by what the
+    term is longer than that of whoever never used anything."""
+    earlier = terms.schools_before - terms.before
+
+    def newest(at: ColumnElement[int], site: ColumnElement[str], whose: ColumnElement[bool]) -> ScalarSelect[int]:
+        counted = case((site.in_(terms.schools), at - earlier), else_=at)
+        return select(func.coalesce(func.max(counted), 0)).where(whose).scalar_subquery()
+
+    times = (newest(grant.c.ends_at, grant.c.site, granted), newest(session.c.last_at, session.c.site, used))
+    # One after the other: SQLite's max of several and PostgreSQL's greatest have different names.
+    greatest: ColumnElement[int] = func.coalesce(met, 0) - (terms.now - _YOUNG - terms.before)
+    for time in times:
+        greatest = case((time > greatest, time), else_=greatest)
+    return greatest
 
 
 def _over(terms: Terms, site: ColumnElement[str], at: ColumnElement[int]) -> ColumnElement[bool]:
@@ -90,17 +194,18 @@ def _grants(terms: Terms) -> Select[tuple[str]]:
 
 def _devices(terms: Terms) -> Select[tuple[str]]:
     granted = select(grant.c.id).where(grant.c.device_id == device.c.id, ~_over(terms, grant.c.site, grant.c.ends_at))
-    # Joined, not asked for each device: PostgreSQL compares every device with every session under NOT IN, once these
-    # are more than its work_mem holds (a million sessions never ended), and no index has sessions by device.
-    used = select(session.c.device_id).where(_in_use(terms)).distinct().subquery()
-    unused = device.outerjoin(used, used.c.device_id == device.c.id)
-    chosen = select(device.c.id).select_from(unused).where(used.c.device_id.is_(None))
-    return chosen.where(
+    used = select(session.c.id).where(session.c.device_id == device.c.id, _in_use(terms))
+    of_held = select(grant.c.id).where(grant.c.device_id == device.c.id, grant.c.person_id.in_(held(terms.now)))
+    used_by_held = select(session.c.id).where(
+        session.c.device_id == device.c.id, session.c.person_id.in_(held(terms.now))
+    )
+    return select(device.c.id).where(
         device.c.first_seen < terms.now - _YOUNG,
+        ~used.exists(),
         ~granted.exists(),
         device.c.id.not_in(_blocked(terms)),
-        device.c.id.not_in(select(grant.c.device_id).where(grant.c.person_id.in_(held(terms.now)))),
-        device.c.id.not_in(select(session.c.device_id).where(session.c.person_id.in_(held(terms.now)))),
+        ~of_held.exists(),
+        ~used_by_held.exists(),
     )
 
 

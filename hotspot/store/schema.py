@@ -26,6 +26,7 @@ _WATCHED = text("due_at IS NOT NULL")
 PENDING = text("state = 'pending'")
 _RUNNING = text("ended_at IS NULL")
 _CLASSLESS = text("ticket_id = ''")
+_FIRST = text("serial = 1")
 
 # -- the city ------------------------------------------------------------------------------------------------------
 
@@ -86,6 +87,9 @@ identity = Table(
     Column("kind", Name, nullable=False),
     Column("lookup", LargeBinary(32), nullable=False, unique=True),
     Column("sealed", LargeBinary, nullable=False),
+    # Until when they were needed, as far as `store.retention` knows; 0 where it has not looked yet.
+    Column("needed_at", Time, nullable=False, server_default="0"),
+    Index("ix_identity_needed_at", "needed_at", "person_id"),
 )
 
 member = Table(
@@ -105,6 +109,8 @@ device = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("randomised", Boolean, nullable=False),
     Column("first_seen", Time, nullable=False),
+    Column("needed_at", Time, nullable=False, server_default="0"),
+    Index("ix_device_needed_at", "needed_at", "id"),
 )
 
 consent = Table(
@@ -171,8 +177,10 @@ voucher = Table(
     Column("expires_at", Time, nullable=False),
     Column("valid", BigInteger, nullable=False),
     Column("used_at", Time),
-    Column("person_id", ForeignKey("person.id")),
+    Column("person_id", ForeignKey("person.id"), index=True),
     Column("revoked_at", Time),
+    # A batch by its first voucher.
+    Index("ix_voucher_first", "created_at", "batch", sqlite_where=_FIRST, postgresql_where=_FIRST),
 )
 
 # A fault that somebody reported. What they wrote may name people: it is sealed, and erased after the term.
@@ -331,6 +339,8 @@ grant = Table(
     # When `store.watch` looks whether its sessions may go on; never again where it is null.
     Column("due_at", Time),
     Index("ix_access_grant_gateway_ends_at", "gateway", "ends_at"),
+    Index("ix_access_grant_ends_at", "ends_at", "id"),
+    Index("ix_access_grant_site_ends_at", "site", "ends_at"),
     Index("ix_access_grant_due_at", "due_at", sqlite_where=_WATCHED, postgresql_where=_WATCHED),
 )
 
@@ -375,6 +385,9 @@ session = Table(
     Column("last_bytes", BigInteger, nullable=False),
     Column("heard", BigInteger, nullable=False),
     Index("ix_session_person_id", "person_id"),
+    Index("ix_session_device_id", "device_id"),
+    Index("ix_session_ended_at", "ended_at"),
+    Index("ix_session_site_started_at", "site", "started_at"),
     Index("ix_session_started_at", "started_at"),
     # An Interim-Update changes no indexed column, so that PostgreSQL can keep the row where it is (fillfactor).
     Index("ix_session_running", "gateway", sqlite_where=_RUNNING, postgresql_where=_RUNNING),

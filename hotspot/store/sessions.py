@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from ..errors import ConfigError
 from ..session import Session, presume_ended
@@ -108,9 +108,31 @@ def detailed(connection: Connection, session_id: str) -> Row[Any]:
     return connection.execute(_DETAILED.where(session.c.id == session_id)).one()
 
 
-def listed(connection: Connection, *, running: bool, site: str | None = None, limit: int = 1000) -> list[Row[Any]]:
-    """Sessions with their grant's plan and method, newest first."""
+def count(connection: Connection, *, running: bool, site: str | None = None) -> int:
+    """How many `listed` would list without a limit."""
+    statement = select(func.count()).select_from(session)
+    if running:
+        statement = statement.where(session.c.ended_at.is_(None))
+    if site is not None:
+        statement = statement.where(session.c.site == site)
+    return connection.execute(statement).scalar_one()
+
+
+def listed(
+    connection: Connection,
+    *,
+    running: bool,
+    site: str | None = None,
+    limit: int = 1000,
+    after: tuple[int, str] | None = None,
+) -> list[Row[Any]]:
+    """Sessions with their grant's plan and method, newest first; those that follow one that began at a time and has an
+    id."""
     statement = _DETAILED
+    if after is not None:
+        began, name = after
+        same = and_(session.c.started_at == began, session.c.id > name)
+        statement = statement.where(session.c.started_at <= began, or_(session.c.started_at < began, same))
     if running:
         statement = statement.where(session.c.ended_at.is_(None))
     if site is not None:
@@ -120,7 +142,7 @@ def listed(connection: Connection, *, running: bool, site: str | None = None, li
 
 def find(connection: Connection, prefix: str) -> list[Row[Any]]:
     """The sessions whose id begins with `prefix`, at most two, so that a caller sees ambiguity."""
-    statement = select(session).where(session.c.id.startswith(prefix, autoescape=True)).limit(2)
+    statement = select(session).where(portable.begins(session.c.id, prefix)).limit(2)
     return list(connection.execute(statement))
 
 

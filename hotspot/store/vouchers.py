@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
 
 from ..errors import RequestError
 from ..identity import Keys, PersonKind, new_id
 from ..voucher import VoucherState, new_code, state
 from .people import create as create_person
-from .portable import Statement, run
+from .portable import Statement, begins, run
 from .schema import voucher
 
 
@@ -123,7 +123,7 @@ def state_of(row: Row[Any], now: int) -> VoucherState:
 
 def batches(connection: Connection, prefix: str = "") -> list[str]:
     """The ids of the batches that begin with `prefix`."""
-    found = select(voucher.c.batch).where(voucher.c.batch.startswith(prefix, autoescape=True)).distinct()
+    found = select(voucher.c.batch).where(begins(voucher.c.batch, prefix)).distinct()
     return list(connection.execute(found.order_by(voucher.c.batch)).scalars())
 
 
@@ -136,6 +136,52 @@ def listed(connection: Connection, *, batch: str | None = None, site: str | None
         statement = statement.where(voucher.c.site == site)
     order = (voucher.c.created_at.desc(), voucher.c.batch, voucher.c.serial)
     return list(connection.execute(statement.order_by(*order)))
+
+
+def _is(one: VoucherState, now: int) -> ColumnElement[bool]:
+    """`hotspot.voucher.state` in SQL."""
+    new, there = voucher.c.used_at.is_(None), voucher.c.revoked_at.is_(None)
+    lasts = voucher.c.used_at + voucher.c.valid > now
+    return {
+        VoucherState.REVOKED: ~there,
+        VoucherState.NEW: and_(there, new, voucher.c.expires_at > now),
+        VoucherState.EXPIRED: and_(there, new, voucher.c.expires_at <= now),
+        VoucherState.ACTIVE: and_(there, ~new, lasts),
+        VoucherState.USED_UP: and_(there, ~new, ~lasts),
+    }[one]
+
+
+def counted(
+    connection: Connection, now: int, *, site: str | None = None, limit: int, after: str | None = None
+) -> list[Any]:
+    """Batches, newest first, after one of an id, with how many of their vouchers are in which state: batch, site, plan,
+    valid, created_at, expires_at, count, and a column for each `VoucherState`."""
+    first = select(voucher.c.batch, voucher.c.created_at).where(voucher.c.serial == 1)
+    if site is not None:
+        first = first.where(voucher.c.site == site)
+    if after is not None:
+        last = select(voucher.c.created_at).where(voucher.c.batch == after, voucher.c.serial == 1).scalar_subquery()
+        same = and_(voucher.c.created_at == last, voucher.c.batch > after)
+        first = first.where(or_(voucher.c.created_at < last, same))
+    names = first.order_by(voucher.c.created_at.desc(), voucher.c.batch).limit(limit)
+    batches = list(connection.execute(names).scalars())
+    states = [func.sum(case((_is(state_, now), 1), else_=0)).label(state_.name.lower()) for state_ in VoucherState]
+    alike = [func.min(column).label(column.name) for column in (
+        voucher.c.site, voucher.c.plan, voucher.c.valid, voucher.c.created_at, voucher.c.expires_at
+    )]  # fmt: skip
+    rows = connection.execute(
+        select(voucher.c.batch, *alike, func.count().label("count"), *states)
+        .where(voucher.c.batch.in_(batches))
+        .group_by(voucher.c.batch)
+    )
+    found = {row.batch: row for row in rows}
+    return [found[name] for name in batches]
+
+
+def count_batches(connection: Connection, site: str | None = None) -> int:
+    """How many batches there are."""
+    statement = select(func.count()).select_from(voucher).where(voucher.c.serial == 1)
+    return connection.execute(statement if site is None else statement.where(voucher.c.site == site)).scalar_one()
 
 
 def revoke(connection: Connection, batch: str, serial: int | None, now: int) -> tuple[int, list[str]]:

@@ -1,14 +1,11 @@
 """`hotspot voucher`: printed codes."""
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from sqlalchemy import Row
 
 from hotspot.catalogue import load
 from hotspot.errors import ConfigError, Fault, HotspotError
@@ -150,28 +147,29 @@ def _batch(node: Node, prefix: str) -> str:
 
 @voucher.command("list")
 @click.option("--site", help="Of one site.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="The newest so many batches.")
+@click.option("--after", metavar="BATCH", help="Those that follow this one.")
 @pass_node
-def list_(node: Node, site: str | None) -> None:
-    """List the batches, and how many of their vouchers are in which state."""
+def list_(node: Node, site: str | None, limit: int, after: str | None) -> None:
+    """List the batches, newest first, and how many of their vouchers are in which state."""
+    last = _batch(node, after) if after else None
     with node.store.core.read() as connection:
-        rows = vouchers.listed(connection, site=site)
-    grouped: dict[str, list[Row[Any]]] = {}
-    for row in rows:
-        grouped.setdefault(row.batch, []).append(row)
+        rows = vouchers.counted(connection, node.now, site=site, limit=limit + 1, after=last)
+        total = vouchers.count_batches(connection, site)
     value = []
-    for batch, members in grouped.items():
-        states = Counter(vouchers.state_of(row, node.now) for row in members)
-        counted = {str(state): states[state] for state in VoucherState}
-        first = members[0]
+    for row in rows[:limit]:
+        counted = {str(state): getattr(row, state.name.lower()) for state in VoucherState}
         value.append(
-            {"batch": batch, "site": first.site, "plan": first.plan, "count": len(members), "valid": first.valid,
-             "created_at": first.created_at, "expires_at": first.expires_at, "states": counted}
+            {"batch": row.batch, "site": row.site, "plan": row.plan, "count": row.count, "valid": row.valid,
+             "created_at": row.created_at, "expires_at": row.expires_at, "states": counted}
         )  # fmt: skip
     shown = [
         (one["batch"][:_SHORT], one["site"], one["plan"], format_duration(one["valid"]), *one["states"].values())
         for one in value
     ]
     node.table(["batch", "site", "plan", "valid", *VoucherState], shown, value)
+    if len(rows) > limit:
+        node.complain(f"{limit} of {total} batches; the next ones: --after {value[-1]['batch'][:_SHORT]}")
 
 
 @voucher.command()

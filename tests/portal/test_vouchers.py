@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -202,3 +203,17 @@ def test_codes_that_cannot_be_written_down_are_not_valid(node: Node, tmp_path: P
         assert b"No space left" in done.stderr
         assert done.stdout == b""
     assert len(node.json("voucher", "list")) == before
+
+
+def test_batches_come_in_pages(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    node.activate()
+    names = [made(node, 2)["batch"] for _ in range(3)]
+    whole = node.json("voucher", "list")
+    assert {one["batch"] for one in whole} == set(names)
+    assert [one["count"] for one in whole] == [2, 2, 2]
+    first = node.call("voucher", "list", "--limit", "2", "--json")
+    assert json.loads(first.stdout) == whole[:2]
+    assert "2 of 3 batches" in first.stderr
+    rest = node.call("voucher", "list", "--limit", "2", "--after", whole[1]["batch"][:12], "--json")
+    assert (json.loads(rest.stdout), rest.stderr) == (whole[2:], "")

@@ -1,0 +1,1 @@
+"""A million visits: what grows with a city's history, and what must not (`make bench-large`)."""

@@ -2,7 +2,7 @@
 
 Gateways lose records and restart. The ledger keeps what they said and invents nothing for what they did not; this
 module says where that is, from what `hotspot.session.fold` keeps beside the totals. A gap changes no total: counters
-that began anew within one session show the larger reading only, and a lost Stop ends a session at its last word.
+that were lost within one stay show the larger reading only, and a lost Stop ends a session at its last word.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ class GapKind(StrEnum):
     SILENCE = "silence"
     """Nothing was heard of it for longer than three reports, then it was heard again. Its totals are whole."""
     TIME = "time-restarted"
-    """Its Acct-Session-Time did not go with the clock: it began anew, or a clock was set."""
+    """Its Acct-Session-Time did not go with the clock: it alone began anew, or a clock was set."""
     COUNTERS = "counters-backwards"
     """Its newest counters are lower than earlier ones: what was counted in between is lost."""
     AMBIGUOUS = "ambiguous"
@@ -64,9 +64,10 @@ def _found(session: Session, patience: int, announces: bool) -> Iterator[Gap]:
         yield Gap(kind, last_at, session.end[0])
     if session.presumed is not None and session.presumed[1] in RESTARTS and session.presumed[0] < last_at:
         yield Gap(GapKind.OUTLIVED, session.presumed[0], last_at)
-    if session.latest_start - started_at > DRIFT:
+    stays = session.base_seconds > 0 and session.base_down + session.base_up > 0
+    if session.latest_start - started_at > DRIFT and not stays:
         yield Gap(GapKind.TIME, started_at, session.latest_start)
-    if session.last_bytes < session.bytes:
+    if session.last_bytes < session.counted:
         yield Gap(GapKind.COUNTERS, started_at, last_at)
     yield from (Gap(GapKind.SILENCE, *hole) for hole in silences(session) if hole[1] - hole[0] >= patience)
 

@@ -1,8 +1,10 @@
 """The ledger's hot path: accounting records entered into their sessions, a whole batch in a few statements.
 
 A session's id is made of what its records name it by, so a record needs no look-up: one upsert per session, whose
-maxima and minima are those of `hotspot.session.fold`. Only a gateway that sends no Class back leaves open whether an
-Acct-Session-Id is used again; for those the known incarnations are read first.
+maxima and minima are those of `hotspot.session.fold`, for a record that is in all its figures at least what is known.
+Where one is not (late, repeated, of a stay begun anew, after a turn), or where several came at once, the row is read
+and folded. Only a gateway that sends no Class back leaves open whether an Acct-Session-Id is used again; for those the
+known incarnations are read first.
 """
 
 import hashlib
@@ -11,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from ..session import Record, Session, belongs, fold
 from .portable import Statement, cursor, is_postgresql, listed, lock, plain_array, text_array
@@ -68,8 +70,11 @@ _FOLD: Final = (
     " stopped_cause = CASE WHEN LATER THEN excluded.stopped_cause ELSE session.stopped_cause END,"
     " ended_at = COALESCE(CASE WHEN LATER THEN excluded.stopped_at ELSE session.stopped_at END,"
     " CASE WHEN session.presumed_at >= {greatest}(session.last_at, excluded.last_at) THEN session.presumed_at END)"
+    " WHERE excluded.seconds >= session.seconds AND excluded.down >= session.down AND excluded.up >= session.up"
+    " AND session.stopped_at IS NULL"
+    " AND session.base_seconds = 0 AND session.base_down = 0 AND session.base_up = 0"
 ).replace("LATER", _LATER)
-"""What `hotspot.session.fold` does, on the row: a test holds the two together."""
+"""What `hotspot.session.fold` does, on the row, where nothing is smaller than it was: a test holds the two together."""
 _TYPES: Final = {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "bigint"), "start_seen": "boolean"}
 _MARKS: Final = ", ".join("?" for _ in _COLUMNS)
 _UNNESTED: Final = "unnest(" + ", ".join("?::" + _TYPES.get(name, "text") + "[]" for name in _COLUMNS) + ")"
@@ -79,6 +84,14 @@ def _entering(rows: str) -> Statement:
     return Statement("INSERT INTO session ({columns}) {rows}" + _FOLD, columns=", ".join(_COLUMNS), rows=rows)
 
 
+_FOLDED: Final = (*_MAXIMA, "started_at", "last_bytes", "heard", "base_seconds", "base_down", "base_up")
+_CHANGE: Final = (
+    update(session)
+    .where(session.c.id == bindparam("name"))
+    .values({name: bindparam(name) for name in (*_FOLDED, "ended_at", "stopped_at", "stopped_cause", "start_seen")})
+)
+_AT_ONCE: Final = 500
+"""Rows that are read in one statement."""
 _ENTER_EACH: Final = _entering(f"VALUES ({_MARKS})")
 _ENTER_ALL: Final = _entering(f"SELECT * FROM {_UNNESTED}")  # noqa: S608 - names of ours
 
@@ -144,34 +157,64 @@ def apply(
     records = list(records)
     if known is None:
         known = origins(connection, {record.ticket for record in records if record.ticket})
-    folded: dict[str, Session] = {}
-    sites: dict[str, str] = {}
+    told: dict[str, list[Record]] = defaultdict(list)
     classless: list[Record] = []
     for record in records:
         if record.ticket is None:
             classless.append(record)
         else:
-            name = session_id(record, 0)
-            folded[name] = fold(folded.get(name), record)
-            sites[name] = record.site
+            told[session_id(record, 0)].append(record)
     if classless:
-        folded |= _classless(connection, classless, sites)
+        told |= _classless(connection, classless)
     touched: dict[str, Origin | None] = {}
     rows: list[tuple[Any, ...]] = []
-    for name in sorted(folded):  # every node locks rows in the same order
-        value = folded[name]
-        origin = known.get(value.ticket) if value.ticket else None
-        if origin is not None and (origin.gateway != value.gateway or origin.device != value.device):
+    for name in sorted(told):  # every node locks rows in the same order
+        first = told[name][0]
+        origin = known.get(first.ticket) if first.ticket else None
+        if origin is not None and (origin.gateway != first.gateway or origin.device != first.device):
             origin = None  # one gateway cannot claim another's
         touched[name] = origin
-        rows.append(_row(name, value, origin, sites[name]))
+        rows.append(_row(name, fold(None, first), origin, told[name][-1].site))
     if rows:
-        _enter(connection, rows)
+        whole = _enter(connection, rows) == len(rows)
+        rest = {name: group for name, group in told.items() if len(group) > 1 or not whole}
+        _fold_one_by_one(connection, rest)
     return touched
 
 
-def _classless(connection: Connection, records: list[Record], sites: dict[str, str]) -> dict[str, Session]:
-    """The sessions of records without Class: those that stand in the table are continued where they belong."""
+def _fold_one_by_one(connection: Connection, told: Mapping[str, list[Record]]) -> None:
+    """Folds records into rows that are there. What a row has of them already changes nothing."""
+    changed: list[dict[str, Any]] = []
+    names = sorted(told)
+    for start in range(0, len(names), _AT_ONCE):
+        chosen = select(session).where(session.c.id.in_(names[start : start + _AT_ONCE])).order_by(session.c.id)
+        for row in connection.execute(chosen.with_for_update()):
+            before = session_of(row)
+            after = before
+            for record in told[row.id]:
+                after = fold(after, record)
+            if after != before:
+                changed.append(_changes(row.id, after))
+    if changed:
+        connection.execute(_CHANGE, changed)
+
+
+def _changes(name: str, value: Session) -> dict[str, Any]:
+    stopped_at, stopped_cause = value.stopped or (None, None)
+    numbers = {column: getattr(value, column) for column in _FOLDED}
+    ended_at = value.end[0] if value.end else None
+    return {
+        "name": name,
+        **numbers,
+        "ended_at": ended_at,
+        "stopped_at": stopped_at,
+        "stopped_cause": stopped_cause,
+        "start_seen": value.start_seen,
+    }
+
+
+def _classless(connection: Connection, records: list[Record]) -> dict[str, list[Record]]:
+    """The records without Class by their sessions: those that stand in the table are continued where they belong."""
     by_key: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
         by_key[record.gateway, record.acct_session_id, record.device].append(record)
@@ -184,15 +227,15 @@ def _classless(connection: Connection, records: list[Record], sites: dict[str, s
         key = (row.gateway, row.acct_session_id, row.device_id)
         if key in by_key:
             kept[key][row.id] = session_of(row)
-    folded: dict[str, Session] = {}
+    told: dict[str, list[Record]] = defaultdict(list)
     for key, group in by_key.items():
         for record in group:
             # Also by the start that first told this incarnation from others: it may have moved since.
             own = session_id(record, record.started_at)
             name = own if own in kept[key] else next((n for n, s in kept[key].items() if belongs(s, record)), own)
-            kept[key][name] = folded[name] = fold(kept[key].get(name), record)
-            sites[name] = record.site
-    return folded
+            kept[key][name] = fold(kept[key].get(name), record)
+            told[name].append(record)
+    return told
 
 
 def session_of(row: Any) -> Session:
@@ -212,6 +255,9 @@ def session_of(row: Any) -> Session:
         latest_start=row.latest_start,
         last_bytes=row.last_bytes,
         heard=row.heard,
+        base_seconds=row.base_seconds,
+        base_down=row.base_down,
+        base_up=row.base_up,
     )
 
 
@@ -242,7 +288,8 @@ def _row(name: str, value: Session, origin: Origin | None, site: str) -> tuple[A
     )
 
 
-def _enter(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+def _enter(connection: Connection, rows: list[tuple[Any, ...]]) -> int:
+    """How many rows were entered or went on; the others have something that is larger already."""
     on = cursor(connection)
     if is_postgresql(connection):
         columns = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
@@ -250,3 +297,4 @@ def _enter(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
         on.execute(_ENTER_ALL.of(connection), values)
     else:
         on.executemany(_ENTER_EACH.of(connection), rows)
+    return int(on.rowcount)

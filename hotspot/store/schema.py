@@ -384,6 +384,10 @@ session = Table(
     Column("latest_start", Time, nullable=False),
     Column("last_bytes", BigInteger, nullable=False),
     Column("heard", BigInteger, nullable=False),
+    # What earlier stays and turns of the gateway's counters add to its own figures.
+    Column("base_seconds", BigInteger, nullable=False, server_default=text("0")),
+    Column("base_down", BigInteger, nullable=False, server_default=text("0")),
+    Column("base_up", BigInteger, nullable=False, server_default=text("0")),
     Index("ix_session_person_id", "person_id"),
     Index("ix_session_device_id", "device_id"),
     Index("ix_session_ended_at", "ended_at"),

@@ -76,3 +76,45 @@ def test_a_session_that_ends_before_its_first_interim_keeps_its_bytes(node: Node
     told(node, "generic", "a273")
     row = told(node, "generic", "a273", "Stop", Acct_Session_Time=3, Acct_Input_Octets=44, Acct_Output_Octets=6)
     assert (used(row), row["seconds"]) == (50, 3)
+
+
+def heard(node: Node, name: str, ago: int, status: str, seconds: int, octets: int) -> dict[str, Any]:
+    """The session after a record of so long ago, under one Class always."""
+    ticket, _ = issue(node, gateway="uspot") if name not in TICKETS else (TICKETS[name], "")
+    TICKETS[name] = ticket
+    return told(
+        node, "uspot", name, status, Class=f"0x{ticket.encode().hex()}", Acct_Delay_Time=ago,
+        Acct_Session_Time=seconds, Acct_Output_Octets=octets % 2**32,
+    )  # fmt: skip
+
+
+TICKETS: dict[str, str] = {}
+
+
+def test_a_session_whose_time_begins_anew_under_one_id(node: Node) -> None:
+    """FreeRADIUS issue 5278: Acct-Session-Time started from 0 again, and what had been used before was lost."""
+    heard(node, "f5278", 1100, "Start", 0, 0)
+    heard(node, "f5278", 500, "Interim-Update", 600, 1000)
+    row = heard(node, "f5278", 100, "Interim-Update", 60, 100)
+    assert (row["seconds"], used(row), row["ended_at"]) == (660, 1100, None)
+    row = heard(node, "f5278", 100, "Interim-Update", 60, 100)
+    assert (row["seconds"], used(row)) == (660, 1100), "a retransmission"
+
+
+def test_two_stays_under_one_id_and_class(node: Node) -> None:
+    """A device that comes back by MAC re-authentication has its Class still, and at some gateways its id."""
+    heard(node, "stays", 1250, "Start", 0, 0)
+    heard(node, "stays", 550, "Stop", 700, 1500)
+    row = heard(node, "stays", 450, "Start", 0, 0)
+    assert row["ended_at"] is None, row
+    row = heard(node, "stays", 150, "Interim-Update", 300, 400)
+    assert (row["seconds"], used(row), row["ended_at"]) == (1000, 1900, None)
+    row = heard(node, "stays", 50, "Stop", 400, 500)
+    assert (row["seconds"], used(row), row["ended_at"] is not None) == (1100, 2000, True)
+
+
+def test_counters_of_32_bits_without_gigawords(node: Node) -> None:
+    """RFC 2869, section 5.1: without Acct-Output-Gigawords a counter begins again after 4 GB."""
+    for step, octets in enumerate((39, 42, 42 + 4, 42 + 21, 42 + 45)):
+        row = heard(node, "turns", 3000 - 300 * step, "Interim-Update", 300 * (step + 1), octets * 10**8)
+    assert used(row) == 87 * 10**8

@@ -121,32 +121,35 @@ def decide(
     """Whether `applicant` may use `site` now, and for how long and how much.
 
     The session ends with the first of: the plan's session time, its time for the day, the closing hour, the end of the
-    entitlement. Data left is what the day allows. At midnight the day's counts begin anew, so a session that its day's
-    time or data limits stops there too: the phone logs in again with the new day's allowance.
+    entitlement; where less than a minute is left until one of these, it is refused for that. Data left is what the day
+    allows. At midnight the day's counts begin anew, so a session that its day's time or data limits stops there too:
+    the phone logs in again with the new day's allowance.
     """
     midnight_before, midnight = day = local_day(now, zone)
     refused = _refused(applicant, plan, now, day)
     if refused is not None:
         return refused
-    ends = [now + plan.session]
+    ends = [now + max(plan.session, SHORTEST_SESSION)]
     if plan.hours is not None:
         ends.append(midnight_before + plan.hours[1])
     if applicant.entitled_until is not None:
         ends.append(applicant.entitled_until)
+    # Less than a session before midnight, what is left of the day goes on into the next one.
+    ends_with_day = midnight if midnight - now >= SHORTEST_SESSION else local_day(midnight, zone)[1]
     total = None
     if plan.time_per_day is not None:
         left = plan.time_per_day - usage.seconds
         if left < SHORTEST_SESSION:
             return Denial(Reason.TIME_USED_UP, midnight)
-        ends += [now + left, midnight]
+        ends += [now + left, ends_with_day]
     if plan.data_per_day is not None:
         total = plan.data_per_day - usage.bytes
         if total <= 0:
             return Denial(Reason.DATA_USED_UP, midnight)
-        ends.append(midnight)
+        ends.append(ends_with_day)
     if len(usage.devices - {applicant.device}) >= plan.devices:
         return Denial(Reason.TOO_MANY_DEVICES)
-    ends_at = max(min(ends), now + SHORTEST_SESSION)
+    ends_at = min(ends)
     limits = Limits(session=ends_at - now, idle=plan.idle, down=plan.down, up=plan.up, total=total)
     return Grant(
         id=grant_id,
@@ -167,7 +170,7 @@ def _refused(applicant: Applicant, plan: Plan, now: int, day: tuple[int, int]) -
     """Why nobody is admitted whatever they have used: a block, the hours, the end of what entitles them."""
     if applicant.blocked_until is not None and now < applicant.blocked_until:
         return Denial(Reason.BLOCKED, applicant.blocked_until if applicant.blocked_until < FOREVER else None)
-    if plan.hours is not None and not plan.hours[0] <= now - day[0] < plan.hours[1]:
+    if plan.hours is not None and not plan.hours[0] <= now - day[0] <= plan.hours[1] - SHORTEST_SESSION:
         opens_today = day[0] + plan.hours[0]
         return Denial(Reason.CLOSED, opens_today if now < opens_today else day[1] + plan.hours[0])
     if applicant.entitled_until is not None and applicant.entitled_until - now < SHORTEST_SESSION:

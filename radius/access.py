@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from hotspot import ticket
 from hotspot.errors import RequestError
-from hotspot.grant import SHORTEST_SESSION, Grant, Limits
+from hotspot.grant import Grant, Limits
 from hotspot.identity import parse_mac
 from hotspot.nas import RadiusDialect
 from hotspot.nas.attributes import Stranger
@@ -155,7 +155,7 @@ def admit(request: Request, grant: Grant) -> bytes:
 
 def _accepted(request: Request, held: Held, at: int, total: int | None, name: str, returned: bytes = b"") -> bytes:
     client = request.client
-    left = max(SHORTEST_SESSION, held.ends_at - at)
+    left = max(1, held.ends_at - at)  # what remains, however little: a ticket may come a minute after its grant
     role = client.roles.get(held.plan) if client.roles else None
     told = _told(client.dialect, role, left, held.idle, held.down, held.up, total, held.interim)
     return request.reply(Code.ACCESS_ACCEPT, told + encode("Class", name.encode()) + returned)

@@ -34,7 +34,7 @@ log = structlog.get_logger("portal")
 
 _ENOUGH: Final = 20
 """Codes in an hour below which their share says nothing."""
-_AT_ONCE: Final = 200
+_AT_ONCE: Final = 50
 _LONGEST_REST: Final = 0.1
 """Seconds between two transactions that forget."""
 _USUAL: Final = 0.4

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from ..identity import PersonKind
 from ..sites import Inventory
 from .holds import held
-from .schema import block, device, grant, identity, person, session, ticket
+from .schema import block, device, grant, hold, identity, person, session, ticket
 
 _YOUNG: Final = 2 * 86400
 """Seconds in which nobody is forgotten who has only just been met: days in all zones, quotas, passes."""
@@ -149,12 +149,20 @@ def _due(
     return [row[1] for row in rows], last
 
 
-def _ids(connection: Connection, chosen: Select[tuple[str]]) -> set[str]:
+def _ids(connection: Connection, chosen: Select[Any]) -> set[str]:
     return {str(name) for name in connection.execute(chosen).scalars()}
 
 
 def _grants_gone(connection: Connection, terms: Terms, walk: list[str]) -> Forgotten:
-    ids = list(connection.execute(_grants(terms).where(grant.c.id.in_(walk))).scalars())
+    """Those of grants that are over whose persons are neither online nor held, with their tickets."""
+    whose = {
+        row.id: row.person_id
+        for row in connection.execute(select(grant.c.id, grant.c.person_id).where(grant.c.id.in_(walk)))
+    }
+    persons = set(whose.values())
+    online = select(session.c.person_id).where(session.c.person_id.in_(persons), session.c.ended_at.is_(None))
+    kept = _ids(connection, online.distinct()) | _ids(connection, held(terms.now).where(hold.c.person_id.in_(persons)))
+    ids = [name for name, person_id in whose.items() if person_id not in kept]
     connection.execute(delete(ticket).where(ticket.c.grant_id.in_(ids)))
     connection.execute(delete(grant).where(grant.c.id.in_(ids)))
     return Forgotten(grants=len(ids))

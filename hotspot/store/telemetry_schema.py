@@ -1,6 +1,6 @@
 """The tables of the telemetry database: what was observed, and what is counted. Times are UTC seconds."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
 from .columns import CONVENTION, Id, Name, Time
 
@@ -25,6 +25,7 @@ interval = Table(
     Column("to_at", Time, nullable=False),
     Column("state", String(8), nullable=False),
     Column("cause", Name, nullable=False),
+    Index("ix_state_interval_to_at", "to_at"),
     sqlite_with_rowid=False,
 )
 

@@ -24,12 +24,14 @@ WELL: Final = 0.75
 
 @dataclass(frozen=True)
 class Hour:
-    """What a site showed, and how many it let in, in the hour that began at `at` (UTC seconds)."""
+    """What a site showed, how many it handed to their gateway, and how many that let in, in the hour that began at `at`
+    (UTC seconds). In is whom RADIUS has accepted, or whom the gateway itself says to be in."""
 
     site: str
     at: int
     shown: int
     admitted: int
+    handed: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ class Conversion:
     admitted: int
     usual: float | None
     """Admissions for each page on its usual day, where it is known."""
+    handed: int = 0
+
+    @property
+    def unheard(self) -> int:
+        """Handed to their gateway, and not heard of: on their way, gone, or held up by what is wrong there."""
+        return max(0, self.handed - self.admitted)
 
     @property
     def share(self) -> float | None:
@@ -57,12 +65,12 @@ class Conversion:
 def conversions(hours: Iterable[Hour], now: int) -> dict[str, Conversion]:
     """Every site of these hours. Days are counted back from the hours that are looked at now."""
     begin = now - now % HOUR - HOUR
-    recent: dict[str, tuple[int, int]] = {}
+    recent: dict[str, tuple[int, int, int]] = {}
     past: dict[str, dict[int, tuple[int, int]]] = {}
     for one in hours:
         if one.at >= begin:
-            shown, admitted = recent.get(one.site, (0, 0))
-            recent[one.site] = shown + one.shown, admitted + one.admitted
+            shown, admitted, handed = recent.get(one.site, (0, 0, 0))
+            recent[one.site] = shown + one.shown, admitted + one.admitted, handed + one.handed
         else:
             day = (begin - 1 - one.at) // (24 * HOUR)
             days = past.setdefault(one.site, {})
@@ -74,5 +82,6 @@ def conversions(hours: Iterable[Hour], now: int) -> dict[str, Conversion]:
             admitted / shown for day, (shown, admitted) in past.get(site, {}).items() if day < DAYS and shown >= ENOUGH
         ]
         usual = median(shares) if len(shares) >= ENOUGH_DAYS else None
-        found[site] = Conversion(site, *recent.get(site, (0, 0)), usual)
+        shown, admitted, handed = recent.get(site, (0, 0, 0))
+        found[site] = Conversion(site, shown, admitted, usual, handed)
     return found

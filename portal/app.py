@@ -118,6 +118,8 @@ class Portal:
         if known is not None:
             return known
         site = self._site(arrival)
+        if arrival.unanswered:
+            self.counting.add(arrival.gateway, "refused:radius-silent")
         if site is not None and arrival.stage is not Stage.LEFT:
             self.counting.visit(site.id, "shown")
         return self.door(arrival, self.language(), now)
@@ -156,7 +158,9 @@ class Portal:
         if site is None:
             raise RequestError("no-site", arrival.gateway)
         if not problem and arrival.stage is Stage.REFUSED:
-            problem = arrival.message or self.pages.catalogue.text(lang, "error.refused")
+            refused = "" if arrival.unanswered else arrival.message
+            why = "error.unanswered" if arrival.unanswered else "error.refused"
+            problem = refused or self.pages.catalogue.text(lang, why)
         if coded is None and "code" in site.admit and arrival.proven:  # else anybody could ask whether one is awaited
             coded = self.pages.text(lang, "login.code.sent") if codes.pending(self.desk, arrival, sender(), now) else ""
         carded = self._carded(site)
@@ -329,8 +333,10 @@ class Portal:
             return self.door(arrival, lang, now, problem=problem, code=403)
         if done.back.tell is not None:
             self._tell(done.back.tell, arrival)
-        self.counting.add(arrival.gateway, f"admitted:{done.grant.method}")
-        self.counting.visit(done.grant.site, "admitted")
+        self.counting.add(arrival.gateway, f"handed:{done.grant.method}")
+        self.counting.visit(done.grant.site, "handed")
+        if done.back.last_word:
+            self.counting.visit(done.grant.site, "admitted")
         log.debug("admitted", gateway=done.grant.gateway, site=done.grant.site, method=done.grant.method)
         answer = self._sent_back(done.back, self._site(arrival), lang)
         if _CARD in request.cookies:
@@ -436,9 +442,10 @@ def create(desk: Desk) -> Flask:
     @app.post("/agent/<gateway_id>")
     def agent(gateway_id: str) -> Response:
         body = request.get_data(as_text=True)
-        return Response(
-            gateways.agent_post(desk, portal.inventory, gateway_id, body, portal.desk.now()), mimetype="text/plain"
-        )
+        said = gateways.agent_post(desk, portal.inventory, gateway_id, body, portal.desk.now())
+        for site in said.admitted:
+            portal.counting.visit(site, "admitted")
+        return Response(said.text, mimetype="text/plain")
 
     def checked() -> None:
         elsewhere.check(lambda: portal.inventory.portal.url)

@@ -11,6 +11,7 @@ import structlog
 from hotspot.errors import HotspotError
 from hotspot.store import Store, counts, visits
 from hotspot.store.telemetry_schema import portal_count
+from hotspot.store.visits import WHAT, Visits
 
 log = structlog.get_logger("portal")
 
@@ -19,7 +20,7 @@ EVERY: Final = 5.0
 
 
 class Counting:
-    """Counts of (gateway, outcome): `admitted:voucher`, `refused:voucher-unknown`, `limited:device`."""
+    """Counts of (gateway, outcome): `handed:voucher`, `refused:voucher-unknown`, `limited:device`."""
 
     def __init__(self, store: Store):
         self._store = store
@@ -32,7 +33,7 @@ class Counting:
             self._grown[gateway, outcome[:64]] += 1
 
     def visit(self, site: str, what: str) -> None:
-        """A login page that was `shown` at a site, or somebody who was `admitted`."""
+        """A login page that was `shown` at a site, somebody who was `handed` to its gateway, or is `admitted` there."""
         with self._lock:
             self._visits[site, what] += 1
 
@@ -45,7 +46,8 @@ class Counting:
             with self._store.telemetry.write() as connection:
                 counts.add(connection, socket.gethostname()[:64], grown, now, portal_count)
                 sites = {site for site, _ in seen}
-                visits.add(connection, {site: (seen[site, "shown"], seen[site, "admitted"]) for site in sites}, now)
+                told = {site: Visits(*(seen[site, what] for what in WHAT)) for site in sites}
+                visits.add(connection, told, now)
         except HotspotError as error:
             log.error("counts wait", error=str(error))
             with self._lock:

@@ -63,6 +63,8 @@ class HandBack:
     kept: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     """What it posts there; without any it just goes."""
+    last_word: bool = False
+    """Whether nobody tells later that the phone is in, as RADIUS, an agent or a controller does."""
     stay: str | None = None
     """What the gateway calls the device's stay, where an order is to have it ask RADIUS about the device again."""
     tell: Callable[[], None] | None = None
@@ -269,7 +271,7 @@ class _Cisco(_Posted):
             return super().hand_back(arrival, grant, landing, now)
         if self.gateway.radius.orders is None:
             raise RequestError("no-dialect", self.gateway.id)
-        return HandBack(landing, stay=stay)
+        return HandBack(landing, stay=stay, last_word=True)
 
 
 @dataclass(frozen=True)
@@ -280,7 +282,7 @@ class _MerakiClick:
         return meraki.arrive_click(self.gateway.id, visit.query) if meraki.recognises_click(visit.query) else None
 
     def hand_back(self, arrival: Arrival, grant: Grant, landing: str, _now: int) -> HandBack:
-        return HandBack(meraki.grant_url(arrival, landing, grant.limits.session))
+        return HandBack(meraki.grant_url(arrival, landing, grant.limits.session), last_word=True)
 
     def hop(self, arrival: Arrival) -> str | None:
         return origin(arrival.data["base_grant_url"])

@@ -1,6 +1,7 @@
 """Gateways that have no RADIUS: what their agents and authmon are told, and what their posts mean for the ledger."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy import Connection
@@ -20,8 +21,16 @@ from .desk import Desk
 log = structlog.get_logger("portal")
 
 
-def agent_post(desk: Desk, inventory: Inventory, gateway_id: str, body: str, now: int) -> str:
-    """The signed answer to an agent's post. What the post reported is durable before this returns.
+@dataclass(frozen=True)
+class Answer:
+    """`text` is signed. `admitted` has the site of each phone that this post is the first to show as in."""
+
+    text: str
+    admitted: Sequence[str] = ()
+
+
+def agent_post(desk: Desk, inventory: Inventory, gateway_id: str, body: str, now: int) -> Answer:
+    """The answer to an agent's post. What the post reported is durable before this returns.
 
     RequestError where the gateway is no openNDS of ours or the signature does not hold.
     """
@@ -35,15 +44,15 @@ def agent_post(desk: Desk, inventory: Inventory, gateway_id: str, body: str, now
             connection, gateway.id, opennds_agent.key_id(key), post.sequence, post.boot_id, post.uptime, now
         ):
             last = agents.last_sequence(connection, gateway.id)
-            return opennds_agent.answer(key, post.sequence, [f"again {last}"])
-        lines = _settle(desk, connection, inventory, gateway, post, now)
-    return opennds_agent.answer(key, post.sequence, ["ok", *lines])
+            return Answer(opennds_agent.answer(key, post.sequence, [f"again {last}"]))
+        lines, admitted = _settle(desk, connection, inventory, gateway, post, now)
+    return Answer(opennds_agent.answer(key, post.sequence, ["ok", *lines]), admitted)
 
 
 def _settle(
     desk: Desk, connection: Connection, inventory: Inventory, gateway: OpenndsGateway, post: Post, now: int
-) -> list[str]:
-    """Enters a post into the ledger and returns whom the router must put out."""
+) -> tuple[list[str], list[str]]:
+    """Enters a post into the ledger. Whom the router must put out, and the sites of those who have come in."""
     macs = {client.mac for client in post.clients or ()} | {event.mac for event in post.events}
     devices = {mac: people.see_device(connection, desk.keys, mac, now) for mac in sorted(macs)}
     site = inventory.site_of(gateway.id, None)
@@ -57,12 +66,12 @@ def _settle(
         state = OrderState.DONE if good else OrderState.REFUSED
         orders.finish(connection, order_id, state, "put out" if good else "the router refused", now)
     if post.clients is None:
-        return []
+        return [], []
     sessions.presume(connection, gateway.id, now, "Lost-Service", running=set(touched))
     shown = {client: opennds.pass_grant(client.custom) for client in post.clients if client.authenticated}
     pairs = {(grant, devices[client.mac]) for client, grant in shown.items() if grant}
     live = admission.live_grants(connection, gateway.id, pairs, now)
-    admission.confirm(connection, {grant for grant, _ in live}, now)
+    admitted = admission.confirm(connection, {grant for grant, _ in live}, now)
     enforce(connection, inventory, touched.values(), now)
     who = f"agent of {gateway.id}"
     claimed = orders.claim(connection, desk.keys, Channel.AGENT, who, now, gateways=[gateway.id], again=True)
@@ -72,7 +81,7 @@ def _settle(
         if (grant, devices[client.mac]) not in live:
             log.warning("client without grant", gateway=gateway.id, grant=grant)
             lines.append(f"deauth - {client.mac} {grant or '-'}")
-    return lines
+    return lines, admitted
 
 
 def _since_its_grant(record: Record, starts: dict[str, int], now: int) -> Record:

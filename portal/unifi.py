@@ -22,11 +22,12 @@ from hotspot.nas import unifi
 from hotspot.nas.unifi import Kept, Login, Station
 from hotspot.session import Record, RecordKind
 from hotspot.sites import Inventory
-from hotspot.store import guests, ledger, orders, people, sessions
+from hotspot.store import guests, ledger, orders, people, sessions, visits
 from hotspot.store.enforcement import enforce
 from hotspot.store.guests import Guest
 from hotspot.store.orders import Channel, Order, OrderState
 from hotspot.store.revisions import Following
+from hotspot.store.visits import Visits
 
 from .desk import Desk
 from .patience import Patience, asked_for
@@ -173,7 +174,10 @@ class Watch:
     def _confirm(self, guest: Guest, station: Station, now: int) -> None:
         kept = Kept(Kept.of(guest.kept).ap_mac, station.associated_at, station.down, station.up)
         with self.desk.store.core.write() as connection:
-            guests.admitted(connection, guest.grant.id, kept.text(), now)
+            fresh = guests.admitted(connection, guest.grant.id, kept.text(), now)
+        if fresh:
+            with self.desk.store.telemetry.write() as connection:
+                visits.add(connection, {guest.grant.site: Visits(admitted=1)}, now)
         self.tried.pop(guest.grant.id, None)
 
     def _put_out(self, now: int) -> None:

@@ -67,6 +67,8 @@ class Refusal:
     request: Request
     language: str = "id"
     values: Mapping[str, str] = field(default_factory=dict)
+    garbled: bool = False
+    """Whether what should be a password is no text: it was hidden with another secret than ours."""
 
 
 def read(request: Request, ticket_key: bytes) -> Login | Station | Member | Refusal:
@@ -96,7 +98,14 @@ def _login(request: Request, name: str, expected: str) -> Login | Refusal:
             return Login(claim, request)
     elif (proof := _mschap(packet, name.encode(), expected)) is not None:
         return Login(claim, request, proof)
-    return Refusal("wrong-password", request)
+    return Refusal("wrong-password", request, garbled=_is_garbled(packet, request.client.secret))
+
+
+def _is_garbled(packet: Packet, secret: bytes) -> bool:
+    """Whether a ticket's password cannot be what a phone was given, which is ASCII: that of a wrong guess is text."""
+    hidden = packet.first.get(_USER_PASSWORD)
+    clear = None if hidden is None else reveal_password(hidden, secret, packet.authenticator)
+    return clear is not None and not (clear.isascii() and clear.decode("ascii", "replace").isprintable())
 
 
 def _mschap(packet: Packet, user_name: bytes, expected: str) -> mschap.Proof | None:

@@ -12,7 +12,8 @@ from typing import Final
 import structlog
 
 from hotspot.errors import HotspotError
-from hotspot.store import Store, counts
+from hotspot.store import Store, counts, visits
+from hotspot.store.visits import Visits
 
 from .accounting import AGREES
 from .endpoint import Endpoint
@@ -36,6 +37,7 @@ class Counting:
         self._store = store
         self._endpoint = endpoint
         self._kept: Counter[tuple[str, str]] = Counter()
+        self._admitted: Counter[str] = Counter()
         self._skews: dict[str, int] = {}
         self._wrong: set[str] = set()
         """Gateways that were warned about."""
@@ -58,6 +60,8 @@ class Counting:
     def _bring(self) -> None:
         counted = outcomes(self._endpoint)
         grown = counted - self._kept
+        admitted = self._endpoint.admitted.copy()
+        fresh = admitted - self._admitted
         strangers = self._endpoint.strangers()
         if strangers:
             log.warning("unknown sources", addresses=strangers, remedy="name them in a gateway's radius.sources")
@@ -65,14 +69,15 @@ class Counting:
         self._warn(skews)
         told = {gateway: skew for gateway, skew in skews.items() if self._skews.get(gateway) != skew}
         try:
-            if grown or told:
+            if grown or told or fresh:
                 with self._store.telemetry.write() as connection:
                     counts.add(connection, node_name(), grown, int(time.time()))
                     counts.note_clocks(connection, told, int(time.time()))
+                    visits.add(connection, {site: Visits(admitted=n) for site, n in fresh.items()}, int(time.time()))
         except HotspotError as error:  # the next time brings both
             log.error("counts wait", error=str(error))
         else:
-            self._kept, self._skews = counted, skews
+            self._kept, self._admitted, self._skews = counted, admitted, skews
 
     def _warn(self, skews: Mapping[str, int]) -> None:
         """One line for each gateway whose clock is wrong, and one when it is right again."""

@@ -211,6 +211,8 @@ class Endpoint:
         """How often, by gateway and code."""
         self.noted: Counter[tuple[str, str]] = Counter()
         """How often something was odd about what was answered, by gateway and what."""
+        self.admitted: Counter[str] = Counter()
+        """How many were let in by a ticket, by site."""
         self.skews: dict[str, int] = {}
         """Seconds by which each gateway's clock is ahead, as it last told the time."""
         self._heard: dict[Source, _Heard] = {}

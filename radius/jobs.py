@@ -4,9 +4,12 @@ from typing import Final
 
 import structlog
 
+from hotspot.gateways import RadiusGateway
 from hotspot.job import Job
 from hotspot.settings import Settings
-from hotspot.store import Store, orders, revisions, sessions, watch
+from hotspot.shared_secret import remedy, unheard
+from hotspot.store import Store, alarms, counts, orders, revisions, sessions, watch
+from hotspot.store.alarms import Alarm
 
 log = structlog.get_logger("radius")
 
@@ -41,5 +44,28 @@ def watch_sessions(store: Store, _settings: Settings, now: int) -> None:
             return
 
 
+def watch_gateways(store: Store, _settings: Settings, now: int) -> None:
+    """Warns once of each gateway of which everything is dropped, as its secret is another, and tells when it is heard
+    again."""
+    with store.core.read() as connection:
+        revision = revisions.active(connection)
+    gateways = {one.id: one for one in revision.inventory.gateway if isinstance(one, RadiusGateway)} if revision else {}
+    with store.telemetry.write() as connection:
+        known = alarms.unheard(connection)
+        found = {name: one for name, one in unheard(counts.listed(connection)).items() if name in gateways}
+        new = {name: one for name, one in found.items() if name not in known or known[name].signs != one.signs}
+        over = known.keys() - found.keys()
+        for name, one in new.items():
+            alarms.raise_unheard(connection, name, Alarm(now, one.signs))
+        for name in over:
+            alarms.heard(connection, name)
+    for name, one in new.items():
+        told = {"requests": one.requests, "remedy": remedy(gateways[name], signs=one.signs)}
+        log.warning("everything from a gateway is dropped", gateway=name, **told)
+    for name in sorted(over & gateways.keys()):
+        log.info("gateway is heard again", gateway=name)
+
+
 WATCH: Final = Job("session-watch", 2, watch_sessions)
 SILENT_SESSIONS: Final = Job("silent-sessions", 60, end_silent_sessions)
+GATEWAYS: Final = Job("gateways-heard", 30, watch_gateways)

@@ -15,6 +15,7 @@ from hotspot.grant import Grant
 from hotspot.identity import Keys
 from hotspot.nas.attributes import STRANGER_LABEL
 from hotspot.settings import MINIMUM_SECRET, Settings
+from hotspot.shared_secret import GARBLED
 from hotspot.sites import Inventory
 from hotspot.store import Store, addresses, people, redemption
 from hotspot.store.ledger import Origins
@@ -222,7 +223,10 @@ class Service:
         match access.read(request, self._ticket_key):
             case Login() as login:
                 worth = self._meanwhile.redeem(login, self.inventory(), self._site_of(request), now)
-                return access.accept(login, worth) if isinstance(worth, Redeemed) else self._refused(worth)
+                if not isinstance(worth, Redeemed):
+                    return self._refused(worth)
+                self.endpoint.admitted[worth.held.site] += worth.at == now
+                return access.accept(login, worth)
             case Refusal() as refusal:
                 return self._refused(refusal)
             case _:
@@ -274,6 +278,7 @@ class Service:
     def _redeemed(self, logins: list[tuple[int, Login]], now: int) -> dict[int, bytes]:
         with self._store.core.write() as connection:
             results = redemption.redeem(connection, [login.claim for _, login in logins], now)
+        self.endpoint.admitted.update(one.held.site for one in results if isinstance(one, Redeemed) and one.at == now)
         return {
             i: access.accept(login, result)
             if isinstance(result, Redeemed)
@@ -318,6 +323,8 @@ class Service:
     def _refused(self, refusal: access.Refusal) -> bytes:
         """A Reject, in the language of the person's login where that is known."""
         log.info("rejected", gateway=refusal.request.client.gateway, reason=refusal.code)
+        if refusal.garbled:
+            self.endpoint.noted[refusal.request.client.gateway, GARBLED] += 1
         return access.reject(refusal.request, self._texts.text(refusal.language, refusal.code, **refusal.values))
 
     def _status(self, requests: list[Request], _now: int) -> dict[int, bytes]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from hotspot.gateways import RadiusGateway
+from hotspot.shared_secret import Unheard, unheard
 from hotspot.store import counts
 from hotspot.store.counts import Count
 from hotspot.terminal import Command, Node, pass_node
@@ -46,6 +47,8 @@ def status(node: Node) -> None:
     """Show what each gateway was answered, what of it was dropped and why, and when it was last heard.
 
     "Not placed" are records at a gateway of several sites whose Called-Station-Id names no access point of ours.
+    "Heard" is NO where everything is dropped: the gateway's secret is another than ours, or it does not sign
+    (`hotspot nas test GATEWAY` tells what to do).
     "Clock" is by how much the gateway's is ahead of ours, where it is wrong: its records count from when they arrive.
 
     Counted over all nodes and all time, and up to ten seconds old.
@@ -54,9 +57,10 @@ def status(node: Node) -> None:
     with node.store.telemetry.read() as connection:
         found = counts.listed(connection)
         clocks = counts.clocks(connection)
+    wrong = unheard(found)
     lines = by_gateway([g.id for g in inventory.gateway if isinstance(g, RadiusGateway)], found)
     node.table(
-        ("GATEWAY", "ACCEPTED", "REJECTED", "ACCOUNTED", "DROPPED", "NOT PLACED", "CLOCK", "LAST (UTC)"),
+        ("GATEWAY", "ACCEPTED", "REJECTED", "ACCOUNTED", "DROPPED", "HEARD", "NOT PLACED", "CLOCK", "LAST (UTC)"),
         (
             (
                 line.gateway or _UNKNOWN,
@@ -64,6 +68,7 @@ def status(node: Node) -> None:
                 line.answered["access-reject"],
                 line.answered["accounting-response"],
                 ", ".join(f"{count} {reason}" for reason, count in line.dropped.most_common()),
+                _heard(line, wrong.get(line.gateway)),
                 line.answered[UNPLACED] or "",
                 _told(clocks.get(line.gateway)),
                 datetime.fromtimestamp(line.at, UTC).strftime("%Y-%m-%d %H:%M:%S") if line.at else "never",
@@ -75,6 +80,7 @@ def status(node: Node) -> None:
                 "gateway": line.gateway or None,
                 "answered": dict(line.answered),
                 "dropped": dict(line.dropped),
+                "unheard": _why(wrong[line.gateway]) if line.gateway in wrong else None,
                 "clock_ahead": clocks.get(line.gateway),
                 "last_at": line.at or None,
             }
@@ -85,3 +91,13 @@ def status(node: Node) -> None:
 
 def _told(ahead: int | None) -> str:
     return "" if ahead is None else f"{ahead:+} s" if abs(ahead) > AGREES else "right"
+
+
+def _why(wrong: Unheard) -> str:
+    return "secret" if wrong.signs else "unsigned"
+
+
+def _heard(line: Line, wrong: Unheard | None) -> str:
+    if wrong is not None:
+        return f"NO ({_why(wrong)})"
+    return "yes" if line.gateway and line.at else ""

@@ -1,6 +1,7 @@
 """CoovaChilli and what speaks like it (Cradlepoint, mostly uspot): the UAM redirect, the logon call, RADIUS. Pure.
 
-Source: coova-chilli src/redir.c (bstring_buildurl, redir_getreq), src/chilli.c (acct_req); vectors in tests/nas.
+Source: coova-chilli src/redir.c (bstring_buildurl, redir_getreq, redir_reply), src/chilli.c (acct_req); vectors in
+tests/nas.
 """
 
 import hashlib
@@ -60,6 +61,7 @@ def arrive(gateway: str, url: str, query: Mapping[str, str], secret: bytes) -> A
         ip=query.get("ip", ""),
         ap_mac=_mac_or_none(query.get("called", "")),
         message=query.get("reply", ""),
+        unanswered=query.get("reason") == "timeout",
         mark=md.lower(),
         data=data,
     )

@@ -18,7 +18,7 @@ from ..errors import RequestError
 from ..grant import Limits
 from ..identity import parse_mac
 from . import attributes
-from .arrival import Arrival, Stage
+from .arrival import Arrival, Stage, tells_silence
 
 NAME: Final = "mikrotik"
 
@@ -105,6 +105,7 @@ def arrive(gateway: str, raw: str, query: Mapping[str, str]) -> Arrival:
         mac=parse_mac(query["mac"]),
         ip=query.get("ip", ""),
         message=error,
+        unanswered=tells_silence(error),
         proven=False,
         data={name: sent[name] for name in ("chap-id", "chap-challenge") if name in sent},
     )

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from ..errors import RequestError
 from ..identity import parse_mac
-from .arrival import Arrival, Stage
+from .arrival import Arrival, Stage, tells_silence
 
 _LONGEST: Final = 300
 """Characters of a parameter that is sent back to the gateway."""
@@ -66,6 +66,7 @@ def described(
         mac=parse_mac(query.get(mac, "")),
         ip=query.get(ip, "")[:45],
         ap_mac=mac_or_none(query.get(ap, "")),
+        unanswered=tells_silence(wrong),
         proven=False,
         data={
             **{name: _echoed(query[name], _PLAIN) for name in kept if name in query},

@@ -179,12 +179,14 @@ def waiting(connection: Connection, gateway: str, now: int) -> list[str]:
     return list({row.device_id: row.handback for row in rows}.values())
 
 
-def confirm(connection: Connection, grant_ids: set[str], now: int) -> None:
-    """The gateway itself has shown that these grants are in force."""
-    if grant_ids:
-        fresh = update(grant).where(grant.c.id.in_(grant_ids), grant.c.confirmed_at.is_(None)).values(confirmed_at=now)
-        shown = connection.execute(fresh.returning(grant.c.exit)).scalars()
-        exits.learn(connection, {one for one in shown if one}, now)
+def confirm(connection: Connection, grant_ids: set[str], now: int) -> list[str]:
+    """The gateway itself has shown that these grants are in force. The site of each that was not confirmed before."""
+    if not grant_ids:
+        return []
+    fresh = update(grant).where(grant.c.id.in_(grant_ids), grant.c.confirmed_at.is_(None)).values(confirmed_at=now)
+    shown = connection.execute(fresh.returning(grant.c.exit, grant.c.site)).all()
+    exits.learn(connection, {row.exit for row in shown if row.exit}, now)
+    return [row.site for row in shown]
 
 
 def confirmed(connection: Connection, grant_id: str) -> bool:

@@ -13,7 +13,7 @@ from .telemetry_schema import gateway_clock, radius_count
 @dataclass(frozen=True, order=True)
 class Count:
     """`gateway` is empty for sources that no gateway's are; `outcome` is `access-accept`, `dropped:rate` or
-    `admitted:voucher`, say."""
+    `handed:voucher`, say."""
 
     node: str
     gateway: str

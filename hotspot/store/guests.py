@@ -40,13 +40,14 @@ def waiting(connection: Connection, keys: Keys, gateway: str, now: int) -> list[
     return [Guest(grant_of(row), open_mac(keys, row.sealed), row.handback) for row in newest.values()]
 
 
-def admitted(connection: Connection, grant_id: str, kept: str, now: int) -> None:
-    """The gateway has shown that a grant is in force."""
-    connection.execute(
+def admitted(connection: Connection, grant_id: str, kept: str, now: int) -> bool:
+    """The gateway has shown that a grant is in force. Whether it is the first time."""
+    confirmed = connection.execute(
         update(grant)
         .where(grant.c.id == grant_id, grant.c.confirmed_at.is_(None))
         .values(confirmed_at=now, handback=kept)
     )
+    return confirmed.rowcount > 0
 
 
 def live(connection: Connection, gateway: str, devices: Collection[str], now: int) -> dict[str, tuple[Grant, str]]:

@@ -82,10 +82,19 @@ portal_hour = Table(
     Column("at", Time, primary_key=True),
     Column("shown", BigInteger, nullable=False),
     Column("admitted", BigInteger, nullable=False),
+    Column("handed", BigInteger, nullable=False, server_default="0"),
 )
 
 portal_alarm = Table(
     "portal_alarm", telemetry, Column("site", Name, primary_key=True), Column("since", Time, nullable=False)
+)
+
+gateway_alarm = Table(
+    "gateway_alarm",
+    telemetry,
+    Column("gateway", Name, primary_key=True),
+    Column("since", Time, nullable=False),
+    Column("signs", Boolean, nullable=False),
 )
 
 export = Table(

@@ -1,6 +1,8 @@
-"""Login pages shown and people let in, by site and hour over all nodes; and the sites at which too few get in."""
+"""Login pages shown, people handed to their gateways and people let in, by site and hour over all nodes; and the sites
+at which too few get in."""
 
 from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, select
 
@@ -11,20 +13,32 @@ from .telemetry_schema import portal_alarm, portal_hour
 _KEPT = (DAYS + 2) * 86400
 
 
-def add(connection: Connection, counted: Mapping[str, tuple[int, int]], now: int) -> None:
-    """Adds what sites have (shown, admitted) to the hour of `now`."""
+WHAT: Final = ("shown", "handed", "admitted")
+"""What is counted, as the fields of `Visits`."""
+
+
+class Visits(NamedTuple):
+    """At a site: pages shown, people handed to their gateway, and those who are in."""
+
+    shown: int = 0
+    handed: int = 0
+    admitted: int = 0
+
+
+def add(connection: Connection, counted: Mapping[str, Visits], now: int) -> None:
+    """Adds what has come about at sites to the hour of `now`."""
     if not counted:
         return
     statement = upsert(connection, portal_hour)
     new, old = statement.excluded, portal_hour.c
     statement = statement.on_conflict_do_update(
         index_elements=["site", "at"],
-        set_={"shown": old.shown + new.shown, "admitted": old.admitted + new.admitted},
+        set_={name: old[name] + new[name] for name in WHAT},
     )
     at = now - now % HOUR
     rows = [
-        {"site": site, "at": at, "shown": shown, "admitted": admitted}
-        for site, (shown, admitted) in sorted(counted.items())  # every process locks rows in the same order
+        {"site": site, "at": at, **seen._asdict()}
+        for site, seen in sorted(counted.items())  # every process locks rows in the same order
     ]
     connection.execute(statement, rows)
 

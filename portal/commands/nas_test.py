@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hotspot.errors import ConfigError, Fault, HotspotError, PeerError
 from hotspot.gateways import CiscoGateway, Gateway, MerakiGateway, RadiusGateway
 from hotspot.settings import Settings, gateway_secrets
+from hotspot.shared_secret import remedy, unheard
 from hotspot.sites import Inventory
 from hotspot.store import Store, agents, counts
 from hotspot.store.telemetry_schema import portal_count
@@ -133,7 +134,12 @@ def _heard(store: Store, gateway: Gateway) -> Iterator[Check]:
         yield Check("store", False, str(error))
         return
     if isinstance(gateway, RadiusGateway):
-        yield _count("RADIUS", [(one.outcome, one.value, one.at) for one in asked], "no request of its came yet")
+        wrong = unheard(asked).get(gateway.id)
+        if wrong is not None:
+            told = f"everything is dropped ({wrong.requests} requests, the last {_ago(wrong.at)} ago)"
+            yield Check("RADIUS", False, f"{told}: {remedy(gateway, signs=wrong.signs)}")
+        else:
+            yield _count("RADIUS", [(one.outcome, one.value, one.at) for one in asked], "no request of its came yet")
     elif gateway.nas == "opennds":
         found = "no post of its agent came yet" if seen is None else f"its agent was heard {_ago(seen)} ago"
         yield Check("agent", None if seen is None else True, found)

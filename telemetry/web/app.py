@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from hotspot.catalogue import LANGUAGES, Catalogue, load
 from hotspot.errors import ConfigError, HotspotError, PeerError
 from hotspot.settings import Settings
-from hotspot.store import Store, counts
+from hotspot.store import Store, alarms, counts
 from hotspot.store.deadline import PERSON
 from hotspot.store.revisions import Following
 from hotspot.store.telemetry_schema import portal_count
@@ -87,7 +87,8 @@ def create_app(settings: Settings, clock: Callable[[], int] = lambda: int(time.t
             found = None
         with store.telemetry.read() as connection:
             radius, portal = counts.listed(connection), counts.listed(connection, portal_count)
-        return Response(exposition(found, radius, portal), content_type=CONTENT_TYPE)
+            unheard = alarms.unheard(connection)
+        return Response(exposition(found, radius, portal, unheard), content_type=CONTENT_TYPE)
 
     @app.get("/healthz")
     def _health() -> ResponseReturnValue:

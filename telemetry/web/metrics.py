@@ -1,6 +1,7 @@
 """/metrics in Prometheus's text format. Labels name access points and sites, never a person or a device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -8,6 +9,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hotspot import __version__
+from hotspot.store.alarms import Alarm
 from hotspot.store.counts import Count
 
 from ..overview import Overview
@@ -31,12 +33,21 @@ class _Counted(Collector):
         yield family
 
 
-def exposition(found: Overview | None, radius: Sequence[Count] = (), portal: Sequence[Count] = ()) -> bytes:
+def exposition(
+    found: Overview | None,
+    radius: Sequence[Count] = (),
+    portal: Sequence[Count] = (),
+    alarms: Mapping[str, Alarm] = MappingProxyType({}),
+) -> bytes:
     """The present as metrics. What is not known has no sample: an alert on absence tells it from 0."""
     registry = CollectorRegistry()
     text = "RADIUS packets by what became of them; the gateway is empty for unknown sources."
     registry.register(_Counted("hotspot_radius_packets", text, radius))
     registry.register(_Counted("hotspot_portal_forms", "Login forms by what became of them.", portal))
+    text = "1 for a gateway of which RADIUS drops everything: another secret, or it does not sign."
+    unheard = Gauge("hotspot_radius_gateway_unheard", text, ["gateway"], registry=registry)
+    for gateway in alarms:
+        unheard.labels(gateway).set(1)
     build = Gauge("hotspot_build_info", "The running version.", ["version"], registry=registry)
     build.labels(__version__).set(1)
     if found is None:

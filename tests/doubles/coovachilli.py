@@ -134,11 +134,22 @@ class CoovaChilliDouble:
     # -- UAM -------------------------------------------------------------------------------------------------------
 
     def redirect(
-        self, res: str, *, userurl: str = "http://internet.test/", reply: str = "", challenge: bool = True
+        self,
+        res: str,
+        *,
+        userurl: str = "http://internet.test/",
+        reply: str = "",
+        challenge: bool = True,
+        reason: str = "",
     ) -> str:
         """The signed URL at the portal, parameters in CoovaChilli's order."""
         phone = self.phone
-        parts = [("res", res), ("uamip", "127.0.0.1"), ("uamport", str(self._uam_port))]
+        parts = [
+            ("res", res),
+            *([("reason", reason)] if reason else []),
+            ("uamip", "127.0.0.1"),
+            ("uamport", str(self._uam_port)),
+        ]
         if challenge:
             phone.challenge = phone.challenge or secrets.token_hex(16)
             parts.append(("challenge", phone.challenge))
@@ -180,12 +191,12 @@ class CoovaChilliDouble:
         try:
             reply = self.client.SendPacket(request)
         except Timeout:
-            return self.redirect("failed", reply="timeout")
+            return self.redirect("failed", reason="timeout")
         self.answers.append(reply.code)
         phone.accept = {key: reply[key][0] for key in reply.keys() if isinstance(key, str)}
         message = phone.accept.get("Reply-Message", "")
         if reply.code != rp.AccessAccept:
-            return self.redirect("failed", reply=message)
+            return self.redirect("failed", reason="reject", reply=message)
         phone.user, phone.klass, phone.started = query["username"], phone.accept.get("Class", b""), time.time()
         phone.down = phone.up = 0
         self.account(1)

@@ -90,7 +90,7 @@ def posted(desk: Desk, city: Revision, customs: dict[int, str], at: int, *lines:
     body = "\n".join(["boot b", "uptime 5000", *lines, "json", json.dumps({"clients": clients})])
     key = opennds.derive(desk.settings.secret("env:TK2_AGENT"), opennds.AGENT_LABEL)
     code = hmac.new(key, f"post|{at}|{body}".encode(), hashlib.sha256).hexdigest()
-    return agent_post(desk, city.inventory, PARK2, f"1 {at} {code}\n{body}", at).splitlines()[1:]
+    return agent_post(desk, city.inventory, PARK2, f"1 {at} {code}\n{body}", at).text.splitlines()[1:]
 
 
 def test_a_refused_login_does_not_start_a_vouchers_clock(desk: Desk, city: Revision) -> None:

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 from hotspot.conversion import DAYS, HOUR, LOW, WELL, Conversion, Hour, conversions
 from hotspot.store import Store, visits
 from hotspot.store.keyed import open_keyed
+from hotspot.store.visits import Visits
 from portal.counting import Counting
 from portal.jobs import watch_logins
 from tests.conftest import settings_in
@@ -27,6 +28,13 @@ def test_what_is_usual_is_the_median_of_days_that_say_something() -> None:
     assert conversions([*ordinary[1:], *days(0.1, shown=5)], NOW)["taman"].usual is None, "four days and a quiet one"
     long_ago = [Hour(one.site, one.at - DAYS * DAY, one.shown, one.admitted) for one in ordinary]
     assert conversions(long_ago, NOW)["taman"].usual is None
+
+
+def test_who_was_handed_on_and_not_heard_of_is_no_success() -> None:
+    today = [Hour("taman", NOW - HOUR, 30, 20, handed=25), Hour("taman", NOW, 10, 8, handed=9)]
+    found = conversions(today, NOW)["taman"]
+    assert (found.handed, found.admitted, found.unheard, found.share) == (34, 28, 6, 0.7)
+    assert Conversion("taman", 5, 3, None, handed=2).unheard == 0, "let in an hour after they were handed on"
 
 
 def test_it_takes_numbers_to_say_that_too_few_get_in() -> None:
@@ -53,7 +61,7 @@ def test_it_is_told_once_and_once_that_it_is_over(tmp_path: Path) -> None:
     store, _ = open_keyed(settings)
     for one in days(0.7, 0.6, 0.7, 0.8, 0.7):
         with store.telemetry.write() as connection:
-            visits.add(connection, {one.site: (one.shown, one.admitted)}, one.at)
+            visits.add(connection, {one.site: Visits(one.shown, one.admitted, one.admitted)}, one.at)
     assert watched(store, NOW, 19, 0) == []
     assert watched(store, NOW + 600, 6, 1) == ["few get past the login page"]
     assert watched(store, NOW + 1200, 5, 0) == []

@@ -162,7 +162,7 @@ def empty(node: Node, what: str, whose: str, value: str) -> None:
 
 def status(node: Node) -> dict[str, dict[str, int]]:
     found = [one for one in node.json("portal", "status") if one["gateway"] == "tk1-gw"]
-    return dict(found[0]) if found else {"admitted": {}, "refused": {}, "limited": {}}
+    return dict(found[0]) if found else {"handed": {}, "refused": {}, "limited": {}}
 
 
 @pytest.mark.parametrize(

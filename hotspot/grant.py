@@ -13,6 +13,9 @@ SHORTEST_SESSION: Final = 60
 """Seconds below which a session is not worth starting: gateways check their clocks every few seconds."""
 
 
+MOST_WAITING: Final = 8
+"""Devices of a person beyond their plan's that may be on their way to a gateway at a time: who comes first is let in,
+and who has one code does not fill the store with them."""
 FOREVER: Final = 2**62
 """A time that never comes, UTC seconds: the end of a block until it is lifted."""
 
@@ -24,7 +27,9 @@ class Usage:
     seconds: int = 0
     bytes: int = 0
     devices: frozenset[str] = frozenset()
-    """Ids of the devices with a running session."""
+    """Ids of the devices with a running session, or let in a moment ago."""
+    waiting: frozenset[str] = frozenset()
+    """Ids of those that were handed to their gateway a moment ago, which has not shown their ticket."""
 
 
 @dataclass(unsafe_hash=True)  # a value, frozen only by custom: RADIUS makes thousands in a second
@@ -148,6 +153,8 @@ def decide(
             return Denial(Reason.DATA_USED_UP, midnight)
         ends.append(ends_with_day)
     if len(usage.devices - {applicant.device}) >= plan.devices:
+        return Denial(Reason.TOO_MANY_DEVICES)
+    if len(usage.waiting - {applicant.device}) >= plan.devices + MOST_WAITING:
         return Denial(Reason.TOO_MANY_DEVICES)
     ends_at = min(ends)
     limits = Limits(session=ends_at - now, idle=plan.idle, down=plan.down, up=plan.up, total=total)

@@ -275,9 +275,13 @@ class Service:
             return self._refused(Refusal(result.code, request, result.language, result.values))
         return access.admit(request, result)
 
+    def _devices(self) -> dict[str, int]:
+        """How many devices a person may have in, by plan."""
+        return {name: plan.devices for name, plan in self.inventory().plans.items()}
+
     def _redeemed(self, logins: list[tuple[int, Login]], now: int) -> dict[int, bytes]:
         with self._store.core.write() as connection:
-            results = redemption.redeem(connection, [login.claim for _, login in logins], now)
+            results = redemption.redeem(connection, [login.claim for _, login in logins], now, self._devices())
         self.endpoint.admitted.update(one.held.site for one in results if isinstance(one, Redeemed) and one.at == now)
         return {
             i: access.accept(login, result)

@@ -13,6 +13,8 @@ from . import exits
 from .portable import Statement, run
 from .schema import grant, session, ticket
 
+REPORTED: Final = 60
+"""Seconds within which a gateway reports a session that RADIUS has let it begin."""
 OVERDUE: Final = 15
 """Seconds that a gateway has to end a session by itself when its grant has ended."""
 
@@ -207,24 +209,28 @@ class _Used(NamedTuple):
 _USED: Final = Statement(
     "SELECT s.device_id, s.started_at, s.last_at, s.seconds, s.down, s.up, s.ended_at, g.ends_at"
     " FROM session s JOIN access_grant g ON g.id = s.grant_id WHERE s.person_id = ? AND s.last_at >= ?"
-    " UNION ALL SELECT g.device_id, NULL, NULL, NULL, NULL, NULL, NULL, g.ends_at FROM access_grant g"
+    " UNION ALL SELECT g.device_id, NULL, NULL, NULL, NULL, NULL,"
+    " CASE WHEN t.id IS NOT NULL AND t.redeemed_at IS NULL THEN 1 ELSE 0 END, g.ends_at FROM access_grant g"
     " LEFT JOIN session s ON s.person_id = g.person_id AND s.grant_id = g.id"
     " LEFT JOIN ticket t ON t.grant_id = g.id"
     " WHERE g.person_id = ? AND g.ends_at > ? AND s.id IS NULL"
-    " AND (t.expires_at >= ? OR t.id IS NULL AND g.starts_at > ?)"
+    " AND (t.redeemed_at > ? OR t.redeemed_at IS NULL AND t.expires_at >= ? OR t.id IS NULL AND g.starts_at > ?)"
 )
 """Sessions; and without one, devices that were let in a moment ago, which count before their gateway has reported them.
+A ticket that no gateway has shown lets nobody in: `redemption` counts anew. A pass does, whenever it is shown.
 """
 
 
 def usage(connection: Connection, person: str, now: int, zone: ZoneInfo) -> Usage:
     """What a person has used in the local day of `now`; a session across midnight counts in proportion."""
     day = local_day(now, zone)
-    asked = run(connection, _USED, person, day[0], person, now, now, now - PASS_LIFETIME)
-    rows, on_the_way = [], set()
+    asked = run(connection, _USED, person, day[0], person, now, now - REPORTED, now, now - PASS_LIFETIME)
+    rows: list[_Used] = []
+    let_in: set[str] = set()
+    waiting: set[str] = set()
     for row in asked.fetchall():
         if row[1] is None:
-            on_the_way.add(row[0])
+            (waiting if row[6] else let_in).add(row[0])
         else:
             rows.append(_Used(*row))
     ends = [(row, row.started_at + max(row.seconds, row.last_at - row.started_at)) for row in rows]
@@ -233,5 +239,6 @@ def usage(connection: Connection, person: str, now: int, zone: ZoneInfo) -> Usag
     return Usage(
         seconds=sum(share(row.started_at, end, row.seconds, day) for row, end in ends),
         bytes=sum(share(row.started_at, end, row.down + row.up, day) for row, end in ends),
-        devices=frozenset(running | on_the_way),
+        devices=frozenset(running | let_in),
+        waiting=frozenset(waiting),
     )

@@ -1,12 +1,15 @@
 """RADIUS's questions to the store, a whole batch in a few statements: tickets redeemed once, devices resumed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, Final, NamedTuple, Self
 
 from sqlalchemy import Connection
 
 from ..grant import Grant
+from ..ticket import PASS_LIFETIME
 from . import exits
+from .admission import REPORTED
 from .portable import Statement, cursor, is_postgresql, listed, text_array
 
 _HELD: Final = "g.id, g.site, g.gateway, g.plan, g.starts_at, g.ends_at, g.idle, g.down, g.up, g.interim, g.total"
@@ -66,32 +69,76 @@ class Spent(NamedTuple):
     language: str = "id"
 
 
-def redeem(connection: Connection, claims: Sequence[Claim], now: int) -> list[Redeemed | Spent]:
-    """What each ticket stands for, once. The caller has checked their passwords.
+def redeem(
+    connection: Connection, claims: Sequence[Claim], now: int, devices: Mapping[str, int] | None = None
+) -> list[Redeemed | Spent]:
+    """What each ticket stands for, once. The caller has checked their passwords. `devices` are how many a person may
+    have in at a time, by plan; None for what has been let in before.
 
     The request that redeemed a ticket may come again, to any node, and gets the same grant and the same time. Any other
     request finds it spent, another gateway unknown, and after its time it has expired.
     """
+    places = None if devices is None else _Places(devices)
     if is_postgresql(connection):
-        return _redeem_at_once(connection, claims, now)
-    return _redeem_in_turn(connection, claims, now)
+        return _redeem_at_once(connection, claims, now, places)
+    return _redeem_in_turn(connection, claims, now, places)
 
 
-_LOOK: Final = Statement(
-    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, g.language, g.exit, e.until, {held}"
-    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id LEFT JOIN learned_exit e ON e.exit = g.exit"
-    " WHERE t.id {among}",
-    held=_HELD,
+class _Places:
+    """How many devices of a person come in by a batch. Several tickets may have been given out, as none takes a place
+    until it is shown; whoever is first has it."""
+
+    def __init__(self, devices: Mapping[str, int]):
+        self._devices = devices
+        self._coming: dict[str, set[str]] = {}
+
+    def takes(self, person: str, device: str, plan: str, others: int) -> bool:
+        """Whether there is a place for a device, beside the person's others that are in already. It has it then."""
+        beside = self._coming.setdefault(person, set())
+        if others + len(beside - {device}) >= self._devices.get(plan, inf):
+            return False
+        beside.add(device)
+        return True
+
+
+_FULL: Final = "denied.too-many-devices"
+_OTHERS: Final = (
+    "(SELECT COUNT(DISTINCT o.device_id) FROM access_grant o LEFT JOIN ticket u ON u.grant_id = o.id"
+    " LEFT JOIN session s ON s.person_id = o.person_id AND s.grant_id = o.id"
+    " WHERE o.person_id = g.person_id AND o.device_id <> g.device_id AND o.ends_at > ?"
+    " AND (s.id IS NOT NULL AND s.ended_at IS NULL"
+    " OR s.id IS NULL AND (u.redeemed_at > ? OR u.id IS NULL AND o.starts_at > ?)))"
 )
+"""How many other devices of a grant's person are in, as `admission.usage` counts them; it takes `_since`."""
 
 
-def _redeem_in_turn(connection: Connection, claims: Sequence[Claim], now: int) -> list[Redeemed | Spent]:
+def _since(now: int) -> tuple[int, int, int]:
+    return now, now - REPORTED, now - PASS_LIFETIME
+
+
+_SEEN: Final = (
+    "SELECT t.id, t.gateway, t.expires_at, t.redeemed_at, t.request_authenticator, g.language, g.exit, e.until,"
+    " g.person_id, g.device_id, {others}, {held}"
+    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id LEFT JOIN learned_exit e ON e.exit = g.exit"
+    " WHERE t.id {among}"
+)
+_LOOK: Final = Statement(_SEEN, others="0", held=_HELD)
+_LOOK_BESIDE: Final = Statement(_SEEN, others=_OTHERS, held=_HELD)
+
+
+def _redeem_in_turn(
+    connection: Connection, claims: Sequence[Claim], now: int, places: _Places | None
+) -> list[Redeemed | Spent]:
     """SQLite: nobody else writes while this transaction lasts, so what is read here still holds when it is written."""
     on = cursor(connection)
-    on.execute(_LOOK.of(connection), (listed(connection, {claim.ticket for claim in claims}),))
+    names = listed(connection, {claim.ticket for claim in claims})
+    if places is None:
+        on.execute(_LOOK.of(connection), (names,))
+    else:
+        on.execute(_LOOK_BESIDE.of(connection), (*_since(now), names))
     rows = {row[0]: row for row in on.fetchall()}
     won: dict[str, tuple[int, bytes]] = {}
-    results = [_judged(rows.get(claim.ticket), claim, won, now) for claim in claims]
+    results = [_judged(rows.get(claim.ticket), claim, won, now, places) for claim in claims]
     on.executemany(
         "UPDATE ticket SET redeemed_at = ?, request_authenticator = ? WHERE id = ?",
         [(at, authenticator, ticket) for ticket, (at, authenticator) in won.items()],
@@ -100,12 +147,14 @@ def _redeem_in_turn(connection: Connection, claims: Sequence[Claim], now: int) -
     return results
 
 
-def _judged(row: Any, claim: Claim, won: dict[str, tuple[int, bytes]], now: int) -> Redeemed | Spent:
+def _judged(
+    row: Any, claim: Claim, won: dict[str, tuple[int, bytes]], now: int, places: _Places | None = None
+) -> Redeemed | Spent:
     """What a claim gets; `won` takes up what is redeemed for the first time."""
     if row is None or row[1] != claim.gateway:
         return Spent("ticket-unknown")
     redeemed_at, by = won.get(claim.ticket) or (row[3], row[4])
-    language, held = row[5], _held(row[8:])
+    language, held = row[5], _held(row[11:])
     if redeemed_at is not None and bytes(by) != claim.authenticator:
         return Spent("ticket-spent", language)
     if redeemed_at is None:
@@ -113,8 +162,37 @@ def _judged(row: Any, claim: Claim, won: dict[str, tuple[int, bytes]], now: int)
             return Spent("ticket-expired", language)
         if held.ends_at <= now:
             return Spent("grant-ended", language)
+        if places is not None and not places.takes(row[8], row[9], held.plan, row[10]):
+            return Spent(_FULL, language)
         won[claim.ticket] = redeemed_at, _ = now, claim.authenticator
     return Redeemed(held, redeemed_at)
+
+
+_LOCK: Final = Statement(
+    "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended('person ' || g.person_id, 0) AS key"
+    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id WHERE t.id {among} ORDER BY key) AS held"
+)
+"""As `portable.lock` does it: nobody else lets one of these people in, or decides about them, until this is over."""
+_BESIDE: Final = Statement(
+    "SELECT t.id, t.gateway, g.language, g.person_id, g.device_id, g.plan, {others}"
+    " FROM ticket t JOIN access_grant g ON g.id = t.grant_id"
+    " WHERE t.id {among} AND t.redeemed_at IS NULL AND t.expires_at >= ? AND g.ends_at > ?",
+    others=_OTHERS,
+)
+
+
+def _full(connection: Connection, claims: Sequence[Claim], now: int, places: _Places) -> dict[str, Spent]:
+    """PostgreSQL: the tickets that could be redeemed, and for which there is no place."""
+    on, names = cursor(connection), listed(connection, {claim.ticket for claim in claims})
+    on.execute(_LOCK.of(connection), (names,))
+    on.execute(_BESIDE.of(connection), (*_since(now), names, now, now))
+    rows = {row[0]: row[1:] for row in on.fetchall()}
+    refused: dict[str, Spent] = {}
+    for claim in claims:
+        gateway, language, *whose = rows.pop(claim.ticket, (None, ""))
+        if gateway == claim.gateway and not places.takes(*whose):
+            refused[claim.ticket] = Spent(_FULL, language)
+    return refused
 
 
 _REDEEM: Final = Statement(
@@ -130,10 +208,18 @@ _REDEEM: Final = Statement(
 )
 
 
-def _redeem_at_once(connection: Connection, claims: Sequence[Claim], now: int) -> list[Redeemed | Spent]:
+def _redeem_at_once(
+    connection: Connection, claims: Sequence[Claim], now: int, places: _Places | None
+) -> list[Redeemed | Spent]:
     """PostgreSQL: one UPDATE for all; the row's lock decides between nodes."""
+    refused = {} if places is None else _full(connection, claims, now, places)
     on = cursor(connection)
-    columns = zip(*((claim.ticket, claim.gateway, claim.authenticator.hex()) for claim in sorted(claims)), strict=True)
+    parts = [
+        (claim.ticket, claim.gateway, claim.authenticator.hex())
+        for claim in sorted(claims)
+        if claim.ticket not in refused
+    ]
+    columns = zip(*parts, strict=True) if parts else ((), (), ())
     on.execute(_REDEEM.of(connection), (now, *map(text_array, columns), now, now))
     redeemed = on.fetchall()
     won = {(row[0], bytes(row[1])): Redeemed(_held(row[5:]), row[2]) for row in redeemed}
@@ -144,7 +230,9 @@ def _redeem_at_once(connection: Connection, claims: Sequence[Claim], now: int) -
         on.execute(_LOOK.of(connection), (listed(connection, lost),))
         rows = {row[0]: row for row in on.fetchall()}
     return [
-        won.get((claim.ticket, claim.authenticator)) or _judged(rows.get(claim.ticket), claim, {}, now)
+        refused.get(claim.ticket)
+        or won.get((claim.ticket, claim.authenticator))
+        or _judged(rows.get(claim.ticket), claim, {}, now)
         for claim in claims
     ]
 

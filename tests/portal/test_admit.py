@@ -12,13 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from hotspot.errors import RequestError
-from hotspot.grant import Denial, Reason
+from hotspot.grant import MOST_WAITING, Denial, Reason
 from hotspot.identity import new_id
 from hotspot.nas import opennds
 from hotspot.nas.arrival import Arrival, Stage
 from hotspot.session import Record, RecordKind
 from hotspot.settings import Settings, secret_references
-from hotspot.store import Store, admission, ledger, people, sessions, vouchers
+from hotspot.store import Store, admission, ledger, people, redemption, sessions, vouchers
+from hotspot.store.redemption import Claim, Redeemed, Spent
 from hotspot.store.revisions import Revision, activate
 from hotspot.ticket import Ticket
 from portal.admit import Admitted, admit
@@ -113,7 +114,26 @@ def test_of_simultaneous_logins_only_as_many_devices_as_the_plan_allows(desk: De
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(isinstance(result, Admitted) for result in results) == 1
+    tickets = [result.back.ticket for result in results if isinstance(result, Admitted)]
+    assert len(tickets) == 6, "none of them is in yet"
+    in_turn = [redeemed(desk, city, ticket.id) for ticket in tickets if ticket is not None]
+    assert [isinstance(result, Redeemed) for result in in_turn] == [True] + 5 * [False]
+    assert with_code(desk, city, PARK, 7, code) == Denial(Reason.TOO_MANY_DEVICES)
+
+
+def redeemed(desk: Desk, city: Revision, ticket: str) -> Redeemed | Spent:
+    """What a gateway of the park is told of a ticket."""
+    devices = {name: plan.devices for name, plan in city.inventory.plans.items()}
+    with desk.store.core.write() as connection:
+        [result] = redemption.redeem(connection, [Claim(ticket, PARK, ticket.encode()[:16])], NOW, devices)
+    return result
+
+
+def test_one_code_does_not_fill_the_store_with_devices_on_their_way(desk: Desk, city: Revision) -> None:
+    code = a_code(desk, "taman-kota-1", "puskesmas")
+    handed = [isinstance(with_code(desk, city, PARK, number, code), Admitted) for number in range(20)]
+    assert sum(handed) == 1 + MOST_WAITING
+    assert isinstance(with_code(desk, city, PARK, 99, code, NOW + 61), Admitted), "those have never arrived"
 
 
 def test_passes_cannot_be_hoarded(desk: Desk, city: Revision) -> None:

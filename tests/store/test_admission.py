@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from hotspot.errors import RequestError
 from hotspot.grant import Grant, Limits, Usage
@@ -68,9 +68,20 @@ def a_ticket(store: Store, grant: Grant) -> str:
     return ticket.id
 
 
-def redeem(store: Store, ticket: str, authenticator: bytes, now: int = NOW, gateway: str = "gw") -> Any:
+ONE = {"umum": 1}
+FIRST = text("SELECT id FROM access_grant WHERE person_id = :person ORDER BY ends_at DESC LIMIT 1")
+
+
+def redeem(
+    store: Store,
+    ticket: str,
+    authenticator: bytes,
+    now: int = NOW,
+    gateway: str = "gw",
+    devices: dict[str, int] | None = None,
+) -> Any:
     with store.core.write() as connection:
-        [result] = redemption.redeem(connection, [Claim(ticket, gateway, authenticator)], now)
+        [result] = redemption.redeem(connection, [Claim(ticket, gateway, authenticator)], now, devices)
     return result
 
 
@@ -161,13 +172,13 @@ def test_a_voucher_serves_one_person_for_its_time(store: Store, keys: Keys) -> N
 
     assert len({use(NOW + 999).person for _ in range(3)}) == 1
     assert use(NOW + 1400).until == NOW + 999 + 500
-    for wrong, text in (
+    for wrong, why in (
         ((NOW + 1499, code), "voucher-used-up"),
         ((NOW + 1000, other), "voucher-expired"),
         ((NOW, other, "school"), "voucher-other-site"),
         ((NOW, "00000000000"), "voucher-unknown"),
     ):
-        with pytest.raises(RequestError, match=text):
+        with pytest.raises(RequestError, match=why):
             use(*wrong)
 
 
@@ -223,6 +234,45 @@ def test_usage_of_a_person_over_devices(store: Store, keys: Keys) -> None:
     with store.core.write() as connection:
         ledger.apply(connection, [record(one), record(two, "2", down=7, kind=RecordKind.STOP, cause="Idle-Timeout")])
     assert use_of(store, one.person) == Usage(seconds=200, bytes=27, devices=frozenset({one.device}))
+
+
+def test_a_place_is_taken_by_who_gets_in(store: Store, keys: Keys) -> None:
+    one = a_grant(store, keys)
+    first, two = a_ticket(store, one), a_grant(store, keys, "02:00:00:00:00:02", person=one.person)
+    second = a_ticket(store, two)
+    assert use_of(store, one.person) == Usage(waiting=frozenset({one.device, two.device}))
+    assert isinstance(redeem(store, first, b"a" * 16, devices=ONE), Redeemed)
+    assert use_of(store, one.person) == Usage(devices=frozenset({one.device}), waiting=frozenset({two.device}))
+    assert redeem(store, second, b"b" * 16, devices=ONE) == Spent("denied.too-many-devices", "id")
+    assert isinstance(redeem(store, first, b"a" * 16, devices=ONE), Redeemed), "the same request again"
+    with store.core.write() as connection:
+        ledger.apply(connection, [record(one, kind=RecordKind.STOP, cause="User-Request")])
+    assert isinstance(redeem(store, second, b"c" * 16, devices=ONE), Redeemed), "its ticket was not spent"
+
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_of_many_devices_at_once_as_many_get_in_as_may(store: Store, keys: Keys, places: int) -> None:
+    person = a_grant(store, keys).person
+    grants = [a_grant(store, keys, f"02:00:00:00:01:{i:02}", person=person, ends_at=NOW + 3000 + i) for i in range(8)]
+    with store.core.write() as connection:  # the first one has no ticket, and so is one that was let in
+        admission.end_grant(connection, connection.execute(FIRST, {"person": person}).scalar_one(), NOW)
+    tickets = [a_ticket(store, grant) for grant in grants]
+    half = at_once(4, lambda i: redeem(store, tickets[i], bytes([i]) * 16, devices={"umum": places}))
+    with store.core.write() as connection:
+        claims = [Claim(ticket, "gw", bytes([i]) * 16) for i, ticket in enumerate(tickets)]
+        rest = redemption.redeem(connection, claims[4:], NOW, {"umum": places})
+    assert sum(isinstance(one, Redeemed) for one in [*half, *rest]) == places
+    assert {one.code for one in [*half, *rest] if isinstance(one, Spent)} == {"denied.too-many-devices"}
+
+
+def test_who_is_in_by_a_pass_or_a_session_has_a_place(store: Store, keys: Keys) -> None:
+    by_pass = a_grant(store, keys)
+    other = a_ticket(store, a_grant(store, keys, "02:00:00:00:00:02", person=by_pass.person))
+    assert isinstance(redeem(store, other, b"a" * 16, devices=ONE), Spent)
+    with store.core.write() as connection:
+        ledger.apply(connection, [record(by_pass)])
+    assert isinstance(redeem(store, other, b"b" * 16, NOW + 55, devices=ONE), Spent)
+    assert isinstance(redeem(store, other, b"b" * 16, NOW + 55), Redeemed), "what was let in before is not asked"
 
 
 def test_a_session_across_midnight_counts_in_proportion(store: Store, keys: Keys) -> None:

@@ -207,7 +207,10 @@ def _stop(record: Record) -> tuple[int, str] | None:
 
 def _anew(session: Session, record: Record) -> bool:
     """Whether a record is of a stay that began after the session's last word. Without Class the two are two sessions
-    (`belongs`). A reading that is known already is a repetition, however late it comes."""
+    (`belongs`). A reading that is known already is a repetition, however late it comes, and the first Start that is
+    heard is the one that was missing."""
+    if record.kind is RecordKind.START and not session.start_seen:
+        return False
     if record.ticket is None or record.at <= session.last_at or record.started_at < session.last_at - _ANEW:
         return False
     seconds = session.seconds - session.base_seconds

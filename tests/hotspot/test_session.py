@@ -128,6 +128,13 @@ def test_a_device_that_comes_back_runs_again() -> None:
     assert (longer.end, longer.seconds, longer.down) == (None, 1_600, 70), "and that is longer already"
 
 
+def test_a_start_that_comes_last_begins_nothing() -> None:
+    """Of a short stay: without a time of its own it seems to be of when it arrives."""
+    ended = fold(None, draw_record(RecordKind.STOP, 1_020, 20, 50, 5))
+    late = fold(ended, draw_record(RecordKind.START, 1_021, 0, 0, 0))
+    assert (late.end, late.seconds, late.down, late.start_seen) == ((1_020, "User-Request"), 20, 50, True)
+
+
 def test_a_time_that_begins_anew_alone_loses_no_bytes_and_counts_none_twice() -> None:
     before = fold(None, draw_record(RecordKind.INTERIM, 2_000, 1_000, 500, 50))
     after = fold(before, draw_record(RecordKind.INTERIM, 2_300, 290, 800, 80))

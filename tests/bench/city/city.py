@@ -35,7 +35,7 @@ def sites_toml(day: Day) -> str:
     parts = [
         '[city]\nname = "Kota Simulasi"\nregion = "36.74"\noperator = "Simulasi"\n',
         '[portal]\nurl = "https://wifi.example.go.id"\naddresses = ["203.0.113.10"]\n',
-        '[plans.umum]\nsession = "24h"\n',
+        '[plans.umum]\nsession = "24h"\ndevices = 1000\n',
     ]
     for gateway in day.gateways:
         secret = f'secret = "env:GW{gateway.index}_RADIUS", interim = "15m"'

@@ -195,46 +195,63 @@ def _full(connection: Connection, claims: Sequence[Claim], now: int, places: _Pl
     return refused
 
 
-_REDEEM: Final = Statement(
+_REDEEMED: Final = (
     "UPDATE ticket t SET redeemed_at = COALESCE(t.redeemed_at, ?), request_authenticator = c.authenticator"
     " FROM (SELECT id, gateway, decode(hex, 'hex') AS authenticator"
     " FROM unnest(?::text[], ?::text[], ?::text[]) AS u (id, gateway, hex)) c,"
     " access_grant g LEFT JOIN learned_exit e ON e.exit = g.exit"
     " WHERE t.id = c.id AND t.gateway = c.gateway AND g.id = t.grant_id"
     " AND (t.request_authenticator = c.authenticator"
-    " OR t.redeemed_at IS NULL AND t.expires_at >= ? AND g.ends_at > ?)"
-    " RETURNING t.id, c.authenticator, t.redeemed_at, g.exit, e.until, {held}",
+    " OR t.redeemed_at IS NULL AND t.expires_at >= ? AND g.ends_at > ? AND (? OR {alone}))"
+    " RETURNING t.id, c.authenticator, t.redeemed_at, g.exit, e.until, {held}"
+)
+_REDEEM: Final = Statement(
+    _REDEEMED,
+    alone="NOT EXISTS (SELECT 1 FROM access_grant o"
+    " WHERE o.person_id = g.person_id AND o.device_id <> g.device_id AND o.ends_at > ?)",
     held=_HELD,
 )
+"""It takes whether there are places for all. Else only those are let in who have no other device with a grant: any plan
+has a place for one, and nothing needs to be locked for them."""
 
 
 def _redeem_at_once(
     connection: Connection, claims: Sequence[Claim], now: int, places: _Places | None
 ) -> list[Redeemed | Spent]:
-    """PostgreSQL: one UPDATE for all; the row's lock decides between nodes."""
-    refused = {} if places is None else _full(connection, claims, now, places)
-    on = cursor(connection)
-    parts = [
-        (claim.ticket, claim.gateway, claim.authenticator.hex())
-        for claim in sorted(claims)
-        if claim.ticket not in refused
-    ]
-    columns = zip(*parts, strict=True) if parts else ((), (), ())
-    on.execute(_REDEEM.of(connection), (now, *map(text_array, columns), now, now))
-    redeemed = on.fetchall()
-    won = {(row[0], bytes(row[1])): Redeemed(_held(row[5:]), row[2]) for row in redeemed}
-    _learn(connection, [row[3:5] for row in redeemed], now)
-    lost = {claim.ticket for claim in claims if (claim.ticket, claim.authenticator) not in won}
+    """PostgreSQL: one UPDATE for all; the row's lock decides between nodes. Whose person has other devices waits for
+    that person's lock."""
+    won = _won(connection, claims, now, all_of_them=places is None)
+    rest = [claim for claim in claims if (claim.ticket, claim.authenticator) not in won]
+    refused: dict[str, Spent] = {}
+    if places is not None and rest:
+        refused = _full(connection, rest, now, places)
+        won |= _won(connection, [claim for claim in rest if claim.ticket not in refused], now, all_of_them=True)
+    lost = {claim.ticket for claim in rest if (claim.ticket, claim.authenticator) not in won}
     rows = {}
     if lost:
+        on = cursor(connection)
         on.execute(_LOOK.of(connection), (listed(connection, lost),))
         rows = {row[0]: row for row in on.fetchall()}
     return [
-        refused.get(claim.ticket)
-        or won.get((claim.ticket, claim.authenticator))
+        won.get((claim.ticket, claim.authenticator))
+        or refused.get(claim.ticket)
         or _judged(rows.get(claim.ticket), claim, {}, now)
         for claim in claims
     ]
+
+
+def _won(
+    connection: Connection, claims: Sequence[Claim], now: int, *, all_of_them: bool
+) -> dict[tuple[str, bytes], Redeemed]:
+    if not claims:
+        return {}
+    on = cursor(connection)
+    parts = ((claim.ticket, claim.gateway, claim.authenticator.hex()) for claim in sorted(claims))
+    columns = zip(*parts, strict=True)
+    on.execute(_REDEEM.of(connection), (now, *map(text_array, columns), now, now, all_of_them, now))
+    redeemed = on.fetchall()
+    _learn(connection, [row[3:5] for row in redeemed], now)
+    return {(row[0], bytes(row[1])): Redeemed(_held(row[5:]), row[2]) for row in redeemed}
 
 
 def _learn(connection: Connection, shown: Sequence[Any], now: int) -> None:

@@ -201,7 +201,12 @@ def test_a_wait_for_a_standby_that_is_cancelled_is_no_acknowledgement(way: str) 
                         _add(connection)
 
             done: list[BaseException] = []
-            thread = threading.Thread(target=lambda: done.extend(_all(add)))
+
+            def until_one_waits() -> None:  # the checkpointer tells the others that there is a standby, in its time
+                while not done:
+                    done.extend(_all(add))
+
+            thread = threading.Thread(target=until_one_waits)
             thread.start()
             wait_until(cancelled, 20)
             thread.join(30)

@@ -50,6 +50,13 @@ def test_letters_of_ours_that_the_documents_font_lacks() -> None:
     assert fonts("Ǻỗ") in (["DejaVuSans"], ["NotoSans-Regular"])
 
 
+def test_the_packages_are_the_same_wherever_they_are_named() -> None:
+    root = Path(__file__).parents[2]
+    assert PACKAGES in (root / "docs/operator.md").read_text(), "what an admin installs"
+    listed = {line.split()[0] for line in (root / "tools/peers.txt").read_text().splitlines() if line[:1].isalpha()}
+    assert set(PACKAGES.split()) <= listed, "what the tests meet"
+
+
 def test_only_what_the_documents_font_lacks_is_borrowed() -> None:
     assert pieces("Taman Kota é", "Vera") == [Piece("Vera", "Taman Kota é")]
     assert marked("A & B <c>", "Vera") == "A &amp; B &lt;c&gt;"

@@ -1,5 +1,6 @@
 """`hotspot session` and `hotspot order` against the running service and a CoovaChilli double."""
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -106,3 +107,25 @@ def test_gaps_are_listed_and_no_total_is_touched(node: Node) -> None:
     assert {gap["kind"] for gap in only} == {"lost-start"}
     assert "counters-backwards" in node.run("session", "gaps")
     assert [gap["kind"] for gap in node.json("session", "show", broken)["gaps"]] == ["lost-start", "counters-backwards"]
+
+
+@pytest.mark.usefixtures("server")
+def test_sessions_come_in_pages(node: Node) -> None:
+    """All of them, each once, though several began in the same second; stderr says how many more there are."""
+    for number in range(5):
+        radclient(node, accounting("Start", User_Name='"x"', Acct_Session_Id=f'"page-{number}"'), "acct")
+    whole = [row["id"] for row in node.json("session", "list", "--all")]
+    pages: list[str] = []
+    while True:
+        after = ("--after", pages[-1][:16]) if pages else ()
+        done = node.call("session", "list", "--all", "--limit", "2", *after, "--json")
+        assert done.returncode == 0, done.stderr
+        found = [row["id"] for row in json.loads(done.stdout)]
+        pages += found
+        assert len(found) <= 2
+        if "the next ones" not in done.stderr:
+            break
+        assert f"--after {found[-1][:16]}" in done.stderr
+    assert len(whole) >= 5
+    assert pages == whole
+    assert node.call("session", "list", "--after", "zz").returncode == 2

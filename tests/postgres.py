@@ -112,15 +112,15 @@ class Cluster:
         the block."""
         assert self._process is not None
         first = self._process.pid
-        stopped = [first, *_children(first)]
+        os.kill(first, signal.SIGSTOP)  # before its children are counted: it starts no other now
+        children = _children(first)
         try:
-            for process in stopped:
-                os.kill(process, signal.SIGSTOP)
+            for process in children:
+                _tell(process, signal.SIGSTOP)
             yield
         finally:
-            for process in reversed(stopped):
-                with suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGCONT)
+            for process in (*children, first):
+                _tell(process, signal.SIGCONT)
 
     def stop(self) -> None:
         """Stops it at once: nothing here is worth a checkpoint."""
@@ -128,6 +128,12 @@ class Cluster:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(15)
             self._process = None
+
+
+def _tell(process: int, what: signal.Signals) -> None:
+    """Sends a signal to a process, which may have ended by itself meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(process, what)
 
 
 def _children(parent: int) -> list[int]:

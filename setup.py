@@ -1,8 +1,7 @@
 """What pyproject.toml cannot say: with HOTSPOT_COMPILE=1 in the environment, RADIUS's hot path is compiled when the
-project is installed: by mypyc from the same sources, and radius/_wire.c, which does what radius/plain.py and
-radius/mmsg.py do. The same behaviour, less time for each packet; a C compiler and Python's headers are needed. Without
-it everything is plain Python.
-"""
+project is installed: by mypyc from the same sources, and radius/wire/_wire.c, which does what radius/wire/plain.py and
+radius/wire/mmsg.py do. The same behaviour, less time for each packet; a C compiler and Python's headers are needed.
+Without it everything is plain Python."""
 
 import os
 
@@ -10,15 +9,15 @@ from setuptools import Extension, setup
 
 COMPILED = [
     "hotspot/keyed_hash.py",
-    "hotspot/session.py",
-    "hotspot/store/redemption.py",
-    "hotspot/ticket.py",
+    "hotspot/admission/session.py",
+    "hotspot/store/stays/redemption.py",
+    "hotspot/admission/ticket.py",
     "radius/access.py",
     "radius/accounting.py",
-    "radius/datagrams.py",
-    "radius/dictionary/__init__.py",
+    "radius/wire/datagrams.py",
+    "radius/wire/dictionary/__init__.py",
     "radius/endpoint.py",
-    "radius/packet.py",
+    "radius/wire/packet.py",
     "radius/service.py",
 ]
 _CHECKED = ["--config-file=", "--ignore-missing-imports"]
@@ -31,7 +30,9 @@ if os.environ.get("HOTSPOT_COMPILE") == "1":
         setup(setup_requires=["mypy>=1.16"])
     else:
         modules = mypycify([*_CHECKED, *COMPILED], opt_level="3", debug_level="0", target_dir="build/compiled")
-        wire = Extension("radius._wire", ["radius/_wire.c"], depends=["radius/md5.h"], extra_compile_args=["-O3"])
+        wire = Extension(
+            "radius.wire._wire", ["radius/wire/_wire.c"], depends=["radius/wire/md5.h"], extra_compile_args=["-O3"]
+        )
         setup(setup_requires=["mypy>=1.16"], ext_modules=[*modules, wire])
 else:
     setup()

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hotspot.errors import ConfigError
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
 
 from .desired import Desired, File, Reload
 from .plan import Observed

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from hotspot.escape import for_terminal
-from hotspot.terminal import FAILED, Group
+from hotspot.node.terminal import FAILED, Group
 
 GROUP = "hotspot.commands"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from . import remote
+from .transport import remote
 
 IMAGE: Final = "/tmp/nirkabel-firmware.bin"  # noqa: S108 - an access point's memory
 STATE: Final = "/etc/nirkabel/state/current"

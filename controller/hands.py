@@ -1,6 +1,7 @@
 """What is done to an access point beside its configuration, whatever its kind: one interface, a module for each way in.
 
-`controller.shell` is the one for what has a shell (Debian, OpenWrt), `controller.router_hands` the one for RouterOS.
+`controller.posix.shell` is the one for what has a shell (Debian, OpenWrt), `controller.mikrotik.router_hands` the one
+for RouterOS.
 """
 
 import time
@@ -15,8 +16,8 @@ from hotspot.errors import PeerError
 from .firmware import Image
 from .flashing import Flasher
 from .job import Ran
-from .remote import Facts
-from .ssh import Problem, SshError
+from .transport.remote import Facts
+from .transport.ssh import Problem, SshError
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 2.0

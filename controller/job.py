@@ -8,7 +8,7 @@ from hotspot.errors import ConfigError, PeerError
 from .desired import Desired
 from .payload import digest, manifest
 from .plan import Plan
-from .ssh import Target
+from .transport.ssh import Target
 
 
 class Outcome(StrEnum):

@@ -41,7 +41,7 @@ _ARGUMENT = re.compile(r"[0-9a-f]+")
 @lru_cache(maxsize=1)
 def helper() -> bytes:
     """The script that runs on the access point."""
-    return (files("controller") / "helper/helper.sh").read_bytes()
+    return (files("controller.posix") / "helper/helper.sh").read_bytes()
 
 
 def manifest(desired: Desired) -> str:

@@ -17,18 +17,20 @@ import paramiko
 
 from hotspot.errors import PeerError
 
-from . import account, backup, payload, router_backup
+from . import backup, payload
 from .desired import Desired
 from .diff import kept
 from .hands import Hands
 from .job import Job, Outcome, Ran, Result, StoppedError
+from .mikrotik import router_backup
+from .mikrotik.router import RouterContact
+from .mikrotik.router_hands import RouterHands
 from .payload import unpacked
 from .plan import Observed, Plan, State, parse_observed, parse_told, plan
-from .remote import Facts
-from .router import RouterContact
-from .router_hands import RouterHands
-from .shell import ShellHands, result_of
-from .ssh import LARGEST, LARGEST_FILES, Patience, Problem, SshError, Target, execute
+from .posix import account
+from .posix.shell import ShellHands, result_of
+from .transport.remote import Facts
+from .transport.ssh import LARGEST, LARGEST_FILES, Patience, Problem, SshError, Target, execute
 
 CONTACT_SECONDS: Final = 60.0
 """For one contact at most; checks on a slow access point and a rollback that is finished first take their time."""

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Literal
 
-from hotspot.store.catch_up import Waiting
+from hotspot.store.city.catch_up import Waiting
 
 from .job import Outcome, Result
 from .plan import Plan, State

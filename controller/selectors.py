@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import Final
 
+from hotspot.city.sites import AccessPoint, Inventory, Site
 from hotspot.errors import ConfigError, Fault
-from hotspot.sites import AccessPoint, Inventory, Site
 
 METAVAR: Final = "[SELECTOR]..."
 _NOT: Final = "not:"

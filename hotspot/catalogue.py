@@ -14,7 +14,8 @@ from babel.messages.pofile import PoFileError, read_po
 from .errors import ConfigError
 
 LANGUAGES: Final = ("id", "en")
-"""The languages of what clerks read; the first is what others fall back to. The portal has more (`hotspot.look`)."""
+"""The languages of what clerks read; the first is what others fall back to. The portal has more
+(`hotspot.city.look`)."""
 
 
 @dataclass(frozen=True)

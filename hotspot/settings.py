@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Self
 
 from . import files
+from .city.inventory import dotted
+from .city.sites import Inventory
+from .entry.fields import split_endpoint
+from .entry.lines import Lines
+from .entry.lines import Path as TomlPath
+from .entry.units import format_size, parse_size
 from .errors import ConfigError, Fault
-from .fields import split_endpoint
-from .gateways import Gateway, RadiusGateway
-from .identity import Keys
-from .inventory import dotted
-from .sites import Inventory
-from .toml_lines import Lines
-from .toml_lines import Path as TomlPath
-from .units import format_size, parse_size
+from .nas.entries import Gateway, RadiusGateway
+from .people.identity import Keys
 
 ENV_FILE = "hotspot.env"
 MASTER_KEY = "HOTSPOT_MASTER_KEY"

@@ -2,9 +2,9 @@
 
 import sys
 
-from hotspot.service import run
+from hotspot.node.service import run
 
-from .server import main
+from .serving.server import main
 
 if __name__ == "__main__":
     sys.exit(run("portal", main))

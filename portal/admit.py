@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from hotspot.admission.grant import Applicant, Denial, Grant
+from hotspot.city.sites import Site
 from hotspot.errors import RequestError
-from hotspot.grant import Applicant, Denial, Grant
 from hotspot.nas.arrival import Arrival
-from hotspot.sites import Site
-from hotspot.store import admission, consents, exits, orders, people
-from hotspot.store.decision import decided
-from hotspot.store.revisions import Revision
+from hotspot.rules.decision import decided
+from hotspot.store.city.revisions import Revision
+from hotspot.store.limits import exits
+from hotspot.store.persons import consents, people
+from hotspot.store.stays import grants, orders
 from hotspot.store.together import part
 
 from . import limits
@@ -19,8 +21,8 @@ from .desk import Desk
 from .dialects import HandBack, dialect
 from .forms import status_token
 from .limits import Caller
-from .methods import METHODS, Counted, Door, Prove, counted_as
-from .texts import SERVICE, Texts
+from .methods.proofs import METHODS, Counted, Door, Prove, counted_as
+from .pages.texts import SERVICE, Texts
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,9 @@ def _decided(
     landing = f"{inventory.portal.url}/s/{status_token(desk.status_key, decision.id)}"
     back = dialect(desk, inventory, arrival.gateway).hand_back(arrival, decision, landing, now)
     exit_ = exits.mark(desk.keys, arrival.gateway, caller.address)
-    admission.add_grant(connection, decision, revision.number, back.kept, first=proof.first, exit_=exit_)
+    grants.add_grant(connection, decision, revision.number, back.kept, first=proof.first, exit_=exit_)
     if back.stay is not None:
         orders.reauthenticate(connection, arrival.gateway, device, back.stay, now)
     if back.ticket is not None:
-        admission.add_ticket(connection, back.ticket)
+        grants.add_ticket(connection, back.ticket)
     return Admitted(decision, back)

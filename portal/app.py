@@ -10,31 +10,35 @@ import structlog
 from flask import Flask, Response
 from werkzeug.wrappers import Response as AnyResponse
 
+from hotspot.admission.grant import Denial
 from hotspot.catalogue import load
+from hotspot.city.look import LANGUAGES
+from hotspot.city.sites import Inventory, Site
 from hotspot.errors import PeerError, RequestError
-from hotspot.grant import Denial
-from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
-from hotspot.one_time import masked
-from hotspot.sites import Inventory, Site
-from hotspot.store import admission, people
-from hotspot.store.revisions import Following
-from hotspot.voucher import LONGEST_TYPED, format_code, parse_code
+from hotspot.people.one_time import masked
+from hotspot.people.voucher import LONGEST_TYPED, format_code, parse_code
+from hotspot.store.city.revisions import Following
+from hotspot.store.persons import people
+from hotspot.store.stays import grants
 
-from . import captive, codes, elsewhere, faults, gateways, hooks, limits, privacy, remembering, sso, status
+from . import hooks, limits
 from .admit import Admitted, admit
-from .asked import LARGEST_FORM, LARGEST_POST, Shortcut, request
-from .codes import Outbox
+from .channels import agents
 from .counting import Counting
 from .desk import Desk
 from .dialects import OPEN_WEB, HandBack, Visit, arrive, dialect, origin, unifi_gateway
 from .doors import Doors
 from .forms import seal, status_token, unseal
 from .freshness import Freshness
-from .pages import CommonHeaders, Page, Pages, SeeOther, language, later, sender
-from .problems import Problems, status_of
+from .methods import codes, remembering, sso
+from .methods.codes import Outbox
+from .pages import captive, elsewhere, faults, privacy, status
+from .pages.asked import LARGEST_FORM, LARGEST_POST, Shortcut, request
+from .pages.problems import Problems, status_of
+from .pages.render import CommonHeaders, Page, Pages, SeeOther, language, later, sender
+from .pages.texts import PHONE, SERVICE, load_texts
 from .sessions import NoSessions
-from .texts import PHONE, SERVICE, load_texts
 
 log = structlog.get_logger("portal")
 
@@ -134,7 +138,7 @@ class Portal:
             return None
         with self.desk.store.core.read() as connection:
             device = people.find_device(connection, self.desk.keys, arrival.mac)
-            grant = admission.newest_grant(connection, device, arrival.gateway, now) if device else None
+            grant = grants.newest_grant(connection, device, arrival.gateway, now) if device else None
         return grant.id if grant else None
 
     def door(
@@ -387,7 +391,7 @@ class Portal:
 
     def _log_off_origin(self, grant_id: str) -> list[str]:
         with self.desk.store.core.read() as connection:
-            handback = admission.handback(connection, grant_id) or ""
+            handback = grants.handback(connection, grant_id) or ""
         return [origin(handback)] if handback.startswith(("http://", "https://")) else []
 
     def log_out(self, token: str) -> AnyResponse:
@@ -436,13 +440,13 @@ def create(desk: Desk) -> Flask:
     @app.post("/g/<gateway_id>")
     def authmon(gateway_id: str) -> Response:
         action = request.form.get("auth_get", "")
-        text = gateways.authmon(desk, portal.inventory, gateway_id, action, desk.now())
+        text = agents.authmon(desk, portal.inventory, gateway_id, action, desk.now())
         return Response(text, mimetype="text/plain")
 
     @app.post("/agent/<gateway_id>")
     def agent(gateway_id: str) -> Response:
         body = request.get_data(as_text=True)
-        said = gateways.agent_post(desk, portal.inventory, gateway_id, body, portal.desk.now())
+        said = agents.agent_post(desk, portal.inventory, gateway_id, body, portal.desk.now())
         for site in said.admitted:
             portal.counting.visit(site, "admitted")
         return Response(said.text, mimetype="text/plain")

@@ -9,9 +9,10 @@ from typing import Final
 import structlog
 
 from hotspot.errors import HotspotError
-from hotspot.store import Store, counts, visits
+from hotspot.store import Store
+from hotspot.store.telemetry import counts, visits
+from hotspot.store.telemetry.visits import WHAT, Visits
 from hotspot.store.telemetry_schema import portal_count
-from hotspot.store.visits import WHAT, Visits
 
 log = structlog.get_logger("portal")
 

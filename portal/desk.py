@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
 from hotspot.settings import Settings
 from hotspot.store import Store
 
@@ -15,7 +15,7 @@ class Desk:
     store: Store
     keys: Keys
     now: Callable[[], int] = lambda: int(time.time())
-    """UTC seconds by which things are issued and redeemed (`hotspot.clock`)."""
+    """UTC seconds by which things are issued and redeemed (`hotspot.node.clock`)."""
 
     @property
     def form_key(self) -> bytes:

@@ -10,9 +10,15 @@ from ipaddress import ip_address
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from hotspot import ticket
+from hotspot.admission import ticket
+from hotspot.admission.grant import Grant
+from hotspot.admission.ticket import Ticket
+from hotspot.city.sites import Inventory
 from hotspot.errors import RequestError
-from hotspot.gateways import (
+from hotspot.nas import POSTED_DIALECTS, TOLD_DIALECTS, cisco, coovachilli, meraki, mikrotik, opennds, opnsense, unifi
+from hotspot.nas.arrival import Arrival
+from hotspot.nas.attributes import STRANGER_LABEL
+from hotspot.nas.entries import (
     ArubaGateway,
     CambiumGateway,
     CiscoGateway,
@@ -28,19 +34,13 @@ from hotspot.gateways import (
     RuckusGateway,
     UnifiGateway,
 )
-from hotspot.grant import Grant
-from hotspot.identity import parse_mac
-from hotspot.nas import POSTED_DIALECTS, TOLD_DIALECTS, cisco, coovachilli, meraki, mikrotik, opennds, opnsense, unifi
-from hotspot.nas.arrival import Arrival
-from hotspot.nas.attributes import STRANGER_LABEL
 from hotspot.nas.posted import PostedDialect
 from hotspot.nas.told import Account, ToldDialect
-from hotspot.sites import Inventory
-from hotspot.ticket import Ticket
+from hotspot.people.identity import parse_mac
 
 from .desk import Desk
-from .patience import send_patiently
-from .web import Request
+from .peers.patience import send_patiently
+from .peers.web import Request
 
 OPEN_WEB: Final = "http://detectportal.firefox.com/"
 """An address without TLS: whoever is held back is sent from it to the gateway, and from there to the portal."""
@@ -199,7 +199,9 @@ class _Unifi:
         return unifi.arrive(self.gateway.id, visit.query) if unifi.recognises(visit.query) else None
 
     def hand_back(self, arrival: Arrival, _grant: Grant, landing: str, _now: int) -> HandBack:
-        return HandBack(landing, kept=unifi.Kept(arrival.ap_mac or "").text())  # portal.unifi tells the controller
+        return HandBack(
+            landing, kept=unifi.Kept(arrival.ap_mac or "").text()
+        )  # portal.channels.unifi tells the controller
 
     def hop(self, _arrival: Arrival) -> str | None:
         return None

@@ -13,10 +13,11 @@ from typing import Final
 import structlog
 
 from hotspot.errors import HotspotError
-from hotspot.identity import Keys
 from hotspot.nas.arrival import Arrival
-from hotspot.store import Store, arrivals
-from hotspot.store.arrivals import First
+from hotspot.people.identity import Keys
+from hotspot.store import Store
+from hotspot.store.limits import arrivals
+from hotspot.store.limits.arrivals import First
 
 from .forms import FORM_LIFETIME
 

@@ -13,17 +13,19 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import Connection, Row
 
+from hotspot.city.hook import HEADER, ComplaintsSection, signature, verify
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError, PeerError, RequestError
-from hotspot.hook import HEADER, ComplaintsSection, signature, verify
-from hotspot.job import Job
+from hotspot.node.job import Job
 from hotspot.settings import Settings
-from hotspot.sites import Inventory
-from hotspot.store import Store, complaints, deliveries, revisions
+from hotspot.store import Store
 from hotspot.store.audit import record
-from hotspot.store.complaints import Complaint
+from hotspot.store.city import revisions
+from hotspot.store.persons import complaints, deliveries
+from hotspot.store.persons.complaints import Complaint
 
-from . import web
-from .patience import asked_for
+from .peers import web
+from .peers.patience import asked_for
 
 if TYPE_CHECKING:
     from .app import Portal

@@ -6,29 +6,21 @@ from typing import Final
 
 import structlog
 
-from hotspot.codes import SpoolSender
-from hotspot.conversion import LOW, WELL, conversions
-from hotspot.job import Job
-from hotspot.one_time import LIFETIME
+from hotspot.admission.conversion import LOW, WELL, conversions
+from hotspot.city.codes import SpoolSender
+from hotspot.node.job import Job
+from hotspot.people.one_time import LIFETIME
+from hotspot.rules import erasure, retention
+from hotspot.rules.retention import START, STEPS, Forgotten, Place, Terms
 from hotspot.settings import Settings
-from hotspot.store import (
-    Store,
-    addresses,
-    arrivals,
-    attempts,
-    codes,
-    complaints,
-    erasure,
-    exits,
-    oidc,
-    remembered,
-    retention,
-    revisions,
-    visits,
-)
-from hotspot.store.retention import START, STEPS, Forgotten, Place, Terms
+from hotspot.store import Store
+from hotspot.store.city import revisions
+from hotspot.store.limits import arrivals, attempts, exits
+from hotspot.store.persons import challenges, complaints, remembered, sign_ins
+from hotspot.store.stays import addresses
+from hotspot.store.telemetry import visits
 
-from . import senders
+from .methods import senders
 
 log = structlog.get_logger("portal")
 
@@ -45,7 +37,7 @@ def forget_old_attempts(store: Store, _settings: Settings, now: int) -> None:
     """Every phone that mistyped once would stay in the table for ever."""
     with store.core.write() as connection:
         attempts.forget_before(connection, now)
-        oidc.forget_before(connection, now - 3600)
+        sign_ins.forget_before(connection, now - 3600)
         remembered.forget_before(connection, now)
         addresses.forget_before(connection, now)
         exits.forget_before(connection, now)
@@ -55,8 +47,8 @@ def forget_old_attempts(store: Store, _settings: Settings, now: int) -> None:
 def watch_codes(store: Store, _settings: Settings, now: int) -> None:
     """Warns when codes are asked for and not entered, as when somebody earns by having messages sent."""
     with store.core.write() as connection:
-        codes.forget_before(connection, now)
-        asked, entered = codes.challenges_asked(connection, now - codes.HOUR - LIFETIME, now - LIFETIME)
+        challenges.forget_before(connection, now)
+        asked, entered = challenges.challenges_asked(connection, now - challenges.HOUR - LIFETIME, now - LIFETIME)
     if asked >= _ENOUGH and entered < asked * _USUAL:
         log.warning("codes not entered", asked=asked, entered=entered)
 

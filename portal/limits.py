@@ -2,10 +2,9 @@
 
 What guesses is held back early. What merely comes often is held back late: behind one address or one gateway a whole
 park may stand, and nobody shall keep it out cheaply. So nothing that one sender can empty is shared. Addresses from
-which a gateway has let people in (`store.exits`) have nine tenths of its budgets; all others share the tenth, of which
-one address has half. A right voucher code is let in whatever its sender has spent: codes are long enough (50 bits), and
-only wrong ones count against an address and a gateway. A right password gives back what it took.
-"""
+which a gateway has let people in (`store.limits.exits`) have nine tenths of its budgets; all others share the tenth, of
+which one address has half. A right voucher code is let in whatever its sender has spent: codes are long enough (50
+bits), and only wrong ones count against an address and a gateway. A right password gives back what it took."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ import structlog
 from sqlalchemy import Connection
 
 from hotspot.errors import RequestError
-from hotspot.identity import Keys
-from hotspot.store import Store, attempts, exits
-from hotspot.store.attempts import DEVICE, Limit
+from hotspot.people.identity import Keys
+from hotspot.store import Store
+from hotspot.store.limits import attempts, exits
+from hotspot.store.limits.attempts import DEVICE, Limit
 
 log = structlog.get_logger("portal")
 

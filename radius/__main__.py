@@ -2,7 +2,7 @@
 
 import sys
 
-from hotspot.service import run
+from hotspot.node.service import run
 
 from .server import main
 

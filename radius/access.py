@@ -4,21 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from hotspot import ticket
+from hotspot.admission import ticket
+from hotspot.admission.grant import Grant, Limits
 from hotspot.errors import RequestError
-from hotspot.grant import Grant, Limits
-from hotspot.identity import parse_mac
 from hotspot.nas import RadiusDialect
 from hotspot.nas.attributes import Stranger
-from hotspot.password import LONGEST_PASSWORD
-from hotspot.store.people import normal_name
-from hotspot.store.redemption import Claim, Held, Redeemed
+from hotspot.people.identity import parse_mac
+from hotspot.people.password import LONGEST_PASSWORD
+from hotspot.store.persons.people import normal_name
+from hotspot.store.stays.redemption import Claim, Held, Redeemed
 
-from . import mschap
 from .accounting import called, station
-from .dictionary import encode, number
 from .endpoint import Request
-from .packet import VENDOR_SPECIFIC, Code, Packet, password_matches, reveal_password
+from .wire import mschap
+from .wire.dictionary import encode, number
+from .wire.packet import VENDOR_SPECIFIC, Code, Packet, password_matches, reveal_password
 
 _USER_NAME = number("User-Name")[1]
 _USER_PASSWORD, _CHAP_PASSWORD = number("User-Password")[1], number("CHAP-Password")[1]

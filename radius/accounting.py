@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
-from hotspot import ticket
+from hotspot.admission import ticket
+from hotspot.admission.session import LARGEST, Record, RecordKind
 from hotspot.errors import RequestError
-from hotspot.session import LARGEST, Record, RecordKind
 
-from . import wire
-from .dictionary import number, value_name
 from .endpoint import Request
-from .packet import Packet
+from .wire import codec
+from .wire.dictionary import number, value_name
+from .wire.packet import Packet
 
 _STATUS_TYPE: Final = number("Acct-Status-Type")[1]
 _SESSION_TIME: Final = number("Acct-Session-Time")[1]
@@ -158,7 +158,7 @@ _AROUND: Final = re.compile(
 def _mac(value: bytes) -> str | None:
     """The MAC address in a station id, which gateways write alone, as `MAC:SSID` (RFC 3580 section 3.20), after a name
     (`ap-3:MAC`) or after a scheme of their own; None where there is none."""
-    found = wire.mac(value[:17])
+    found = codec.mac(value[:17])
     if found is None and (match := _AROUND.search(value[:_LONGEST_ID])) is not None:
-        found = wire.mac(match[0].replace(b"-", b"").replace(b".", b"").replace(b":", b""))
+        found = codec.mac(match[0].replace(b"-", b"").replace(b".", b"").replace(b":", b""))
     return found

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from hotspot.identity import Keys
-from hotspot.session import Record
-from hotspot.sites import Inventory
-from hotspot.store import ledger, people, sessions
-from hotspot.store.enforcement import enforce
-from hotspot.store.ledger import Origin, Origins
+from hotspot.admission.session import Record
+from hotspot.city.sites import Inventory
+from hotspot.people.identity import Keys
+from hotspot.rules.enforcement import enforce
+from hotspot.store.persons import people
+from hotspot.store.stays import ledger, sessions
+from hotspot.store.stays.ledger import Origin, Origins
 
 from .accounting import Heard, Restart
 

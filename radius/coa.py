@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hotspot.nas import RadiusDialect
-from hotspot.store.orders import Kind, Order, OrderState
+from hotspot.store.stays.orders import Kind, Order, OrderState
 
-from .dictionary import encode, value_name
-from .packet import Code, Malformed, Packet, build_request, is_signed, parse, response_authenticator
+from .wire.dictionary import encode, value_name
+from .wire.packet import Code, Malformed, Packet, build_request, is_signed, parse, response_authenticator
 
 GONE: Final = "Session-Context-Not-Found"
 _LATER: Final = frozenset({"Resources-Unavailable", "Proxy-Processing-Error", "Proxy-Request-Not-Routable"})

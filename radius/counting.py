@@ -12,12 +12,13 @@ from typing import Final
 import structlog
 
 from hotspot.errors import HotspotError
-from hotspot.store import Store, counts, visits
-from hotspot.store.visits import Visits
+from hotspot.store import Store
+from hotspot.store.telemetry import counts, visits
+from hotspot.store.telemetry.visits import Visits
 
 from .accounting import AGREES
 from .endpoint import Endpoint
-from .show import CODES
+from .wire.show import CODES
 
 log = structlog.get_logger("radius")
 

@@ -8,9 +8,10 @@ from secrets import token_hex
 import structlog
 
 from hotspot.errors import HotspotError
-from hotspot.identity import Keys
-from hotspot.store import Store, orders
-from hotspot.store.orders import Channel, Order, OrderState
+from hotspot.people.identity import Keys
+from hotspot.store import Store
+from hotspot.store.stays import orders
+from hotspot.store.stays.orders import Channel, Order, OrderState
 
 from .coa import Outcome, pause
 

@@ -12,24 +12,15 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError
-from hotspot.gateways import DEFAULT_RATE, RadiusGateway
 from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
+from hotspot.nas.entries import DEFAULT_RATE, RadiusGateway
 from hotspot.settings import MINIMUM_SECRET
-from hotspot.sites import Inventory
 
-from .mmsg import Source
-from .packet import (
-    PROXY_STATE,
-    Code,
-    Malformed,
-    Packet,
-    build_reply,
-    is_signed,
-    parse,
-    request_authenticator,
-)
-from .plain import HEADER
+from .wire.mmsg import Source
+from .wire.packet import PROXY_STATE, Code, Malformed, Packet, build_reply, is_signed, parse, request_authenticator
+from .wire.plain import HEADER
 
 TLS: Final = "tls:"
 """What a source over TLS begins with, instead of an address; a gateway's id follows."""

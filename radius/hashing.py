@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
-from hotspot.password import matches
+from hotspot.people.password import matches
 
 log = structlog.get_logger("radius")
 

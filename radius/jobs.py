@@ -4,12 +4,16 @@ from typing import Final
 
 import structlog
 
-from hotspot.gateways import RadiusGateway
-from hotspot.job import Job
+from hotspot.nas.entries import RadiusGateway
+from hotspot.node.job import Job
+from hotspot.rules import watch
+from hotspot.rules.shared_secret import remedy, unheard
 from hotspot.settings import Settings
-from hotspot.shared_secret import remedy, unheard
-from hotspot.store import Store, alarms, counts, orders, revisions, sessions, watch
-from hotspot.store.alarms import Alarm
+from hotspot.store import Store
+from hotspot.store.city import revisions
+from hotspot.store.stays import orders, sessions
+from hotspot.store.telemetry import alarms, counts
+from hotspot.store.telemetry.alarms import Alarm
 
 log = structlog.get_logger("radius")
 

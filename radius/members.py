@@ -14,13 +14,15 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from hotspot.admission.grant import Applicant, Denial, Grant
 from hotspot.errors import RequestError
-from hotspot.grant import Applicant, Denial, Grant
-from hotspot.identity import Keys
-from hotspot.store import Store, admission, members, people
-from hotspot.store.decision import decided
+from hotspot.people.identity import Keys
+from hotspot.rules.decision import decided
+from hotspot.store import Store
+from hotspot.store.city.revisions import Revision
+from hotspot.store.persons import members, people
 from hotspot.store.portable import lock
-from hotspot.store.revisions import Revision
+from hotspot.store.stays import grants
 
 from .access import Member
 from .endpoint import Request
@@ -142,11 +144,11 @@ class Members:
         device = people.see_device(connection, self._keys, member.mac, now)
         lock(connection, {f"person {person}"})  # another node may be at the same request
         grant_id = self._grant_id(member.request)
-        kept = admission.find_grant(connection, grant_id)
+        kept = grants.find_grant(connection, grant_id)
         if kept is not None:
             same = (kept.person, kept.device) == (person, device) and now - kept.starts_at <= FRESH
             return kept if same else Refused("request-repeated", kept.language)
-        language = admission.last_language(connection, person) or "id"
+        language = grants.last_language(connection, person) or "id"
         site = revision.inventory.find_site(site_id)
         gateway = member.request.client.gateway
         if site is None:
@@ -159,7 +161,7 @@ class Members:
         if isinstance(decision, Denial):
             code, values = decision.told(revision.inventory.zone(site))
             return Refused(code, language, values)
-        admission.add_grant(connection, decision, revision.number)
+        grants.add_grant(connection, decision, revision.number)
         return decision
 
     def _grant_id(self, request: Request) -> str:

@@ -14,18 +14,18 @@ from typing import Final
 
 import structlog
 
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.gateways import RadiusClient, RadiusGateway
-from hotspot.identity import Keys
 from hotspot.nas import RADIUS_DIALECTS
+from hotspot.nas.entries import RadiusClient, RadiusGateway
+from hotspot.people.identity import Keys
 from hotspot.settings import Settings
-from hotspot.sites import Inventory
 from hotspot.store import Store
-from hotspot.store.orders import Order
+from hotspot.store.stays.orders import Order
 
 from .coa import Address, Flights, Outcome, request
 from .desk import UNANSWERED, Desk
-from .plain import LONGEST
+from .wire.plain import LONGEST
 
 log = structlog.get_logger("radius")
 

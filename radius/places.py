@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from hotspot.sites import Site
+from hotspot.city.sites import Site
 
 from . import accounting
 

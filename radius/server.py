@@ -21,27 +21,27 @@ from typing import Final
 
 import structlog
 
-from hotspot.clock import Clock
 from hotspot.errors import HotspotError, PeerError
-from hotspot.identity import Keys
-from hotspot.service import announce
+from hotspot.node.clock import Clock
+from hotspot.node.service import announce
+from hotspot.people.identity import Keys
 from hotspot.settings import RadSec, Settings
 from hotspot.store import Store
+from hotspot.store.city.revisions import Following, Revision
 from hotspot.store.deadline import GATEWAY
 from hotspot.store.keyed import open_keyed
-from hotspot.store.revisions import Following, Revision
 
-from .backlog import FOLDER
+from .away.backlog import FOLDER
+from .away.memory import recall
+from .away.replay import Replay
 from .counting import Counting
-from .datagrams import Datagrams
 from .desk import Desk
-from .memory import recall
-from .mmsg import Datagram
 from .orders import Sender, open_sockets
 from .radsec import server as radsec
 from .radsec.certificates import Certificates
-from .replay import Replay
 from .service import Service
+from .wire.datagrams import Datagrams
+from .wire.mmsg import Datagram
 
 log = structlog.get_logger("radius")
 

@@ -9,33 +9,35 @@ from typing import Final
 import structlog
 from sqlalchemy import select
 
+from hotspot.admission.grant import Grant
 from hotspot.catalogue import Catalogue, load
+from hotspot.city.sites import Inventory
 from hotspot.errors import PeerError, RequestError, StoreError
-from hotspot.grant import Grant
-from hotspot.identity import Keys
 from hotspot.nas.attributes import STRANGER_LABEL
+from hotspot.people.identity import Keys
+from hotspot.rules.readmission import readmit
+from hotspot.rules.shared_secret import GARBLED
 from hotspot.settings import MINIMUM_SECRET, Settings
-from hotspot.shared_secret import GARBLED
-from hotspot.sites import Inventory
-from hotspot.store import Store, addresses, people, redemption
-from hotspot.store.ledger import Origins
-from hotspot.store.readmission import readmit
-from hotspot.store.redemption import Held, Redeemed
-from hotspot.store.revisions import Following, Revision
+from hotspot.store import Store
+from hotspot.store.city.revisions import Following, Revision
+from hotspot.store.persons import people
+from hotspot.store.stays import addresses, redemption
+from hotspot.store.stays.ledger import Origins
+from hotspot.store.stays.redemption import Held, Redeemed
 
 from . import access, accounting
 from .access import Login, Member, Refusal, Station
 from .accounting import Heard, Restart
+from .away.meanwhile import Meanwhile
+from .away.presence import Presence
 from .bookkeeping import enter
-from .dictionary import number
 from .endpoint import UNPLACED, Clients, Endpoint, Request
 from .hashing import Hashing
-from .meanwhile import Meanwhile
 from .members import Hashed, Later, Members, Refused
-from .mmsg import Datagram
-from .packet import Code
 from .places import Places
-from .presence import Presence
+from .wire.dictionary import number
+from .wire.mmsg import Datagram
+from .wire.packet import Code
 
 log = structlog.get_logger("radius")
 

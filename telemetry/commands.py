@@ -8,21 +8,22 @@ from typing import Any, Final
 
 import click
 
+from hotspot.city.sites import Inventory, Site
 from hotspot.errors import ConfigError, Fault
-from hotspot.identity import new_id
 from hotspot.letters import PACKAGES
-from hotspot.sites import Inventory, Site
-from hotspot.store import audit, observed
-from hotspot.terminal import FAILED, WRONG, Group, Node, pass_node
+from hotspot.node.terminal import FAILED, WRONG, Group, Node, pass_node
+from hotspot.people.identity import new_id
+from hotspot.store import audit
+from hotspot.store.telemetry import observed
 
-from .coverage import Language, cover
-from .freeze import freeze
-from .numerals import Numerals
-from .overview import SiteNow, overview
-from .period import Period
 from .report.check import Checked, State, verify
+from .report.numerals import Numerals
 from .report.pack import fingerprint, pack, public_pem, signing_key, unprintable, write
 from .report.words import report_texts
+from .uptime.coverage import Language, cover
+from .uptime.freeze import freeze
+from .uptime.overview import SiteNow, overview
+from .uptime.period import Period
 
 _FOREVER = (0, 2**53)
 

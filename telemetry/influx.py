@@ -19,10 +19,11 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from hotspot.errors import ConfigError, PeerError
-from hotspot.job import Job
+from hotspot.node.job import Job
 from hotspot.settings import Settings
-from hotspot.store import Store, observed
-from hotspot.store.revisions import active
+from hotspot.store import Store
+from hotspot.store.city.revisions import active
+from hotspot.store.telemetry import observed
 
 log = structlog.get_logger()
 

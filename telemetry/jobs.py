@@ -1,7 +1,7 @@
 """Work that belongs to nobody's request, done by one node under a lease in the store, by the store's clock.
 
 A part of the system declares its jobs under the entry-point group `hotspot.jobs`, beside their subject; this module
-runs them. Each entry point names a `hotspot.job.Job`.
+runs them. Each entry point names a `hotspot.node.job.Job`.
 """
 
 import asyncio
@@ -12,13 +12,14 @@ from typing import Final
 import structlog
 
 from hotspot.errors import HotspotError
-from hotspot.job import Job
-from hotspot.lease import KeptLease, StoreClock
+from hotspot.node.job import Job
+from hotspot.node.lease import KeptLease, StoreClock
 from hotspot.settings import Settings
-from hotspot.store import Store, observed
+from hotspot.store import Store
 from hotspot.store.portable import clock as store_clock
+from hotspot.store.telemetry import observed
 
-from .prober import wait
+from .measure.prober import wait
 
 log = structlog.get_logger()
 

@@ -21,16 +21,16 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from hotspot.logs import LIBRARIES
-from hotspot.service import announce_web, end_with_parent, must_be_free
+from hotspot.node.logs import LIBRARIES
+from hotspot.node.service import announce_web, end_with_parent, must_be_free
+from hotspot.node.web_server import patience
 from hotspot.settings import Settings
 from hotspot.store import Store
+from hotspot.store.city.revisions import Following
 from hotspot.store.deadline import WORK
-from hotspot.store.revisions import Following
-from hotspot.web_server import patience
 
 from . import jobs
-from .prober import Prober
+from .measure.prober import Prober
 from .web import create_app
 
 STOP_WITHIN = 3

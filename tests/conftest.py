@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
 from hotspot.settings import MASTER_KEY, Settings
 from hotspot.store import Store
-from tests.moments import MOMENTS
+
+from .moments import MOMENTS
 
 pytest_plugins = ["tests.postgres"]
 

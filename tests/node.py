@@ -17,7 +17,8 @@ from typing import Any
 
 from hotspot.settings import Settings
 from hotspot.store import Store
-from tests.doubles.coovachilli import CoovaChilliDouble
+
+from .doubles.coovachilli import CoovaChilliDouble
 
 EXAMPLE = Path(__file__).parents[1] / "sites.toml"
 PATIENCE = 60.0

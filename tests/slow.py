@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from hotspot.service import allow_files
+from hotspot.node.service import allow_files
 
 _FILES = 8192
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bed.net import wait_until
-from tests.bed.relay import Relay
-from tests.node import Service, free_port
+from .bed.net import wait_until
+from .bed.relay import Relay
+from .node import Service, free_port
 
 ROOT = Path(__file__).parents[1]
 

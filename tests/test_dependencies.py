@@ -18,7 +18,9 @@ ROOTS = ("hotspot", "portal", "radius", "controller", "telemetry")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 GUARDED = {
-    "controller/driven.py": "half of a push; for tried versions alone, and paramiko < 6 (`usable` falls back and logs)",
+    "controller/transport/driven.py": (
+        "half of a push; for tried versions alone, and paramiko < 6 (`usable` falls back and logs)"
+    ),
 }
 """Where inner names are used: what for, and what happens where they are gone."""
 PUBLIC = {"_mapping", "_replace", "_asdict", "_exit", "_typeshed"}

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chromium import SCREENS
-from tests.node import free_port
+from .chromium import SCREENS
+from .node import free_port
 
 DRIVER: Final = "/usr/bin/WebKitWebDriver"
 BROWSER: Final = Path("/usr/lib") / f"{os.uname().machine}-linux-gnu" / "webkit2gtk-4.1" / "MiniBrowser"

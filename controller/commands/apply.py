@@ -7,16 +7,16 @@ from typing import Any, Final
 
 import click
 
+from controller.job import Job, Outcome, Result
+from controller.payload import digest, manifest
+from controller.push import Contact
+from controller.selectors import select
+from controller.waves import WORKERS, Pace, Waves
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.store import catch_up, pushes, revisions
-from hotspot.store.pushes import Push, Run
-from hotspot.terminal import FAILED, Command, Node, pass_node, quiet_option
+from hotspot.node.terminal import FAILED, Command, Node, pass_node, quiet_option
+from hotspot.store.city import catch_up, pushes, revisions
+from hotspot.store.city.pushes import Push, Run
 
-from ..job import Job, Outcome, Result
-from ..payload import digest, manifest
-from ..push import Contact
-from ..selectors import select
-from ..waves import WORKERS, Pace, Waves
 from .jobs import confirm_option, dry_run_option, job_of, jobs_of, prechecked, private_key, selectors_argument
 from .plan import planned, progress, stops
 from .runs import carry_out, show

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from hotspot.errors import ConfigError, Fault
+from hotspot.node.terminal import FAILED, Command, Group, Node, pass_node
 from hotspot.store import audit as trail
 from hotspot.store.audit import Entry, Head
-from hotspot.terminal import FAILED, Command, Group, Node, pass_node
 
 
 @click.group("audit", cls=Group)

@@ -8,20 +8,21 @@ from pathlib import Path
 
 import click
 
+from controller import backup as form
+from controller.desired import Desired
+from controller.job import Job, Outcome, Ran
+from controller.mikrotik import router_backup
+from controller.plan import Observed
+from controller.push import Contact
+from controller.waves import Pace
 from hotspot.errors import ConfigError
 from hotspot.files import keep, private
-from hotspot.identity import Keys
-from hotspot.store import audit, pushes
-from hotspot.store.pushes import Run
-from hotspot.terminal import Command, Node, pass_node, quiet_option
+from hotspot.node.terminal import Command, Node, pass_node, quiet_option
+from hotspot.people.identity import Keys
+from hotspot.store import audit
+from hotspot.store.city import pushes
+from hotspot.store.city.pushes import Run
 
-from .. import backup as form
-from .. import router_backup
-from ..desired import Desired
-from ..job import Job, Outcome, Ran
-from ..plan import Observed
-from ..push import Contact
-from ..waves import Pace
 from .jobs import SELECTOR, ap_argument, confirm_option, contact_of, dry_run_option, job_of, jobs_of, one_of
 from .life import on_each, show_ends, would
 from .plan import planned

@@ -12,10 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from controller.job import Result
 from hotspot.escape import for_terminal
-from hotspot.terminal import Node
-
-from ..job import Result
+from hotspot.node.terminal import Node
 
 _SHOWN: Final = 16
 """Access points under way, and failures, that are shown at most."""

@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-from hotspot.terminal import Command, Node, pass_node
+from hotspot.node.terminal import Command, Node, pass_node
 
 _SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_HOTSPOT_COMPLETE"

@@ -7,22 +7,22 @@ from pathlib import Path
 import click
 import paramiko
 
+from controller import firmware as steps
+from controller.desired import Desired
+from controller.firmware import Firmware, Image
+from controller.flashing import Flasher
+from controller.hands import Hands, until_restarted
+from controller.job import Job, Outcome, Ran, StoppedError
+from controller.kinds import FLASHED
+from controller.mikrotik import npk
+from controller.plan import Observed, plan
+from controller.push import Contact
+from controller.transport.ssh import SshError
+from controller.waves import Pace
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError, PeerError
-from hotspot.sites import Inventory
-from hotspot.terminal import DURATION, Group, Node, pass_node, quiet_option
+from hotspot.node.terminal import DURATION, Group, Node, pass_node, quiet_option
 
-from .. import firmware as steps
-from .. import npk
-from ..desired import Desired
-from ..firmware import Firmware, Image
-from ..flashing import Flasher
-from ..hands import Hands, until_restarted
-from ..job import Job, Outcome, Ran, StoppedError
-from ..kinds import FLASHED
-from ..plan import Observed, plan
-from ..push import Contact
-from ..ssh import SshError
-from ..waves import Pace
 from .apply import wave_option
 from .jobs import SELECTOR, contact_of, dry_run_option, jobs_of, private_key, selectors_argument
 from .life import asked, on_each, record_begin, record_ends, show_ends, would

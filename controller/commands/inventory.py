@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from hotspot.change import Change, change
+from hotspot.city.change import Change, change
+from hotspot.city.inventory import Checked
+from hotspot.city.inventory import check as check_text
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError, Fault
-from hotspot.inventory import Checked
-from hotspot.inventory import check as check_text
+from hotspot.node.terminal import WRONG, Command, Group, Node, pass_node
 from hotspot.settings import create_secrets, missing_secrets, secret_faults, secret_references
-from hotspot.sites import Inventory
-from hotspot.store import audit, revisions
-from hotspot.store.revisions import Revision
-from hotspot.terminal import WRONG, Command, Group, Node, pass_node
+from hotspot.store import audit
+from hotspot.store.city import revisions
+from hotspot.store.city.revisions import Revision
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DEFAULT = Path("sites.toml")

@@ -8,23 +8,22 @@ import click
 import paramiko
 from click.shell_completion import CompletionItem
 
+from controller import signing
+from controller.desired import Desired
+from controller.job import Job, Outcome, unusable
+from controller.kinds import render, secrets_of
+from controller.push import Contact
+from controller.readers import Readers
+from controller.selectors import METAVAR, candidates, select
+from controller.transport.ssh import Target, certified, load_key
+from hotspot.city.sites import Inventory
+from hotspot.entry.units import parse_duration
 from hotspot.errors import ConfigError, HotspotError
 from hotspot.host_key import trusted_of
-from hotspot.sites import Inventory
-from hotspot.store import pushes
-from hotspot.store.pushes import HostKey
-from hotspot.store.revisions import Revision
-from hotspot.terminal import Node
-from hotspot.units import parse_duration
-
-from .. import signing
-from ..desired import Desired
-from ..job import Job, Outcome, unusable
-from ..kinds import render, secrets_of
-from ..push import Contact
-from ..readers import Readers
-from ..selectors import METAVAR, candidates, select
-from ..ssh import Target, certified, load_key
+from hotspot.node.terminal import Node
+from hotspot.store.city import pushes
+from hotspot.store.city.pushes import HostKey
+from hotspot.store.city.revisions import Revision
 
 KEY_FILE: Final = "ssh_ed25519"
 _SHORTEST_CONFIRM: Final = 3

@@ -9,14 +9,15 @@ from typing import Any, Final
 
 import click
 
-from hotspot.store import audit, catch_up, pushes
+from controller.hands import Hands, until_restarted
+from controller.job import Job, Outcome, Ran, Result
+from controller.push import Contact
+from controller.waves import WORKERS, Pace, Waves
+from hotspot.node.terminal import DURATION, FAILED, Command, Node, pass_node, quiet_option
+from hotspot.store import audit
 from hotspot.store.audit import Happening
-from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node, quiet_option
+from hotspot.store.city import catch_up, pushes
 
-from ..hands import Hands, until_restarted
-from ..job import Job, Outcome, Ran, Result
-from ..push import Contact
-from ..waves import WORKERS, Pace, Waves
 from .jobs import contact_of, dry_run_option, jobs_of, private_key, selectors_argument
 from .plan import progress, stops
 

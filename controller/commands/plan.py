@@ -9,14 +9,14 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from hotspot.store.revisions import Revision
-from hotspot.terminal import FAILED, Command, Node, pass_node
+from controller.diff import diff
+from controller.job import Job, Result
+from controller.plan import State
+from controller.push import Contact
+from controller.waves import WORKERS, Waves
+from hotspot.node.terminal import FAILED, Command, Node, pass_node
+from hotspot.store.city.revisions import Revision
 
-from ..diff import diff
-from ..job import Job, Result
-from ..plan import State
-from ..push import Contact
-from ..waves import WORKERS, Waves
 from .jobs import jobs_of, private_key, selectors_argument
 
 

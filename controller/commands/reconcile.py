@@ -9,22 +9,23 @@ from typing import Final
 
 import click
 
+from controller.desired import Desired
+from controller.job import Job, Outcome, Result, unusable
+from controller.plan import Observed, State, plan
+from controller.push import Contact
+from controller.reconcile import Reason, Step, after, due, verdict
+from controller.selectors import select
+from controller.waves import WORKERS, Pace, Waves
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.identity import new_id
-from hotspot.lease import KeptLease
-from hotspot.sites import Inventory
-from hotspot.store import audit, catch_up, pushes, revisions
-from hotspot.store.catch_up import Waiting
-from hotspot.store.pushes import HostKey, Run
-from hotspot.terminal import DURATION, FAILED, Command, Node, pass_node, quiet_option
+from hotspot.node.lease import KeptLease
+from hotspot.node.terminal import DURATION, FAILED, Command, Node, pass_node, quiet_option
+from hotspot.people.identity import new_id
+from hotspot.store import audit
+from hotspot.store.city import catch_up, pushes, revisions
+from hotspot.store.city.catch_up import Waiting
+from hotspot.store.city.pushes import HostKey, Run
 
-from ..desired import Desired
-from ..job import Job, Outcome, Result, unusable
-from ..plan import Observed, State, plan
-from ..push import Contact
-from ..reconcile import Reason, Step, after, due, verdict
-from ..selectors import select
-from ..waves import WORKERS, Pace, Waves
 from .jobs import job_of, prechecked, private_key, selectors_argument, trusted
 from .plan import progress, stops
 from .runs import carry_out

@@ -5,18 +5,18 @@ from typing import Any
 
 import click
 
-from hotspot.inventory import load
-from hotspot.sites import Inventory
+from controller.desired import Desired, File
+from controller.diff import masked
+from controller.kinds import render as render_one
+from controller.kinds import secrets_of
+from controller.payload import digest, manifest
+from controller.push import Contact
+from controller.readers import Readers, Refusal
+from hotspot.city.inventory import load
+from hotspot.city.sites import Inventory
+from hotspot.node.terminal import FAILED, Command, Node, pass_node
 from hotspot.store import audit
-from hotspot.terminal import FAILED, Command, Node, pass_node
 
-from ..desired import Desired, File
-from ..diff import masked
-from ..kinds import render as render_one
-from ..kinds import secrets_of
-from ..payload import digest, manifest
-from ..push import Contact
-from ..readers import Readers, Refusal
 from .inventory import read_text
 from .jobs import ap_argument, jobs_of, one_of, private_key
 from .plan import show_plan

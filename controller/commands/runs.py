@@ -14,18 +14,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
+from controller.job import Job, Outcome, Result
+from controller.push import Contact
+from controller.reconcile import queued, queues
+from controller.waves import Pace, Waves
 from hotspot.errors import ConfigError
-from hotspot.identity import new_id
-from hotspot.store import audit, catch_up, pushes
+from hotspot.node.terminal import FAILED, Node
+from hotspot.people.identity import new_id
+from hotspot.store import audit
 from hotspot.store.audit import Happening
-from hotspot.store.catch_up import Waiting
-from hotspot.store.pushes import Push, Run
-from hotspot.terminal import FAILED, Node
+from hotspot.store.city import catch_up, pushes
+from hotspot.store.city.catch_up import Waiting
+from hotspot.store.city.pushes import Push, Run
 
-from ..job import Job, Outcome, Result
-from ..push import Contact
-from ..reconcile import queued, queues
-from ..waves import Pace, Waves
 from .board import on_terminal
 from .plan import as_json, stops
 

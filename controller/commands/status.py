@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from hotspot.sites import Inventory
-from hotspot.store import pushes
-from hotspot.terminal import FAILED, Command, Node, pass_node
+from controller.job import Job, Outcome, Result
+from controller.plan import Observed
+from controller.push import Contact
+from controller.transport.remote import Facts
+from controller.waves import WORKERS, Waves
+from hotspot.city.sites import Inventory
+from hotspot.node.terminal import FAILED, Command, Node, pass_node
+from hotspot.store.city import pushes
 
-from ..job import Job, Outcome, Result
-from ..plan import Observed
-from ..push import Contact
-from ..remote import Facts
-from ..waves import WORKERS, Waves
 from .jobs import contact_of, jobs_of, selectors_argument
 from .plan import progress, stops
 

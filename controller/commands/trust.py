@@ -4,21 +4,22 @@ import hmac
 
 import click
 
+from controller import signing
+from controller.job import Job, Ran
+from controller.kinds.setup import tunnel_secret
+from controller.kinds.tunnel import authorized_line
+from controller.posix import account as accounts
+from controller.push import Contact
+from controller.selectors import select
+from controller.transport.remote import Facts
+from controller.transport.ssh import create_key, load_key, public_line, read_host_key
 from hotspot.errors import ConfigError, HotspotError, PeerError
 from hotspot.host_key import fingerprint
-from hotspot.store import audit, pushes
-from hotspot.store.pushes import HostKey
-from hotspot.terminal import Command, Group, Node, pass_node, quiet_option
+from hotspot.node.terminal import Command, Group, Node, pass_node, quiet_option
+from hotspot.store import audit
+from hotspot.store.city import pushes
+from hotspot.store.city.pushes import HostKey
 
-from .. import account as accounts
-from .. import signing
-from ..job import Job, Ran
-from ..kinds.setup import tunnel_secret
-from ..kinds.tunnel import authorized_line
-from ..push import Contact
-from ..remote import Facts
-from ..selectors import select
-from ..ssh import create_key, load_key, public_line, read_host_key
 from .jobs import SELECTOR, ap_argument, contact_of, dry_run_option, jobs_of, key_path, one_of, private_key, trusted
 from .life import on_each, record_begin, record_ends, show_ends, would
 from .status import differences, lines_of

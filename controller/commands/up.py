@@ -16,14 +16,14 @@ from typing import IO, Final
 
 import click
 
-from hotspot.change import change
+from hotspot.city.change import change
+from hotspot.city.inventory import load
 from hotspot.errors import ConfigError, PeerError
-from hotspot.inventory import load
-from hotspot.service import must_be_free
+from hotspot.node.service import must_be_free
+from hotspot.node.terminal import WRONG, Command, Node, pass_node
 from hotspot.settings import ENV_FILE, MASTER_KEY, create_secrets, secret_faults
-from hotspot.store import revisions
+from hotspot.store.city import revisions
 from hotspot.store.keyed import open_keyed
-from hotspot.terminal import WRONG, Command, Node, pass_node
 
 from .inventory import activated, located, read_text
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from controller.desired import Desired
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError
-from hotspot.sites import Inventory
 
-from ..desired import Desired
 from . import debian, openwrt, routeros
 from .setup import Setup, secret_references
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from ipaddress import IPv4Interface
 from typing import Any, Final
 
+from controller.desired import Desired, File, Reload
+from hotspot.city.wifi import Radio, block
 from hotspot.nas.opennds import AGENT_LABEL, BINAUTH_LABEL
-from hotspot.wifi import Radio, block
 
-from ..desired import Desired, File, Reload
 from . import tunnel
 from .setup import Bss, Setup, answers, gateway_values, is_ipv4, lease_range, network_values, pads, tunnel_secret
 from .template import file

@@ -11,13 +11,13 @@ from ipaddress import IPv4Interface
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from controller.desired import Desired, File, Reload
+from controller.posix import uci
+from hotspot.city.wifi import Radio
 from hotspot.errors import ConfigError, Fault
-from hotspot.gateways import CoovaChilliGateway
+from hotspot.nas.entries import CoovaChilliGateway
 from hotspot.nas.opennds import AGENT_LABEL, BINAUTH_LABEL, derive
-from hotspot.wifi import Radio
 
-from .. import uci
-from ..desired import Desired, File, Reload
 from . import tunnel
 from .setup import (
     FQDN,

@@ -11,14 +11,14 @@ from ipaddress import IPv4Interface
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from controller.desired import Desired, File
+from controller.mikrotik import routeros
+from controller.mikrotik.trial import SCRIPT, probe
+from hotspot.city.wifi import Radio
 from hotspot.errors import ConfigError, Fault
-from hotspot.gateways import MikrotikGateway
 from hotspot.nas import mikrotik
-from hotspot.wifi import Radio
+from hotspot.nas.entries import MikrotikGateway
 
-from .. import routeros
-from ..desired import Desired, File
-from ..trial import SCRIPT, probe
 from .setup import Bss, Setup, is_ipv4, lease_range, portal_values
 from .template import file
 

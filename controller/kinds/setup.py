@@ -9,11 +9,11 @@ from ipaddress import IPv4Address, IPv4Interface, ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from hotspot.city.sites import AccessPoint, Inventory, Site
+from hotspot.city.wifi import Radio, Wifi, WifiNetwork
 from hotspot.errors import ConfigError, Fault
-from hotspot.gateways import CoovaChilliGateway, MikrotikGateway, OpenndsGateway
+from hotspot.nas.entries import CoovaChilliGateway, MikrotikGateway, OpenndsGateway
 from hotspot.nas.opennds import derive
-from hotspot.sites import AccessPoint, Inventory, Site
-from hotspot.wifi import Radio, Wifi, WifiNetwork
 
 BRIDGE: Final = "br-lan"
 """The bridge of the access point's own guests."""

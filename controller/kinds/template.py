@@ -8,10 +8,10 @@ from typing import Any
 from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from hotspot.fields import split_endpoint
-
-from .. import routeros, uci
-from ..desired import File
+from controller.desired import File
+from controller.mikrotik import routeros
+from controller.posix import uci
+from hotspot.entry.fields import split_endpoint
 
 
 def _source(name: str) -> str:

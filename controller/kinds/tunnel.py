@@ -12,10 +12,10 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from controller.desired import File
+from hotspot.city.sites import AccessPoint
 from hotspot.errors import ConfigError, Fault
-from hotspot.sites import AccessPoint
 
-from ..desired import File
 from .setup import Setup
 from .template import file
 

@@ -3,7 +3,8 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Final, Protocol
 
-from ..grant import Limits
+from hotspot.admission.grant import Limits
+
 from . import aruba, cambium, cisco, coovachilli, generic, meraki, mikrotik, omada, opnsense, pfsense, ruckus, uspot
 from .attributes import Attributes, Redirect, Stranger
 from .posted import PostedDialect

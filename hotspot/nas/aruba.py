@@ -9,7 +9,8 @@ Source: ArubaOS documentation (user roles, captive portal URL by VSA, external c
 from collections.abc import Mapping
 from typing import Final
 
-from ..grant import Limits
+from hotspot.admission.grant import Limits
+
 from . import attributes, posted
 from .arrival import Arrival
 from .posted import Login

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ..grant import Limits
+from hotspot.admission.grant import Limits
 
 Attributes = list[tuple[str, int | str]]
 """(dictionary name, value) in the order in which they stand in the packet."""

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
 
-from ..errors import RequestError
+from hotspot.errors import RequestError
+
 from . import attributes, generic, posted
 from .arrival import Arrival
 from .posted import Login

@@ -18,9 +18,10 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
-from ..errors import RequestError
-from ..grant import Limits
-from ..identity import parse_mac
+from hotspot.admission.grant import Limits
+from hotspot.errors import RequestError
+from hotspot.people.identity import parse_mac
+
 from . import attributes, posted
 from .arrival import Arrival, Stage
 from .posted import Login

@@ -8,7 +8,8 @@ Source: RFC 2865, 2866 and 2869; Wi-Fi Alliance, Best Current Practices for WISP
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..grant import Limits
+from hotspot.admission.grant import Limits
+
 from . import attributes, posted
 from .arrival import Arrival
 from .posted import Login

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from ..errors import RequestError
+from hotspot.errors import RequestError
+
 from . import attributes, generic, posted
 from .arrival import Arrival
 from .posted import Login

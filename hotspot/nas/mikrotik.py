@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from ..errors import RequestError
-from ..grant import Limits
-from ..identity import parse_mac
+from hotspot.admission.grant import Limits
+from hotspot.errors import RequestError
+from hotspot.people.identity import parse_mac
+
 from . import attributes
 from .arrival import Arrival, Stage, tells_silence
 

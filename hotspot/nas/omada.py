@@ -8,7 +8,8 @@ Source: TP-Link FAQ 2912 (external web portal with RADIUS server) and 13080.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import PeerError
+from hotspot.errors import PeerError
+
 from . import attributes, generic, posted
 from .arrival import Arrival
 from .told import Account

@@ -27,9 +27,10 @@ from urllib.parse import quote, urlencode
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from ..errors import RequestError
-from ..grant import Limits
-from ..identity import parse_mac
+from hotspot.admission.grant import Limits
+from hotspot.errors import RequestError
+from hotspot.people.identity import parse_mac
+
 from .arrival import Arrival, Stage
 
 NAME: Final = "opennds"

@@ -27,9 +27,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from ..errors import RequestError
-from ..identity import parse_mac
-from ..session import LARGEST, Record, RecordKind
+from hotspot.admission.session import LARGEST, Record, RecordKind
+from hotspot.errors import RequestError
+from hotspot.people.identity import parse_mac
+
 from .opennds import pass_grant
 
 

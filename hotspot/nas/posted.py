@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from ..errors import RequestError
-from ..identity import parse_mac
+from hotspot.errors import RequestError
+from hotspot.people.identity import parse_mac
+
 from .arrival import Arrival, Stage, tells_silence
 
 _LONGEST: Final = 300

@@ -10,8 +10,9 @@ Source: the controllers' AAA and WISPr references, the SmartZone northbound port
 from collections.abc import Mapping
 from typing import Final
 
-from ..errors import PeerError
-from ..grant import Limits
+from hotspot.admission.grant import Limits
+from hotspot.errors import PeerError
+
 from . import attributes, posted
 from .arrival import Arrival
 from .posted import Login

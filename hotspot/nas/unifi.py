@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..errors import PeerError, RequestError
-from ..grant import Limits
-from ..identity import parse_mac
-from ..session import LARGEST
+from hotspot.admission.grant import Limits
+from hotspot.admission.session import LARGEST
+from hotspot.errors import PeerError, RequestError
+from hotspot.people.identity import parse_mac
+
 from .arrival import Arrival, Stage
 
 NAME: Final = "unifi"

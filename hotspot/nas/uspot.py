@@ -7,7 +7,8 @@ src/radius-das.c.
 from collections.abc import Sequence
 from typing import Final
 
-from ..grant import Limits
+from hotspot.admission.grant import Limits
+
 from . import attributes
 
 NAME: Final = "uspot"

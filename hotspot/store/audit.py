@@ -17,14 +17,15 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select
 
-from ..errors import ConfigError
+from hotspot.errors import ConfigError
+
 from .portable import lock
 from .schema import KEYED, audit, audit_anchor, meta
 
 KEY_OPTION: Final = "audit_key"
 """The execution option of a core database's engine that holds the key of its chains."""
 PURPOSE: Final = "audit chain"
-"""What that key is derived for (`hotspot.identity.Keys.derive`)."""
+"""What that key is derived for (`hotspot.people.identity.Keys.derive`)."""
 SETTLED: Final = 600
 """Seconds after which no transaction is still adding an entry that an anchor should have covered."""
 _START = ""

@@ -11,7 +11,7 @@ import pysqlite3.dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from ..errors import HotspotError, PeerError, StoreError
+from hotspot.errors import HotspotError, PeerError, StoreError
 
 Errors = tuple[type[Exception], ...]
 

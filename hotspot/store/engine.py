@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from ..errors import ConfigError, StoreError
-from ..settings import Settings
+from hotspot.errors import ConfigError, StoreError
+from hotspot.settings import Settings
+
 from . import deadline, local, patient
 from .audit import KEY_OPTION, PURPOSE
 from .deadline import Deadlines, was_cut

@@ -9,9 +9,10 @@ import os
 
 from sqlalchemy import Connection, select
 
-from ..errors import ConfigError, HotspotError
-from ..identity import Keys
-from ..settings import MASTER_KEY, Settings
+from hotspot.errors import ConfigError, HotspotError
+from hotspot.people.identity import Keys
+from hotspot.settings import MASTER_KEY, Settings
+
 from .deadline import TERMINAL
 from .engine import Store, migrate_database
 from .portable import upsert

@@ -17,7 +17,8 @@ import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import NoSuchModuleError
 
-from ..errors import ConfigError, PeerError, StoreError
+from hotspot.errors import ConfigError, PeerError, StoreError
+
 from .portable import cursor
 
 _LONGEST: Final = 15.0

@@ -18,7 +18,8 @@ import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
-from ..errors import ConfigError, PeerError
+from hotspot.errors import ConfigError, PeerError
+
 from .deadline import Deadlines, was_cut
 from .driver import Driver
 

@@ -1,5 +1,5 @@
 """The tables of the core database. Times are UTC seconds, ids random 32-digit hex, personal values only in
-`identity`, `device` and (for two days) `code_challenge`, as `hotspot.identity.Keys` sealed them.
+`identity`, `device` and (for two days) `code_challenge`, as `hotspot.people.identity.Keys` sealed them.
 """
 
 from sqlalchemy import (
@@ -87,7 +87,7 @@ identity = Table(
     Column("kind", Name, nullable=False),
     Column("lookup", LargeBinary(32), nullable=False, unique=True),
     Column("sealed", LargeBinary, nullable=False),
-    # Until when they were needed, as far as `store.retention` knows; 0 where it has not looked yet.
+    # Until when they were needed, as far as `rules.retention` knows; 0 where it has not looked yet.
     Column("needed_at", Time, nullable=False, server_default="0"),
     Index("ix_identity_needed_at", "needed_at", "person_id"),
 )
@@ -127,7 +127,7 @@ consent = Table(
     Column("withdrawn_at", Time),
 )
 
-# Who has proven who they are on which device, and wants it remembered (`store.remembered`).
+# Who has proven who they are on which device, and wants it remembered (`store.persons.remembered`).
 remembered = Table(
     "remembered_device",
     core,
@@ -238,7 +238,7 @@ attempt = Table(
     Column("failures", Integer, nullable=False),
 )
 
-# From which addresses a gateway's own phones reach the portal (`store.exits`).
+# From which addresses a gateway's own phones reach the portal (`store.limits.exits`).
 learned_exit = Table(
     "learned_exit",
     core,
@@ -246,7 +246,7 @@ learned_exit = Table(
     Column("until", Time, nullable=False),
 )
 
-# When a gateway's signed redirect was first seen, and from where (`store.arrivals`).
+# When a gateway's signed redirect was first seen, and from where (`store.limits.arrivals`).
 arrival_seen = Table(
     "arrival_seen",
     core,
@@ -334,9 +334,9 @@ grant = Table(
     # What the gateway's dialect needs later, and when a gateway without RADIUS showed that the grant is in force.
     Column("handback", Text),
     Column("confirmed_at", Time),
-    # Where the phone came from when it logged in (`store.exits`).
+    # Where the phone came from when it logged in (`store.limits.exits`).
     Column("exit", LargeBinary(32)),
-    # When `store.watch` looks whether its sessions may go on; never again where it is null.
+    # When `rules.watch` looks whether its sessions may go on; never again where it is null.
     Column("due_at", Time),
     Index("ix_access_grant_gateway_ends_at", "gateway", "ends_at"),
     Index("ix_access_grant_ends_at", "ends_at", "id"),
@@ -359,7 +359,7 @@ ticket = Table(
 session = Table(
     "session",
     core,
-    # Made of what the session is known by (`store.ledger`), so that an accounting record finds its row without asking.
+    # Made of what the session is known by (`store.stays.ledger`), so that a record finds its row without asking.
     Column("id", Id, primary_key=True),
     Column("gateway", Name, nullable=False),
     Column("acct_session_id", String(253), nullable=False),
@@ -379,7 +379,7 @@ session = Table(
     Column("presumed_at", Time),
     Column("presumed_cause", Name),
     Column("ended_at", Time),
-    # What hotspot.gaps tells by (hotspot.session.Session): or, max, of the newest record, bitwise or.
+    # What admission.gaps tells by (admission.session.Session): or, max, of the newest record, bitwise or.
     Column("start_seen", Boolean, nullable=False),
     Column("latest_start", Time, nullable=False),
     Column("last_bytes", BigInteger, nullable=False),
@@ -445,7 +445,7 @@ gateway_restart = Table(
     Column("cause", Name, nullable=False),
 )
 
-# Of sessions behind gateways that say which address each has, for `store.addresses`.
+# Of sessions behind gateways that say which address each has, for `store.stays.addresses`.
 client_address = Table(
     "client_address",
     core,

@@ -74,7 +74,7 @@ gateway_clock = Table(
     Column("at", Time, nullable=False),
 )
 
-# Login pages and admissions of a site in an hour, and since when too few get in there (`hotspot.conversion`).
+# Login pages and admissions of a site in an hour, and since when too few get in there (`hotspot.admission.conversion`).
 portal_hour = Table(
     "portal_hour",
     telemetry,
@@ -104,7 +104,7 @@ export = Table(
     Column("watermark", Time, nullable=False),
 )
 
-# When each job was begun last (`hotspot.job`), by the store's clock.
+# When each job was begun last (`hotspot.node.job`), by the store's clock.
 job_run = Table("job_run", telemetry, Column("name", Name, primary_key=True), Column("began_at", Time, nullable=False))
 
 lease = Table(

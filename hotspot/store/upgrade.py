@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from ..errors import StoreError
+from hotspot.errors import StoreError
 
 
 def upgrade(connection: Connection, name: str, scripts: Path, current: str | None) -> None:

@@ -6,13 +6,15 @@ from typing import Any, Final
 import click
 from sqlalchemy import Connection
 
+from hotspot.admission.grant import FOREVER
 from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
-from hotspot.grant import FOREVER
-from hotspot.identity import PersonKind, parse_mac
-from hotspot.store import blocks, people, sessions, watch
+from hotspot.node.terminal import DURATION, Group, Node, pass_node
+from hotspot.people.identity import PersonKind, parse_mac
+from hotspot.rules import watch
 from hotspot.store.audit import record
-from hotspot.store.blocks import Blocked
-from hotspot.terminal import DURATION, Group, Node, pass_node
+from hotspot.store.persons import blocks, people
+from hotspot.store.persons.blocks import Blocked
+from hotspot.store.stays import sessions
 
 _SHORTEST_PREFIX: Final = 4
 _FORMATS: Final = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]

@@ -3,12 +3,11 @@
 import click
 
 from hotspot.errors import PeerError, RequestError
-from hotspot.one_time import DIGITS
-from hotspot.store import codes
-from hotspot.terminal import Group, Node, pass_node
-
-from ..codes import parse_number
-from ..senders import Message, port
+from hotspot.node.terminal import Group, Node, pass_node
+from hotspot.people.one_time import DIGITS
+from hotspot.store.persons import challenges
+from portal.methods.codes import parse_number
+from portal.methods.senders import Message, port
 
 
 @click.group(cls=Group)
@@ -22,7 +21,7 @@ def status(node: Node) -> None:
     """Show what was sent in the last hour and the last 24 hours, beside the limits of sites.toml."""
     section = node.revision().inventory.codes
     with node.store.core.read() as connection:
-        spent = codes.spending(connection, node.now)
+        spent = challenges.spending(connection, node.now)
     rows = [
         ("messages in the last hour", spent.hour, section.per_hour),
         ("messages in 24 hours", spent.day, section.per_day),

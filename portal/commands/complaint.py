@@ -7,12 +7,11 @@ from typing import Any
 import click
 
 from hotspot.errors import ConfigError, Fault
-from hotspot.store import complaints, deliveries
+from hotspot.node.terminal import Group, Node, pass_node
 from hotspot.store.audit import record
-from hotspot.store.complaints import Complaint
-from hotspot.terminal import Group, Node, pass_node
-
-from ..hooks import CHANGED, tell
+from hotspot.store.persons import complaints, deliveries
+from hotspot.store.persons.complaints import Complaint
+from portal.hooks import CHANGED, tell
 
 _LONGEST_ANSWER = 500
 

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 import click
 
-from hotspot.grant import Reason
-from hotspot.store import consents, watch
+from hotspot.admission.grant import Reason
+from hotspot.node.terminal import Group, Node, pass_node
+from hotspot.rules import watch
 from hotspot.store.audit import record
-from hotspot.terminal import Group, Node, pass_node
+from hotspot.store.persons import consents
+from portal.pages.texts import PHONE, SERVICE
 
-from ..texts import PHONE, SERVICE
 from .person import found, who_is_meant
 
 _purpose = click.option("--purpose", type=click.Choice([SERVICE, PHONE]), help="Of this purpose alone.")
@@ -29,7 +30,7 @@ def consent() -> None:
 def list_(node: Node, who: str | None, purpose: str | None, everything: bool, limit: int) -> None:
     """List consents, newest first: the text's version and hash, purpose, language, place, time.
 
-    Persons are random ids; the texts are the files in portal/terms with these hashes (SHA-256).
+    Persons are random ids; the texts are the files in portal/pages/terms with these hashes (SHA-256).
     """
     with node.store.core.read() as connection:
         persons = None if who is None else [found(node, connection, who)]

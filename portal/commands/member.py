@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
+from hotspot.admission.grant import Reason
 from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
 from hotspot.files import keep, private
-from hotspot.grant import Reason
-from hotspot.password import hash_all, hashed, long_enough, made_up
-from hotspot.store import holds, members, people, watch
+from hotspot.node.terminal import Group, Node, pass_node
+from hotspot.people.password import hash_all, hashed, long_enough, made_up
+from hotspot.rules import watch
 from hotspot.store.audit import record
-from hotspot.store.people import Member
-from hotspot.terminal import Group, Node, pass_node
-
-from ..printing import table
-from ..roster import Entry, password_rule, read
+from hotspot.store.persons import holds, members, people
+from hotspot.store.persons.people import Member
+from portal.methods.roster import Entry, password_rule, read
+from portal.pages.printing import table
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 

@@ -9,13 +9,13 @@ from typing import get_args
 
 import click
 
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError, Fault
-from hotspot.gateways import MikrotikGateway, OpnsenseGateway, PfsenseGateway
 from hotspot.nas import mikrotik, opnsense, pfsense
-from hotspot.sites import Inventory
-from hotspot.terminal import Command, Group, Node, pass_node
+from hotspot.nas.entries import MikrotikGateway, OpnsenseGateway, PfsenseGateway
+from hotspot.node.terminal import Command, Group, Node, pass_node
+from portal.dialects import origin
 
-from ..dialects import origin
 from .nas_test import checks, gateway_of
 
 _SCRIPT = """\

@@ -4,16 +4,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError, Fault, HotspotError, PeerError
-from hotspot.gateways import CiscoGateway, Gateway, MerakiGateway, RadiusGateway
+from hotspot.nas.entries import CiscoGateway, Gateway, MerakiGateway, RadiusGateway
+from hotspot.rules.shared_secret import remedy, unheard
 from hotspot.settings import Settings, gateway_secrets
-from hotspot.shared_secret import remedy, unheard
-from hotspot.sites import Inventory
-from hotspot.store import Store, agents, counts
+from hotspot.store import Store
+from hotspot.store.city import agents
+from hotspot.store.telemetry import counts
 from hotspot.store.telemetry_schema import portal_count
-
-from .. import captive
-from ..web import Request, send
+from portal.pages import captive
+from portal.peers.web import Request, send
 
 
 @dataclass(frozen=True)

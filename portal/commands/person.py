@@ -11,12 +11,13 @@ from sqlalchemy import Connection
 
 from hotspot.errors import ConfigError, Fault, HotspotError, RequestError
 from hotspot.files import keep, private
-from hotspot.store import erasure, holds, people, subject
+from hotspot.node.terminal import DURATION, Node, pass_node
+from hotspot.rules import erasure
 from hotspot.store.audit import record
-from hotspot.store.subject import Subject
-from hotspot.terminal import DURATION, Node, pass_node
+from hotspot.store.persons import holds, people, subject
+from hotspot.store.persons.subject import Subject
+from portal.methods.codes import parse_number
 
-from ..codes import parse_number
 from .block import end_of, one_of, person, shown_time
 
 _REASON = 200

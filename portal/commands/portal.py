@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import click
 
-from hotspot.conversion import conversions
-from hotspot.store import counts, visits
+from hotspot.admission.conversion import conversions
+from hotspot.node.terminal import Group, Node, pass_node
+from hotspot.store.telemetry import counts, visits
 from hotspot.store.telemetry_schema import portal_count
-from hotspot.terminal import Group, Node, pass_node
 
 _BEFORE = "admitted"
 """What `handed` was called by versions that did not ask whether the gateway let anybody in."""

@@ -4,13 +4,12 @@ from dataclasses import asdict
 
 import click
 
-from hotspot.store import complaints, holds
-from hotspot.store import retention as store_retention
+from hotspot.entry.units import format_duration
+from hotspot.node.terminal import Group, Node, pass_node
+from hotspot.rules import retention as store_retention
 from hotspot.store.audit import record
-from hotspot.terminal import Group, Node, pass_node
-from hotspot.units import format_duration
-
-from ..jobs import forget_all
+from hotspot.store.persons import complaints, holds
+from portal.jobs import forget_all
 
 
 @click.group(cls=Group)

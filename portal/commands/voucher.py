@@ -7,21 +7,21 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from hotspot.admission.grant import Reason
 from hotspot.catalogue import load
+from hotspot.city.look import LANGUAGES
+from hotspot.city.sites import Inventory, Site
+from hotspot.entry.units import format_duration
 from hotspot.errors import ConfigError, Fault, HotspotError
 from hotspot.files import keep, private
-from hotspot.grant import Reason
 from hotspot.letters import PACKAGES
-from hotspot.look import LANGUAGES
-from hotspot.sites import Inventory, Site
-from hotspot.store import vouchers, watch
+from hotspot.node.terminal import DURATION, Group, Node, pass_node
+from hotspot.people.voucher import VoucherState, format_code
+from hotspot.rules import watch
 from hotspot.store.audit import record
-from hotspot.terminal import DURATION, Group, Node, pass_node
-from hotspot.units import format_duration
-from hotspot.voucher import VoucherState, format_code
-
-from ..pages import spoken_duration
-from ..printing import Sheet, csv_of, pdf_of, serial, table, unprintable
+from hotspot.store.persons import vouchers
+from portal.pages.printing import Sheet, csv_of, pdf_of, serial, table, unprintable
+from portal.pages.render import spoken_duration
 
 _SHORT = 12
 """Digits of a batch's id that people are shown."""

@@ -7,9 +7,8 @@ import ssl
 from contextlib import suppress
 from typing import Any, Final
 
-from hotspot.fields import certificate_name
-
-from ..plain import HEADER, LONGEST
+from hotspot.entry.fields import certificate_name
+from radius.wire.plain import HEADER, LONGEST
 
 _READ: Final = 65536
 _NAMES: Final = ("DNS", "IP Address", "URI")

@@ -10,16 +10,15 @@ from typing import Final, Protocol
 
 import structlog
 
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError, HotspotError
-from hotspot.gateways import RadiusGateway
 from hotspot.nas import RADIUS_DIALECTS
-from hotspot.sites import Inventory
-from hotspot.store.orders import Order
-
-from ..coa import Address, Flights, request
-from ..desk import UNANSWERED, Desk
-from ..endpoint import TLS_SECRET
-from ..packet import Code
+from hotspot.nas.entries import RadiusGateway
+from hotspot.store.stays.orders import Order
+from radius.coa import Address, Flights, request
+from radius.desk import UNANSWERED, Desk
+from radius.endpoint import TLS_SECRET
+from radius.wire.packet import Code
 
 log = structlog.get_logger("radius")
 

@@ -16,14 +16,14 @@ import structlog
 
 from hotspot.crowd import Crowd, Room, sender_of
 from hotspot.errors import PeerError
-from hotspot.service import allow_files
+from hotspot.node.service import allow_files
+from radius.coa import Address
+from radius.desk import Desk
+from radius.endpoint import TLS
+from radius.service import Service
+from radius.wire.mmsg import Datagram
+from radius.wire.plain import LONGEST
 
-from ..coa import Address
-from ..desk import Desk
-from ..endpoint import TLS
-from ..mmsg import Datagram
-from ..plain import LONGEST
-from ..service import Service
 from .certificates import Certificates
 from .link import Link
 from .orders import ANSWERS, TlsSender

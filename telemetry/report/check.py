@@ -22,9 +22,9 @@ from pydantic import ValidationError
 from hotspot.catalogue import Catalogue
 from hotspot.errors import ConfigError
 from hotspot.files import received
+from telemetry.uptime.coverage import Inputs
+from telemetry.uptime.freeze import SOFTWARE
 
-from ..coverage import Inputs
-from ..freeze import SOFTWARE
 from .pack import INPUTS, MANIFEST, SIGNATURE, fingerprint, libraries, render
 
 _LARGEST: Final = 256 << 20

@@ -9,9 +9,8 @@ import json
 from typing import Any, Final
 
 from hotspot.escape import for_cell
-
-from ..coverage import Coverage, SiteFigures
-from ..uptime import Share
+from telemetry.uptime.coverage import Coverage, SiteFigures
+from telemetry.uptime.states import Share
 
 COLUMNS: Final = (
     "id_titik",

@@ -13,8 +13,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Paragraph, TableStyle
 
 from hotspot.letters import marked
-
-from ..uptime import Verdict
+from telemetry.uptime.states import Verdict
 
 MARGIN: Final = 18 * mm
 INK: Final[Color] = HexColor("#1b2733")

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from hotspot.catalogue import Catalogue
 from hotspot.errors import PeerError
 from hotspot.files import sync_folder
-from hotspot.identity import Keys
 from hotspot.letters import borrowed, missing
+from hotspot.people.identity import Keys
+from telemetry.uptime.coverage import Coverage, Inputs, cover
 
-from ..coverage import Coverage, Inputs, cover
 from .data import titik_csv, titik_geojson
 from .look import FONT, register_fonts
 from .pdf import render_pdf

@@ -21,9 +21,9 @@ from reportlab.platypus import (
 
 from hotspot import __version__
 from hotspot.letters import placed
+from telemetry.uptime.coverage import Coverage
+from telemetry.uptime.states import LONG_OUTAGE, Verdict
 
-from ..coverage import Coverage
-from ..uptime import LONG_OUTAGE, Verdict
 from .look import (
     ALERT,
     BAND,

@@ -8,8 +8,8 @@ from reportlab.graphics.shapes import Circle, Drawing, Line, Rect, String
 from reportlab.lib.colors import Color
 
 from hotspot.letters import placed
+from telemetry.uptime.coverage import Coverage, SiteFigures
 
-from ..coverage import Coverage, SiteFigures
 from .look import BAND, BOLD, FONT, INK, LINE, MUTED, VERDICTS
 from .words import Words
 

@@ -8,10 +8,10 @@ from typing import Any
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import Table
 
-from hotspot.sites import Site
+from hotspot.city.sites import Site
+from telemetry.uptime.coverage import Coverage, Group, SiteFigures, Work
+from telemetry.uptime.states import Share, Verdict, mean_time
 
-from ..coverage import Coverage, Group, SiteFigures, Work
-from ..uptime import Share, Verdict, mean_time
 from .look import (
     BAND,
     BOLD,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hotspot.catalogue import Catalogue, load
 
-from ..numerals import Numerals
+from .numerals import Numerals
 
 
 def report_texts() -> Catalogue:

@@ -1,5 +1,5 @@
 """The dashboard for admins, /metrics for Prometheus, /healthz and /readyz. Server-rendered, nothing from outside."""
 
-from .app import create_app
+from telemetry.screens.app import create_app
 
 __all__ = ["create_app"]

@@ -21,11 +21,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from tests.bed import city, second_site
-from tests.bed.house import House, Seen
-from tests.bed.net import INTERNET, INTERNET_NAME, PORTAL, PORTAL_NAME, Client, wait_until
-from tests.bed.story import Story
 from tests.node import Node
+
+from . import city, second_site
+from .house import House, Seen
+from .net import INTERNET, INTERNET_NAME, PORTAL, PORTAL_NAME, Client, wait_until
+from .story import Story
 
 TOP: Final = Path(__file__).parents[2]
 OUT: Final = Path(os.environ.get("DEMO_OUT", TOP / "build" / "demo"))

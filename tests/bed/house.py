@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.bed import city
-from tests.bed.net import PORTAL, Bed, Client, wait_until
+from . import city
+from .net import PORTAL, Bed, Client, wait_until
 
 _BIN = Path(sys.executable).parent
 _TOP = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tests.bed.ap import BlankAp
+from .ap import BlankAp
 
 PORTAL: Final = "10.199.0.1"
 AP_ADDRESS: Final = "10.199.0.2"

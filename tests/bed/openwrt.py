@@ -10,8 +10,9 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.bed.ap import BlankAp
 from tests.controller.local import NOT_ON_OPENWRT
+
+from .ap import BlankAp
 
 _PROCD: Final = Path(__file__).parent / "procd.py"
 _INIT: Final = Path(__file__).parent / "openwrt.sh"

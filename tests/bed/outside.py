@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bed.relay import Relay
+from .relay import Relay
 
 TOP = Path(__file__).parents[2]
 OUT = TOP / "build" / "demo"

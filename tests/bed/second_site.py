@@ -8,9 +8,10 @@ import sys
 from typing import Final
 
 from hotspot.settings import Settings
-from tests.bed.net import PORTAL, PORTAL_NAME
 from tests.browser import Browser
 from tests.doubles.coovachilli import CoovaChilliDouble
+
+from .net import PORTAL, PORTAL_NAME
 
 GATEWAY: Final = "klinik-gw"
 SITE: Final = "klinik-uji"

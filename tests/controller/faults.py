@@ -14,7 +14,8 @@ from typing import Final
 
 from controller import payload
 from controller.desired import Desired, File, Reload
-from tests.controller.local import LocalAp, eventually, is_ours, new_tx
+
+from .local import LocalAp, eventually, is_ours, new_tx
 
 A, B, C = "/etc/nirkabel/a", "/etc/deep/er/b", "/usr/local/c"
 _COUNTED: Final = ("cp", "mv", "sync", "rm")

@@ -15,8 +15,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.controller.local import end_helper
 from tests.node import free_port
+
+from .local import end_helper
 
 _INIT = """
 set -e

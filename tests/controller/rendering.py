@@ -9,8 +9,8 @@ from pathlib import Path
 from controller.desired import Desired
 from controller.kinds import render, secrets_of
 from controller.payload import manifest
-from hotspot.inventory import load
-from hotspot.sites import Inventory
+from hotspot.city.inventory import load
+from hotspot.city.sites import Inventory
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

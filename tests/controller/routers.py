@@ -6,11 +6,12 @@ from controller.desired import Desired
 from controller.job import Job
 from controller.plan import State
 from controller.push import Contact
-from controller.ssh import Target, create_key, execute, load_key, public_line
-from tests.controller.local import new_tx
-from tests.controller.rendering import changed, rendered
+from controller.transport.ssh import Target, create_key, execute, load_key, public_line
 from tests.doubles.routeros import RouterosDouble
 from tests.node import free_port
+
+from .local import new_tx
+from .rendering import changed, rendered
 
 AP = "gate-1"
 FIRST = rendered(changed("routeros"), AP)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.ssh import Problem, SshError, Target, certified, create_key, execute, load_key, public_line
+from controller.transport.ssh import Problem, SshError, Target, certified, create_key, execute, load_key, public_line
 from hotspot.errors import ConfigError
 from hotspot.host_key import MARK, refusal
 from tests.bed.net import wait_until

@@ -13,8 +13,9 @@ from controller.desired import Desired, File, Reload
 from controller.payload import manifest
 from controller.plan import Observed, stamp
 from hotspot.errors import ConfigError
-from hotspot.identity import Keys
-from tests.controller.fleet import City
+from hotspot.people.identity import Keys
+
+from .fleet import City
 
 KEYS = Keys(bytes(range(32)))
 HEAD = Head("tk2-ap1", "debian", 1_790_000_000, "0" * 64, 7)

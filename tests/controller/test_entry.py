@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from controller import account, payload, signing
+from controller import payload, signing
 from controller.backup import MANIFESTS
 from controller.desired import Desired, File
-from controller.ssh import Target
-from hotspot.inventory import load
-from tests.controller.local import LocalAp, new_tx
-from tests.controller.rendering import aps_of, rendered, text_of
+from controller.posix import account
+from controller.transport.ssh import Target
+from hotspot.city.inventory import load
+
+from .local import LocalAp, new_tx
+from .rendering import aps_of, rendered, text_of
 
 HELPER = payload.helper()
 OURS = Desired((File("/etc/nirkabel/dnsmasq.conf", b"# one\n"),))

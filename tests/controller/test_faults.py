@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.controller.faults import FAULTS, OLD, Fault, Patient
-from tests.controller.local import busybox_path, lay_out_as_openwrt
+from .faults import FAULTS, OLD, Fault, Patient
+from .local import busybox_path, lay_out_as_openwrt
 
 PAGE = Path(__file__).parents[2] / "docs/controller.md"
 HEAD = "| step | what happens | it ends | its last word on the push | told at once |\n|---|---|---|---|---|\n"

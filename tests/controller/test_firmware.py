@@ -13,7 +13,8 @@ from controller.desired import Desired, File
 from controller.firmware import Firmware, image_of, lost, obstacle
 from controller.payload import digest, manifest
 from tests.bed.openwrt import install
-from tests.controller.fleet import City, Fleet, FleetAp
+
+from .fleet import City, Fleet, FleetAp
 
 OLD, NEW = "23.05.5 r24106", "24.10.1 r28597"
 BOARD = "glinet,gl-mt3000"

@@ -15,7 +15,8 @@ import pytest
 from controller import payload
 from controller.desired import Desired, File, Reload
 from controller.plan import State, plan
-from tests.controller.local import LocalAp, busybox_path, eventually, lay_out_as_openwrt, new_tx
+
+from .local import LocalAp, busybox_path, eventually, lay_out_as_openwrt, new_tx
 
 A, B, C = "/etc/nirkabel/a", "/etc/deep/er/b", "/usr/local/c"
 

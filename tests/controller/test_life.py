@@ -11,9 +11,10 @@ from shutil import copy2
 
 import pytest
 
-from controller import remote
+from controller.transport import remote
 from tests.bed.net import wait_until
-from tests.controller.fleet import City
+
+from .fleet import City
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.firmware import Firmware, Image
-from controller.npk import image_of, obstacle, read_there, refusal
+from controller.mikrotik.npk import image_of, obstacle, read_there, refusal
 from hotspot.errors import ConfigError, PeerError
 
 RUNS = {"release": "7.15.3", "machine": "arm64", "free_kb": "60000", "packages": "routeros, wifi-qcom"}

@@ -14,23 +14,14 @@ import pytest
 from controller.desired import Desired
 from controller.kinds import render
 from controller.kinds.openwrt import posix_zone
-from controller.uci import Section, parse
+from controller.posix.uci import Section, parse
+from hotspot.city.inventory import load
 from hotspot.errors import ConfigError
-from hotspot.inventory import load
 from hotspot.nas import opennds
-from tests.controller.local import busybox_path
-from tests.controller.rendering import (
-    aps_of,
-    changed,
-    differing,
-    file_of,
-    open_secrets,
-    rendered,
-    secrets,
-    staged,
-    text_of,
-)
 from tests.isolation import FORBIDDEN, alone
+
+from .local import busybox_path
+from .rendering import aps_of, changed, differing, file_of, open_secrets, rendered, secrets, staged, text_of
 
 KIND = "openwrt"
 CITY = load(text_of(KIND))

@@ -17,12 +17,12 @@ import pytest
 
 from controller import payload
 from controller.desired import Desired, File, Reload
-from controller.driven import usable
 from controller.job import Job, Outcome
 from controller.plan import State
+from controller.posix.shell import ShellHands
 from controller.push import Contact
-from controller.shell import ShellHands
-from controller.ssh import (
+from controller.transport.driven import usable
+from controller.transport.ssh import (
     Problem,
     SshError,
     Target,
@@ -35,8 +35,9 @@ from controller.ssh import (
 from hotspot.errors import ConfigError, PeerError
 from hotspot.host_key import fingerprint
 from tests.bed.net import wait_until
-from tests.controller.local import end_helper
 from tests.node import free_port
+
+from .local import end_helper
 
 
 class Server:

@@ -8,9 +8,10 @@ from controller.commands.jobs import prechecked
 from controller.desired import Desired, File
 from controller.job import Job, Outcome
 from controller.readers import Readers
-from controller.ssh import Target
-from hotspot.inventory import load
-from tests.controller.rendering import aps_of, rendered, text_of
+from controller.transport.ssh import Target
+from hotspot.city.inventory import load
+
+from .rendering import aps_of, rendered, text_of
 
 RENDERED = [(kind, ap) for kind in ("debian", "openwrt") for ap in aps_of(kind)]
 

@@ -14,12 +14,15 @@ from controller.commands.reconcile import LeasedPace
 from controller.job import Outcome, Result
 from controller.plan import Plan, State
 from controller.reconcile import MOST_TRIES, Reason, Step, after, due, queued, queues, verdict
-from hotspot.lease import KeptLease
+from hotspot.node.lease import KeptLease
 from hotspot.settings import Settings
-from hotspot.store import Store, catch_up, observed
-from hotspot.store.catch_up import Waiting
+from hotspot.store import Store
+from hotspot.store.city import catch_up
+from hotspot.store.city.catch_up import Waiting
+from hotspot.store.telemetry import observed
 from tests.bed.net import wait_until
-from tests.controller.fleet import City, FleetAp
+
+from .fleet import City, FleetAp
 
 NOW = 1_790_000_000
 AWAY = Waiting("ap", 7, Reason.AWAY, "run", NOW - 3600)

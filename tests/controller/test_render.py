@@ -6,20 +6,11 @@ from pathlib import Path
 import pytest
 
 from controller.kinds import render
+from hotspot.city.inventory import load
 from hotspot.errors import ConfigError
-from hotspot.inventory import load
-from tests.controller.rendering import (
-    aps_of,
-    changed,
-    differing,
-    file_of,
-    open_secrets,
-    rendered,
-    secrets,
-    staged,
-    text_of,
-)
 from tests.isolation import FORBIDDEN, alone
+
+from .rendering import aps_of, changed, differing, file_of, open_secrets, rendered, secrets, staged, text_of
 
 KIND = "debian"
 CITY = load(text_of(KIND))

@@ -6,14 +6,25 @@ from pathlib import Path
 import pytest
 
 from controller.job import Job, Outcome
+from controller.mikrotik.trial import (
+    Router,
+    Seen,
+    back,
+    keep_script,
+    parse_router,
+    probe,
+    refusal,
+    script_for,
+    try_script,
+)
 from controller.plan import State
-from controller.ssh import Target
-from controller.trial import Router, Seen, back, keep_script, parse_router, probe, refusal, script_for, try_script
+from controller.transport.ssh import Target
 from hotspot.errors import PeerError
-from tests.controller.local import eventually
-from tests.controller.routers import AP, FIRST, SECOND, Admin
 from tests.doubles.routeros import Items, RouterosDouble
 from tests.node import free_port
+
+from .local import eventually
+from .routers import AP, FIRST, SECOND, Admin
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ import pytest
 
 from controller.desired import Desired
 from controller.job import Outcome, Result
+from controller.mikrotik.router_backup import BINARY, EXPORT, save_script
 from controller.plan import State
-from controller.router_backup import BINARY, EXPORT, save_script
-from tests.controller.local import eventually
-from tests.controller.routers import FIRST, SECOND, Admin
 from tests.doubles.routeros import Items
+
+from .local import eventually
+from .routers import FIRST, SECOND, Admin
 
 
 @pytest.fixture

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from controller import console
 from controller.hands import Hands, Start, until_restarted
 from controller.job import Outcome, Ran
+from controller.mikrotik import console
 from controller.push import Contact
-from controller.ssh import create_key, load_key
+from controller.transport.ssh import create_key, load_key
 from hotspot.errors import PeerError
-from tests.controller.local import eventually
-from tests.controller.routers import FIRST, Admin
+
+from .local import eventually
+from .routers import FIRST, Admin
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.kinds import render
-from hotspot.inventory import load
+from hotspot.city.inventory import load
 from hotspot.nas import opennds, opennds_agent
 from tests.bed.city import AP, GATEWAY, sites_toml
 

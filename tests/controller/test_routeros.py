@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.diff import masked
-from controller.routeros import Command, flat, parse, quoted
+from controller.mikrotik.routeros import Command, flat, parse, quoted
+from hotspot.city.inventory import load
 from hotspot.errors import ConfigError
-from hotspot.inventory import load
-from tests.controller.rendering import aps_of, changed, differing, file_of, open_secrets, rendered, text_of
-from tests.controller.test_commands import hotspot, written
 from tests.doubles.routeros import RouterosDouble
 from tests.node import free_port
+
+from .rendering import aps_of, changed, differing, file_of, open_secrets, rendered, text_of
+from .test_commands import hotspot, written
 
 KIND = "routeros"
 CITY = load(text_of(KIND))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.bed.net import wait_until
-from tests.controller.fleet import City, FleetAp
+
+from .fleet import City, FleetAp
 
 COUNT = 5
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.selectors import candidates, select
+from hotspot.city.inventory import check, load
 from hotspot.errors import ConfigError
-from hotspot.inventory import check, load
 
 EXAMPLE = (Path(__file__).parents[2] / "sites.toml").read_text()
 PARKS, SCHOOLS = EXAMPLE.split("# -- schools", 1)

@@ -7,9 +7,10 @@ import pytest
 
 from controller.kinds.setup import tunnel_secret
 from controller.kinds.tunnel import authorized_line, dropbear_key, openssh_key
+from hotspot.city.inventory import load
 from hotspot.errors import ConfigError
-from hotspot.inventory import load
-from tests.controller.rendering import changed, rendered, text_of
+
+from .rendering import changed, rendered, text_of
 
 SECRET = b"what the master key gives"
 AP = changed("openwrt").ap_by_id["bare"][1]

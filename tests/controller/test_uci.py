@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.uci import Section, Value, parse, quoted
+from controller.posix.uci import Section, Value, parse, quoted
 from hotspot.errors import ConfigError
 
 NAMES = st.from_regex(r"[A-Za-z0-9_]{1,12}", fullmatch=True)

@@ -23,7 +23,7 @@ from pyrad import packet as rp
 from pyrad.client import Client, Timeout
 from pyrad.dictionary import Dictionary
 
-import radius.dictionary
+import radius.wire.dictionary
 
 STOP_CAUSES = {"User-Request": 1, "Admin-Reset": 6}
 
@@ -34,7 +34,7 @@ def _escape(value: str) -> str:
 
 
 def dictionary() -> Any:
-    return Dictionary(str(Path(radius.dictionary.__file__).parent / "dictionary"))
+    return Dictionary(str(Path(radius.wire.dictionary.__file__).parent / "dictionary"))
 
 
 @dataclass

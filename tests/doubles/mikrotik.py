@@ -20,7 +20,7 @@ from pyrad import packet as rp
 from pyrad.client import Client, Timeout
 from pyrad.dictionary import Dictionary
 
-import radius.dictionary
+import radius.wire.dictionary
 
 _TOKEN = re.compile(r"(\$\((?:if|elif) [^)]*\)|\$\(else\)|\$\(endif\)|\$\([a-z0-9-]+\))")
 _TEST = re.compile(r"""\$\((?:if|elif) ([a-z0-9-]+)(?: ?(==|!=) ?['"]?([^'")]*)['"]?)?\)""")
@@ -125,7 +125,7 @@ class MikrotikDouble:
     ):
         self.pages, self.chap = pages, chap
         self.mac, self.ip = "02:AA:00:00:00:31", "10.213.0.7"
-        folder = Path(radius.dictionary.__file__).parent
+        folder = Path(radius.wire.dictionary.__file__).parent
         self.client = Client(
             server=auth[0],
             authport=auth[1],

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyrad import packet as rp
 
-from tests.doubles.coovachilli import dictionary
+from .coovachilli import dictionary
 
 SECRET = b"radsec"
 DICTIONARY = dictionary()

@@ -14,11 +14,12 @@ from typing import Final
 
 import paramiko
 
-from controller import console
-from controller.routeros import Command, parse
-from controller.trial import OBSERVE
+from controller.mikrotik import console
+from controller.mikrotik.routeros import Command, parse
+from controller.mikrotik.trial import OBSERVE
 from hotspot.errors import ConfigError
-from tests.doubles.routeros_ssh import Files, Server
+
+from .routeros_ssh import Files, Server
 
 Items = dict[str, list[dict[str, str]]]
 

@@ -53,7 +53,7 @@ class House:
 
 
 def node_inventory(desk: Desk) -> Any:
-    from hotspot.store.revisions import Following  # noqa: PLC0415 - for this alone
+    from hotspot.store.city.revisions import Following  # noqa: PLC0415 - for this alone
 
     return Following(desk.store).inventory()
 

@@ -17,17 +17,18 @@ from hypothesis import strategies as st
 from scapy.fields import PacketListField
 from scapy.layers.radius import Radius, RadiusAttribute
 
-from hotspot.inventory import load
+from hotspot.city.inventory import load
 from hotspot.settings import Settings
+from hotspot.store.city.revisions import activate
 from hotspot.store.keyed import open_keyed
-from hotspot.store.revisions import activate
 from radius.endpoint import Clients, Endpoint, Request
-from radius.packet import Malformed, parse, password_matches
-from radius.plain import HEADER, LONGEST
 from radius.service import Service
-from radius.show import lines, show
+from radius.wire.packet import Malformed, parse, password_matches
+from radius.wire.plain import HEADER, LONGEST
+from radius.wire.show import lines, show
 from tests.conftest import settings_in
-from tests.fuzz.datagrams import datagrams, mutants, packets, signed
+
+from .datagrams import datagrams, mutants, packets, signed
 
 SECRET = "a secret of the park"
 SOURCES = [("10.20.1.2", 40000), ("10.20.4.2", 40001), ("192.0.2.1", 1)]

@@ -7,14 +7,16 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from hotspot.clock import Clock
-from hotspot.grant import Grant, Limits
-from hotspot.identity import new_id
+from hotspot.admission.grant import Grant, Limits
+from hotspot.admission.ticket import LIFETIME, Ticket
+from hotspot.admission.ticket import new_id as new_ticket
+from hotspot.node.clock import Clock
+from hotspot.people.identity import new_id
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, people, redemption
-from hotspot.store.redemption import Claim, Redeemed
-from hotspot.ticket import LIFETIME, Ticket
-from hotspot.ticket import new_id as new_ticket
+from hotspot.store import Store
+from hotspot.store.persons import people
+from hotspot.store.stays import grants, redemption
+from hotspot.store.stays.redemption import Claim, Redeemed
 from tests.conftest import settings_in
 
 MAC = "02:00:00:00:00:01"
@@ -97,9 +99,9 @@ def test_what_one_node_issues_another_redeems(shared: Store, portal: int, radius
         grant = Grant(
             new_id(), person, device, "park", "gw", "umum", "voucher", "id", issued, issued + 3600, Limits(3600, 900)
         )
-        admission.add_grant(connection, grant, 1)
+        grants.add_grant(connection, grant, 1)
         made = Ticket(new_ticket(issued), grant.id, "gw", issued + LIFETIME)
-        admission.add_ticket(connection, made)
+        grants.add_ticket(connection, made)
         [found] = redemption.redeem(connection, [Claim(made.id, "gw", b"a" * 16)], redeemed)
     assert isinstance(found, Redeemed)
 

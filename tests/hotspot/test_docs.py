@@ -10,8 +10,10 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 import hotspot.settings
-from hotspot import codes, gateways, hook, look, oidc, sites, wifi
-from hotspot.inventory import DIALECTS, check
+from hotspot.admission import plan
+from hotspot.city import codes, hook, look, oidc, sites, wifi
+from hotspot.city.inventory import DIALECTS, check
+from hotspot.nas import entries
 
 DOCS = Path(__file__).parents[2] / "docs"
 SITES = (DOCS / "sites.md").read_text()
@@ -37,24 +39,24 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "wifi.radios": (wifi.Radio,),
     "probe": (sites.ProbeSection,),
     "controller": (sites.ControllerSection,),
-    "plans.ID": (sites.Plan,),
+    "plans.ID": (plan.Plan,),
     "gateway": (
-        gateways.CoovaChilliGateway,
-        gateways.OpenndsGateway,
-        gateways.MikrotikGateway,
-        gateways.ArubaGateway,
-        gateways.CiscoGateway,
-        gateways.RuckusGateway,
-        gateways.CambiumGateway,
-        gateways.MerakiGateway,
-        gateways.MerakiClickGateway,
-        gateways.OmadaGateway,
-        gateways.OpnsenseGateway,
-        gateways.PfsenseGateway,
-        gateways.GenericGateway,
-        gateways.UnifiGateway,
+        entries.CoovaChilliGateway,
+        entries.OpenndsGateway,
+        entries.MikrotikGateway,
+        entries.ArubaGateway,
+        entries.CiscoGateway,
+        entries.RuckusGateway,
+        entries.CambiumGateway,
+        entries.MerakiGateway,
+        entries.MerakiClickGateway,
+        entries.OmadaGateway,
+        entries.OpnsenseGateway,
+        entries.PfsenseGateway,
+        entries.GenericGateway,
+        entries.UnifiGateway,
     ),
-    "radius": (gateways.RadiusClient,),
+    "radius": (entries.RadiusClient,),
     "tunnel": (sites.TunnelSection,),
     "site": (sites.Site,),
     "site.ap": (sites.AccessPoint,),
@@ -102,7 +104,7 @@ def test_the_city_is_right_and_draws_no_warning() -> None:
 
 
 PARTS: dict[str, tuple[str, Any]] = {
-    "# a gateway\n": ("gateway", list[gateways.Gateway]),
+    "# a gateway\n": ("gateway", list[entries.Gateway]),
     "# a network\n": ("ssid", list[wifi.WifiNetwork]),
     "# settings\n": ("wifi", wifi.Wifi),
 }
@@ -122,7 +124,7 @@ def test_a_part_is_right(start: str) -> None:
 def test_every_kind_of_gateway_has_a_page(kind: str) -> None:
     page = (DOCS / "gateways" / f"{kind}.md").read_text()
     [block] = re.findall(r"```toml\n# a gateway\n(.*?)```", page, re.DOTALL)
-    [entry] = TypeAdapter(list[gateways.Gateway]).validate_python(tomllib.loads(block)["gateway"])
+    [entry] = TypeAdapter(list[entries.Gateway]).validate_python(tomllib.loads(block)["gateway"])
     assert entry.nas == kind
     assert f"hotspot nas test {entry.id}\n" in page
     assert f"(gateways/{kind}.md)" in (DOCS / "portal.md").read_text()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hotspot.inventory import check
+from hotspot.city.inventory import check
 
 TEXT = (Path(__file__).parents[2] / "sites.toml").read_text()
 TODAY = date(2026, 11, 30)

@@ -12,9 +12,9 @@ import pytest
 import structlog
 from rich.console import Console
 
-from hotspot import logs
 from hotspot.escape import for_json, for_terminal
-from hotspot.terminal import Node
+from hotspot.node import logs
+from hotspot.node.terminal import Node
 
 HOSTILE = "lampu mati [/b] [red]\x1b]52;c;cm0gLXJm\x07\x9b2J\u202e\u2028{x} ꦗꦮ \u200d\U000e0041\r\n\ttk2"
 """Markup of rich, OSC 52 (writes the clipboard), a one-byte CSI, a mark of direction, a tag without a shape; and
@@ -90,8 +90,8 @@ def test_nobody_prints_past_it() -> None:
     """Output is made in few places; a new one must be added here, and say why its text is safe."""
     top = Path(__file__).parents[2]
     known = {
-        "hotspot/terminal.py",  # the place
-        "hotspot/service.py",  # a service's name and its own address
+        "hotspot/node/terminal.py",  # the place
+        "hotspot/node/service.py",  # a service's name and its own address
         "controller/cli.py",  # escapes by itself: a command that cannot be loaded
         "portal/commands/voucher.py",  # a CSV file on stdout: codes that are ours
     }

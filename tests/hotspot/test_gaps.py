@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspot.gaps import Gap, GapKind, ambiguous, gaps, silences
-from hotspot.session import HEARD, Record, RecordKind, Session, fold, presume_ended
+from hotspot.admission.gaps import Gap, GapKind, ambiguous, gaps, silences
+from hotspot.admission.session import HEARD, Record, RecordKind, Session, fold, presume_ended
 
 START = 1_000 * HEARD
 

@@ -4,9 +4,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hotspot.grant import Applicant, Denial, Grant, Reason, Usage, decide, exhausted, local_day
-from hotspot.inventory import load
-from hotspot.sites import Plan
+from hotspot.admission.grant import Applicant, Denial, Grant, Reason, Usage, decide, exhausted, local_day
+from hotspot.admission.plan import Plan
+from hotspot.city.inventory import load
 
 CITY = load((Path(__file__).parents[2] / "sites.toml").read_text())
 SITE = CITY.site[0]
@@ -23,7 +23,7 @@ def plan(**changes: object) -> Plan:
 
 def decided(now: int, limits: Plan, usage: Usage | None = None, until: int | None = None) -> Grant | Denial:
     applicant = Applicant("p", "d", "voucher", "id", "umum", until)
-    return decide("g", applicant, SITE, "tk1-gw", limits, usage or Usage(), now, ZONE)
+    return decide("g", applicant, SITE.id, "tk1-gw", limits, usage or Usage(), now, ZONE)
 
 
 def granted(*args: object, **kwargs: object) -> Grant:
@@ -96,7 +96,7 @@ def test_hours_are_kept_at_any_moment(moment: int, zone: str, hours: str) -> Non
     applicant = Applicant("p", "d", "voucher", "id", "umum")
     local = datetime.fromtimestamp(moment, place)
     opens, closes = hours.split("-")
-    found = decide("g", applicant, SITE, "tk1-gw", limits, Usage(), moment, place)
+    found = decide("g", applicant, SITE.id, "tk1-gw", limits, Usage(), moment, place)
     if opens <= local.strftime("%H:%M") < closes:
         assert isinstance(found, Grant)
         assert datetime.fromtimestamp(found.ends_at, place).strftime("%H:%M") == closes.replace("24:00", "00:00")
@@ -107,7 +107,7 @@ def test_hours_are_kept_at_any_moment(moment: int, zone: str, hours: str) -> Non
     assert found.until is not None
     assert 0 < found.until - moment < 86400
     assert datetime.fromtimestamp(found.until, place).strftime("%H:%M") == opens
-    assert isinstance(decide("g", applicant, SITE, "tk1-gw", limits, Usage(), found.until, place), Grant)
+    assert isinstance(decide("g", applicant, SITE.id, "tk1-gw", limits, Usage(), found.until, place), Grant)
 
 
 @pytest.mark.parametrize("zone", ["Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura"])

@@ -5,9 +5,9 @@ import hmac
 
 import pytest
 
+from hotspot.city.hook import signature, verify
+from hotspot.city.inventory import check
 from hotspot.errors import RequestError
-from hotspot.hook import signature, verify
-from hotspot.inventory import check
 from tests.node import EXAMPLE
 
 SECRET, BODY, NOW = b"0123456789abcdef", b'{"number":"7K3M-9Q2X"}', 1_760_000_000

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotspot.errors import ConfigError, RequestError
-from hotspot.identity import Keys, is_randomised, new_id, parse_mac
+from hotspot.people.identity import Keys, is_randomised, new_id, parse_mac
 
 KEYS = Keys(bytes(range(32)))
 

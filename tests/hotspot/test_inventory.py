@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotspot import inventory
+from hotspot.city import inventory
+from hotspot.city.inventory import check, dotted, load
+from hotspot.entry.fields import split_endpoint
+from hotspot.entry.lines import Lines
 from hotspot.errors import ConfigError
-from hotspot.fields import split_endpoint
-from hotspot.gateways import RadiusGateway
-from hotspot.inventory import check, dotted, load
-from hotspot.toml_lines import Lines
+from hotspot.nas.entries import RadiusGateway
 
 SHARED = 'sources = ["10.20.6.0/28"], secret = "env:PAMULANG_RADIUS"'
 EXAMPLE = (Path(__file__).parents[2] / "sites.toml").read_text()

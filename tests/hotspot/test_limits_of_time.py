@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hotspot.allowance import amended
-from hotspot.grant import Applicant, Denial, Grant, Reason, Usage, decide, exhausted, local_day
-from hotspot.inventory import load
-from hotspot.sites import Plan
-from hotspot.voucher import VoucherState, state
+from hotspot.admission.allowance import amended
+from hotspot.admission.grant import Applicant, Denial, Grant, Reason, Usage, decide, exhausted, local_day
+from hotspot.admission.plan import Plan
+from hotspot.city.inventory import load
+from hotspot.people.voucher import VoucherState, state
 
 CITY = load((Path(__file__).parents[2] / "sites.toml").read_text())
 SITE = CITY.site[0]
@@ -93,7 +93,7 @@ def test_a_limit(limit: Limit, zone: str) -> None:
     until = None if limit.until is None else begin + limit.until
     plan = Plan.model_validate({"session": "2h", **limit.plan})
     applicant = Applicant("p", "d", "voucher", "id", "umum", until)
-    found = decide("g", applicant, SITE, "tk1-gw", plan, limit.usage, now, where)
+    found = decide("g", applicant, SITE.id, "tk1-gw", plan, limit.usage, now, where)
     if limit.ends is None:
         assert isinstance(found, Denial)
         assert found.reason is limit.refused
@@ -103,7 +103,7 @@ def test_a_limit(limit: Limit, zone: str) -> None:
         assert found.ends_at == begin + limit.ends
         assert found.limits.session == found.ends_at - now >= 60
         assert found.limits.total is None or found.limits.total > 0
-        again = amended(found, SITE, plan, limit.usage, 0, now, where, until)
+        again = amended(found, SITE.id, plan, limit.usage, 0, now, where, until)
         assert isinstance(again, Grant)
         assert again.ends_at == found.ends_at, "what was given holds under the same plan"
     assert exhausted(plan, limit.usage, now, where) is limit.over

@@ -1,6 +1,6 @@
 from argon2 import PasswordHasher
 
-from hotspot.password import hashed, matches
+from hotspot.people.password import hashed, matches
 
 
 def test_a_password_matches_its_hash_and_no_other() -> None:

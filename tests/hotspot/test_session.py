@@ -4,7 +4,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspot.session import Record, RecordKind, Session, belongs, fold, presume_ended, share
+from hotspot.admission.session import Record, RecordKind, Session, belongs, fold, presume_ended, share
 
 GB = 10**9
 

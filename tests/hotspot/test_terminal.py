@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hotspot.terminal import typist
+from hotspot.node.terminal import typist
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -33,7 +33,7 @@ def test_who_logged_in_and_as_whom(tmp_path: Path, login: str | None, uid: int, 
 
 def test_no_variable_names_anybody(tmp_path: Path) -> None:
     claims = dict.fromkeys(("SUDO_USER", "LOGNAME", "USER", "USERNAME", "LNAME"), "mallory")
-    code = "from hotspot.terminal import Node; print(Node().who)"
+    code = "from hotspot.node.terminal import Node; print(Node().who)"
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **claims}, capture_output=True, text=True, check=True
     )

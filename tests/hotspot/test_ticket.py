@@ -1,4 +1,4 @@
-from hotspot import ticket
+from hotspot.admission import ticket
 
 KEY = bytes(32)
 MAC = "02:00:00:00:00:01"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspot import units
+from hotspot.entry import units
 
 
 @pytest.mark.parametrize(

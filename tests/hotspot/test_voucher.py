@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspot import voucher
 from hotspot.errors import RequestError
-from hotspot.voucher import ALPHABET, VoucherState
+from hotspot.people import voucher
+from hotspot.people.voucher import ALPHABET, VoucherState
 
 
 def test_codes_are_read_as_people_write_them() -> None:

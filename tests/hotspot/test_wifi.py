@@ -1,9 +1,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspot.inventory import load
-from hotspot.wifi import CHANNELS, Radio, Wifi, block, joined
-from tests.hotspot.test_inventory import EXAMPLE, changed
+from hotspot.city.inventory import load
+from hotspot.city.wifi import CHANNELS, Radio, Wifi, block, joined
+
+from .test_inventory import EXAMPLE, changed
 
 KEYS = st.fixed_dictionaries(
     {},

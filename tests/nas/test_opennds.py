@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from hotspot.admission.grant import Limits
 from hotspot.errors import RequestError
-from hotspot.grant import Limits
 from hotspot.nas import opennds
 from hotspot.nas.arrival import Stage
 

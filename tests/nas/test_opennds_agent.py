@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hotspot.admission.session import RecordKind
 from hotspot.errors import RequestError
 from hotspot.nas import opennds, opennds_agent
-from hotspot.session import RecordKind
 
 KEY = opennds.derive(b"agent key of the gateway", opennds.AGENT_LABEL)
 GRANT = "0123456789abcdef0123456789abcdef"

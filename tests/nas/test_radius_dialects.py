@@ -2,7 +2,7 @@
 
 import pytest
 
-from hotspot.grant import Limits
+from hotspot.admission.grant import Limits
 from hotspot.nas import RADIUS_DIALECTS
 from hotspot.nas.attributes import LONGEST_TEXT, Stranger
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from hotspot.admission.grant import Limits
 from hotspot.errors import PeerError, RequestError
-from hotspot.grant import Limits
 from hotspot.nas import unifi
 from hotspot.nas.unifi import Kept, Station
 

@@ -11,22 +11,24 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from hotspot.admission.grant import MOST_WAITING, Denial, Reason
+from hotspot.admission.session import Record, RecordKind
+from hotspot.admission.ticket import Ticket
 from hotspot.errors import RequestError
-from hotspot.grant import MOST_WAITING, Denial, Reason
-from hotspot.identity import new_id
 from hotspot.nas import opennds
 from hotspot.nas.arrival import Arrival, Stage
-from hotspot.session import Record, RecordKind
+from hotspot.people.identity import new_id
 from hotspot.settings import Settings, secret_references
-from hotspot.store import Store, admission, ledger, people, redemption, sessions, vouchers
-from hotspot.store.redemption import Claim, Redeemed, Spent
-from hotspot.store.revisions import Revision, activate
-from hotspot.ticket import Ticket
+from hotspot.store import Store
+from hotspot.store.city.revisions import Revision, activate
+from hotspot.store.persons import people, vouchers
+from hotspot.store.stays import grants, ledger, redemption, sessions
+from hotspot.store.stays.redemption import Claim, Redeemed, Spent
 from portal.admit import Admitted, admit
+from portal.channels.agents import agent_post, authmon
 from portal.desk import Desk
 from portal.dialects import Visit, arrive
-from portal.gateways import agent_post, authmon
-from portal.texts import SERVICE, Terms
+from portal.pages.texts import SERVICE, Terms
 
 NOW = 1_760_000_000  # 15:53 in Jakarta
 NIGHT = NOW + 9 * 3600  # 00:53, when taman-kota-1 is closed
@@ -152,7 +154,7 @@ def test_a_pass_keeps_only_its_own_phone_in(desk: Desk, city: Revision) -> None:
     answer = posted(desk, city, {0x66: custom}, NOW + 20)
     assert answer == ["ok", f"deauth - 02:00:00:00:00:66 {done.grant.id}"]
     with desk.store.core.read() as connection:
-        assert not admission.confirmed(connection, done.grant.id)
+        assert not grants.confirmed(connection, done.grant.id)
 
 
 def test_a_session_whose_stop_was_lost_is_over_with_its_grant(desk: Desk, city: Revision) -> None:
@@ -162,7 +164,7 @@ def test_a_session_whose_stop_was_lost_is_over_with_its_grant(desk: Desk, city: 
     ticket = Ticket(new_id(), done.grant.id, PARK, NOW)
     start = NOW - 5 * 3600 + 5
     with desk.store.core.write() as connection:
-        admission.add_ticket(connection, ticket)
+        grants.add_ticket(connection, ticket)
         ledger.apply(
             connection, [Record(RecordKind.START, PARK, "s1", done.grant.device, ticket.id, "taman-kota-1", start)]
         )

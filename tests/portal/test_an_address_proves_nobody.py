@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 import pytest
 
-from hotspot.identity import PersonKind
-from hotspot.store import members, people
+from hotspot.people.identity import PersonKind
+from hotspot.store.persons import members, people
 from tests.browser import Browser, Page
 from tests.doubles.coovachilli import CoovaChilliDouble
 from tests.node import Node

@@ -13,16 +13,18 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 
-from hotspot.codes import CodesSection
+from hotspot.city.codes import CodesSection
 from hotspot.errors import RequestError
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
+from hotspot.people.voucher import new_code
 from hotspot.settings import Settings
-from hotspot.store import Store, codes, exits, vouchers
+from hotspot.store import Store
+from hotspot.store.city.revisions import activate
 from hotspot.store.keyed import open_keyed
-from hotspot.store.redemption import Claim, Redeemed, redeem
-from hotspot.store.revisions import activate
+from hotspot.store.limits import exits
+from hotspot.store.persons import challenges, vouchers
 from hotspot.store.schema import code_hour, message
-from hotspot.voucher import new_code
+from hotspot.store.stays.redemption import Claim, Redeemed, redeem
 from portal.app import create
 from portal.desk import Desk
 from tests.conftest import settings_in
@@ -158,7 +160,7 @@ class Asker:
         self.number += 1
         try:
             with self.store.core.write() as connection:
-                codes.ask(
+                challenges.ask(
                     connection, self.keys, SECTION, gateway=gateway, mac=made_up(), number=f"+62812{self.number:08d}",
                     now=at, sender=sender, signed=signed,
                 )  # fmt: skip
@@ -186,10 +188,10 @@ def asker(store: Store, settings: Settings) -> Asker:
 
 
 def test_what_a_sender_and_a_gateway_have(asker: Asker) -> None:
-    assert asker.many(30, "g1", FAR, signed=True) == codes.SENDER_PER_HOUR
+    assert asker.many(30, "g1", FAR, signed=True) == challenges.SENDER_PER_HOUR
     assert asker.many(5, "g2", FAR, signed=True) == 0, "at all gateways together"
     asker.learn("g1", PARK)
-    assert asker.many(70, "g1", PARK, signed=True) == codes.GATEWAY_AT_LEAST, "whatever the others have spent"
+    assert asker.many(70, "g1", PARK, signed=True) == challenges.GATEWAY_AT_LEAST, "whatever the others have spent"
     with asker.store.core.write() as connection:
         for hour in range(5):
             connection.execute(insert(code_hour).values(gateway="g1", at=NOW - 3600 * hour, entered=25))
@@ -216,6 +218,6 @@ def test_what_a_gateway_needs_is_learnt_from_codes_that_are_entered(asker: Asker
     assert asker.ask("g1", PARK, signed=True)
     with asker.store.core.write() as connection:
         door = connection.exec_driver_sql("SELECT door FROM code_challenge").scalar_one()
-        awaited = codes.take_try(connection, asker.keys, bytes(door), NOW)
-        codes.prove(connection, bytes(door), awaited)
+        awaited = challenges.take_try(connection, asker.keys, bytes(door), NOW)
+        challenges.prove(connection, bytes(door), awaited)
         assert connection.exec_driver_sql("SELECT gateway, entered FROM code_hour").all() == [("g1", 1)]

@@ -9,16 +9,18 @@ import pytest
 from pyrad import packet as rp
 from werkzeug.test import TestResponse
 
+from hotspot.admission.grant import Grant
+from hotspot.admission.session import RecordKind
 from hotspot.errors import ConfigError
-from hotspot.grant import Grant
-from hotspot.session import RecordKind
 from hotspot.settings import Settings
-from hotspot.store import Store, attempts, ledger
-from hotspot.store.revisions import activate
+from hotspot.store import Store
+from hotspot.store.city.revisions import activate
+from hotspot.store.limits import attempts
+from hotspot.store.stays import ledger
 from portal import limits
 from portal.app import create
-from portal.captive import api_uri, budget
 from portal.desk import Desk
+from portal.pages.captive import api_uri, budget
 from radius.service import ACCOUNTING, Service
 from tests.conftest import settings_in
 from tests.doubles.coovachilli import dictionary

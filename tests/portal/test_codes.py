@@ -10,12 +10,12 @@ import pytest
 
 import portal
 from hotspot.catalogue import load
+from hotspot.city.inventory import check
+from hotspot.city.look import LANGUAGES
 from hotspot.errors import RequestError
-from hotspot.inventory import check
-from hotspot.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
-from portal.codes import message_text, parse_number
 from portal.forms import seal
+from portal.methods.codes import message_text, parse_number
 from tests.bed.net import wait_until
 from tests.browser import Browser, Page
 from tests.doubles.coovachilli import CoovaChilliDouble

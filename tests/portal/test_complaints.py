@@ -6,8 +6,9 @@ import time
 import pytest
 from playwright.sync_api import Browser as Chromium
 
-from hotspot.look import LANGUAGES
-from hotspot.store import attempts, complaints
+from hotspot.city.look import LANGUAGES
+from hotspot.store.limits import attempts
+from hotspot.store.persons import complaints
 from portal import limits
 from tests.browser import Browser, Page
 from tests.chromium import findings, keep

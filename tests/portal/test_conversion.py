@@ -4,10 +4,11 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from hotspot.conversion import DAYS, HOUR, LOW, WELL, Conversion, Hour, conversions
-from hotspot.store import Store, visits
+from hotspot.admission.conversion import DAYS, HOUR, LOW, WELL, Conversion, Hour, conversions
+from hotspot.store import Store
 from hotspot.store.keyed import open_keyed
-from hotspot.store.visits import Visits
+from hotspot.store.telemetry import visits
+from hotspot.store.telemetry.visits import Visits
 from portal.counting import Counting
 from portal.jobs import watch_logins
 from tests.conftest import settings_in

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from portal.asked import Shortcut
-from portal.crew import Crew
+from portal.pages.asked import Shortcut
+from portal.serving.crew import Crew
 
 
 def test_what_is_returned_and_what_is_raised() -> None:

@@ -10,13 +10,15 @@ import pytest
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
-from hotspot.identity import Keys
 from hotspot.nas.arrival import Arrival, Stage
+from hotspot.people.identity import Keys
 from hotspot.settings import Settings
-from hotspot.store import Store, arrivals, vouchers
-from hotspot.store.arrivals import First
+from hotspot.store import Store
+from hotspot.store.city.revisions import activate
 from hotspot.store.keyed import open_keyed
-from hotspot.store.revisions import activate
+from hotspot.store.limits import arrivals
+from hotspot.store.limits.arrivals import First
+from hotspot.store.persons import vouchers
 from portal.app import create
 from portal.desk import Desk
 from portal.dialects import OPEN_WEB

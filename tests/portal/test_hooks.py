@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from hotspot.hook import HEADER, signature, verify
+from hotspot.city.hook import HEADER, signature, verify
 from hotspot.store import Store
-from portal import web
 from portal.hooks import deliver
+from portal.peers import web
 from tests.browser import Browser
 from tests.doubles.messages import MessageGatewayDouble
 from tests.node import Node

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from hotspot.look import LANGUAGES
+from hotspot.city.look import LANGUAGES
 from tests.chromium import findings, keep
 from tests.doubles.coovachilli import CoovaChilliDouble
 from tests.node import Node

@@ -8,8 +8,9 @@ import pytest
 from tests import webkit
 from tests.doubles.coovachilli import CoovaChilliDouble
 from tests.node import Node
-from tests.portal.test_in_chromium import last_code
 from tests.webkit import Webkits
+
+from .test_in_chromium import last_code
 
 pytestmark = pytest.mark.long
 

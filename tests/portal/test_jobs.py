@@ -2,11 +2,12 @@
 
 from structlog.testing import capture_logs
 
-from hotspot.codes import CodesSection
+from hotspot.city.codes import CodesSection
 from hotspot.errors import RequestError
-from hotspot.one_time import LIFETIME
+from hotspot.people.one_time import LIFETIME
 from hotspot.settings import Settings
-from hotspot.store import Store, codes
+from hotspot.store import Store
+from hotspot.store.persons import challenges
 from portal.jobs import watch_codes
 
 NOW = 1_760_000_000
@@ -18,10 +19,10 @@ def asked(store: Store, settings: Settings, count: int, entered: int) -> None:
     for i in range(count):
         mac = f"02:00:00:00:01:{i:02x}"
         with store.core.write() as connection:
-            codes.ask(connection, keys, SECTION, gateway="g", mac=mac, number=f"+62812000000{i:02d}", now=NOW + i)
+            challenges.ask(connection, keys, SECTION, gateway="g", mac=mac, number=f"+62812000000{i:02d}", now=NOW + i)
             if i < entered:
-                door = codes.door(keys, "g", mac)
-                codes.prove(connection, door, codes.take_try(connection, keys, door, NOW + i))
+                door = challenges.door(keys, "g", mac)
+                challenges.prove(connection, door, challenges.take_try(connection, keys, door, NOW + i))
 
 
 def warned(store: Store, settings: Settings, at: int) -> list[tuple[int, int]]:

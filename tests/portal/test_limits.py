@@ -10,13 +10,15 @@ import pytest
 from flask import Flask
 
 from hotspot.errors import RequestError
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
+from hotspot.people.voucher import new_code
 from hotspot.settings import Settings
-from hotspot.store import Store, attempts, exits
-from hotspot.store.attempts import Limit
-from hotspot.voucher import new_code
-from portal import limits, pages
+from hotspot.store import Store
+from hotspot.store.limits import attempts, exits
+from hotspot.store.limits.attempts import Limit
+from portal import limits
 from portal.limits import Caller
+from portal.pages import render
 from tests.browser import Browser, Page
 from tests.doubles.coovachilli import CoovaChilliDouble
 from tests.node import Node
@@ -112,11 +114,11 @@ def test_a_right_password_gives_back_what_it_took(settings: Settings, store: Sto
 )
 def test_a_64_of_ipv6_is_one_sender(address: str, stands_for: str) -> None:
     with Flask("a request").test_request_context(environ_base={"REMOTE_ADDR": address}):
-        assert pages.sender() == stands_for
+        assert render.sender() == stands_for
     with Flask("a request").test_request_context(
         environ_base={"REMOTE_ADDR": "127.0.0.1"}, headers={"X-Forwarded-For": address}
     ):
-        assert pages.sender() == stands_for
+        assert render.sender() == stands_for
 
 
 def test_of_parallel_guesses_at_any_node_so_many_are_judged(settings: Settings, store: Store) -> None:

@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import expect
 
-from hotspot.look import LANGUAGES
+from hotspot.city.look import LANGUAGES
 from hotspot.nas.arrival import Arrival, Stage
-from hotspot.store import attempts, people
-from portal.methods import counted_as
+from hotspot.store.limits import attempts
+from hotspot.store.persons import people
+from portal.methods.proofs import counted_as
 from tests.browser import Browser, Page
 from tests.chromium import findings, keep
 from tests.doubles.coovachilli import CoovaChilliDouble

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 import pytest
 from playwright.sync_api import Browser as Chromium
 
-from hotspot.inventory import check
-from hotspot.look import LANGUAGES
-from portal import web
+from hotspot.city.inventory import check
+from hotspot.city.look import LANGUAGES
+from portal.peers import web
 from tests.browser import Browser, Page
 from tests.chromium import findings, keep
 from tests.doubles.coovachilli import CoovaChilliDouble

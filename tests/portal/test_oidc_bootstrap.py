@@ -8,8 +8,8 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser as Chromium
 
-from portal import web
 from portal.dialects import OPEN_WEB
+from portal.peers import web
 from tests.browser import Browser, Page
 from tests.chromium import findings, keep
 from tests.doubles.coovachilli import CoovaChilliDouble

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import portal.pages
-from hotspot.inventory import check
-from hotspot.look import LANGUAGES, LARGEST_LOGO, contrast
+import portal.pages.render
+from hotspot.city.inventory import check
+from hotspot.city.look import LANGUAGES, LARGEST_LOGO, contrast
 from tests.browser import Page
 from tests.node import EXAMPLE, Node
 
-TEMPLATES = Path(portal.pages.__file__).parent / "templates"
+TEMPLATES = Path(portal.pages.render.__file__).parent / "templates"
 CITY = EXAMPLE.read_text()
 
 CHROME_44 = """

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser as Chromium
 
-from hotspot.inventory import check
+from hotspot.city.inventory import check
+from hotspot.store.city.revisions import activate
 from hotspot.store.keyed import open_keyed
-from hotspot.store.revisions import activate
 from portal.app import create
 from portal.desk import Desk
 from tests.browser import Browser, Page

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser as Chromium
 
-from hotspot.look import LANGUAGES
+from hotspot.city.look import LANGUAGES
 from tests.browser import Browser, Page
 from tests.chromium import findings, keep
 from tests.doubles.coovachilli import CoovaChilliDouble

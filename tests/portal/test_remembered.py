@@ -10,13 +10,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
-from hotspot.identity import PersonKind
-from hotspot.inventory import check
+from hotspot.city.inventory import check
 from hotspot.nas.arrival import Arrival, Stage
-from hotspot.password import hashed
-from hotspot.store import blocks, consents, erasure, members, people, vouchers
+from hotspot.people.identity import PersonKind
+from hotspot.people.password import hashed
+from hotspot.rules import erasure
+from hotspot.store.city.revisions import activate
 from hotspot.store.keyed import open_keyed
-from hotspot.store.revisions import activate
+from hotspot.store.persons import blocks, consents, members, people, vouchers
 from hotspot.store.schema import grant, remembered
 from portal.app import create
 from portal.desk import Desk

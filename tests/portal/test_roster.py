@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.roster import MOST, Entry, read
+from portal.methods.roster import MOST, Entry, read
 
 
 def faults(text: str) -> list[str]:

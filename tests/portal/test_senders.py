@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from hotspot.codes import Sender, SpoolSender
+from hotspot.city.codes import Sender, SpoolSender
 from hotspot.errors import ConfigError, PeerError
-from hotspot.one_time import LIFETIME
-from portal import web
-from portal.senders import Message, Port, port, sweep_spools
+from hotspot.people.one_time import LIFETIME
+from portal.methods.senders import Message, Port, port, sweep_spools
+from portal.peers import web
 from tests.conftest import settings_in
 from tests.doubles.messages import ACCOUNT, TOKEN, MessageGatewayDouble
 

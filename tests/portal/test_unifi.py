@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from hotspot.admission.grant import local_day
 from hotspot.errors import PeerError
-from hotspot.gateways import UnifiGateway
-from hotspot.grant import local_day
-from portal.patience import Patience, asked_for
-from portal.unifi import Controller
-from portal.web import Answer, Request, send
+from hotspot.nas.entries import UnifiGateway
+from portal.channels.unifi import Controller
+from portal.peers.patience import Patience, asked_for
+from portal.peers.web import Answer, Request, send
 from tests.browser import Browser, Page
 from tests.doubles.unifi import PASSWORD, USER, UnifiDouble
 from tests.node import Node, free_port

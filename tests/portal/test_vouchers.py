@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import expect
 
-from portal.printing import Sheet, link, pdf_of, table
+from portal.pages.printing import Sheet, link, pdf_of, table
 from tests.browser import Browser, Page
 from tests.chromium import findings, keep
 from tests.doubles.coovachilli import CoovaChilliDouble

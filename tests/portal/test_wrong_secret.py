@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 
 import portal
 from hotspot.catalogue import load
-from hotspot.look import LANGUAGES
+from hotspot.city.look import LANGUAGES
 from hotspot.nas.arrival import tells_silence
-from hotspot.shared_secret import Unheard, unheard
-from hotspot.store.counts import Count
+from hotspot.rules.shared_secret import Unheard, unheard
+from hotspot.store.telemetry.counts import Count
 from radius.jobs import watch_gateways
 from tests.browser import Browser, Page
 from tests.doubles.coovachilli import CoovaChilliDouble

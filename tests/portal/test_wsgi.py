@@ -7,7 +7,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from portal.wsgi import Request, address_of, call, environ
+from portal.serving.wsgi import Request, address_of, call, environ
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -1,4 +1,4 @@
-"""radius/_wire.c compiled for a test, beside its twins in Python."""
+"""radius/wire/_wire.c compiled for a test, beside its twins in Python."""
 
 import subprocess
 import sysconfig
@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 
-SOURCE = Path(__file__).parents[2] / "radius" / "_wire.c"
+SOURCE = Path(__file__).parents[2] / "radius" / "wire" / "_wire.c"
 
 
 @cache

@@ -11,12 +11,12 @@ from typing import Any
 from pyrad import packet as rp
 from sqlalchemy import select
 
-from hotspot.identity import new_id
-from hotspot.store import orders
+from hotspot.people.identity import new_id
+from hotspot.store.city.revisions import activate
 from hotspot.store.keyed import open_keyed
-from hotspot.store.orders import Channel, OrderState
-from hotspot.store.revisions import activate
 from hotspot.store.schema import order
+from hotspot.store.stays import orders
+from hotspot.store.stays.orders import Channel, OrderState
 from portal.app import create
 from portal.desk import Desk
 from radius.orders import Sender
@@ -24,7 +24,8 @@ from radius.service import Service
 from tests.conftest import settings_in
 from tests.doubles.coovachilli import dictionary
 from tests.doubles.nas import CHANGE, NasDouble
-from tests.radius.city import address, text
+
+from .city import address, text
 
 SECRET = b"the controller's secret"
 STAY = "0A14010A0000002B5F3C9D11"

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from hotspot.inventory import load
+from hotspot.city.inventory import load
 from radius.accounting import AGREES, called
 from radius.places import Places
 from tests.bed.net import wait_until
 from tests.node import Node, Service
-from tests.radius import city
+
+from . import city
 
 SPELLINGS = [
     "02-00-5E-AA-BB-01", "02:00:5e:aa:bb:01", "02005eaabb01", "02005EAABB01", "0200.5eaa.bb01", "0200-5eaa-bb01",

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyrad import packet as rp
 
-from hotspot.grant import Limits
+from hotspot.admission.grant import Limits
 from hotspot.nas import RADIUS_DIALECTS
-from hotspot.store.orders import Kind, Order, OrderState
+from hotspot.store.stays.orders import Kind, Order, OrderState
 from radius.coa import Flights, Outcome, pause, read_answer, request
-from radius.packet import is_signed, parse, request_authenticator
+from radius.wire.packet import is_signed, parse, request_authenticator
 from tests.doubles.coovachilli import dictionary
 
 SECRET = b"a secret of the park"

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from radius.datagrams import Datagrams
-from radius.mmsg import MOST, Datagram, Slots
+from radius.wire.datagrams import Datagrams
+from radius.wire.mmsg import MOST, Datagram, Slots
 
 from .compiled import wire
 

@@ -1,4 +1,4 @@
-"""`hotspot radius decode` on captures that scapy wrote, and what `radius.show` says of any bytes."""
+"""`hotspot radius decode` on captures that scapy wrote, and what `radius.wire.show` says of any bytes."""
 
 import json
 import subprocess
@@ -14,11 +14,12 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.utils import wrpcap, wrpcapng
 
-from radius.dictionary import encode
-from radius.packet import Code, build_reply, build_request, join, parse
-from radius.show import as_json, lines, show
+from radius.wire.dictionary import encode
+from radius.wire.packet import Code, build_reply, build_request, join, parse
+from radius.wire.show import as_json, lines, show
 from tests.node import Node
-from tests.radius.test_packet import CHAP, PAP, PAP_ACCEPT, SECRET
+
+from .test_packet import CHAP, PAP, PAP_ACCEPT, SECRET
 
 AT = 1_767_225_600.25
 """2026-01-01 00:00:00.25 UTC"""

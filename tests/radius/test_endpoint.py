@@ -5,12 +5,12 @@ from typing import Any
 
 from pyrad import packet as rp
 
+from hotspot.city.inventory import load
 from hotspot.errors import ConfigError
-from hotspot.inventory import load
 from radius.counting import outcomes
-from radius.dictionary import encode
 from radius.endpoint import Client, Clients, Endpoint, Request
-from radius.packet import Code, parse
+from radius.wire.dictionary import encode
+from radius.wire.packet import Code, parse
 from tests.doubles.coovachilli import dictionary
 
 SECRET = b"a secret of the park"

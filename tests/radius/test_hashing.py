@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from hotspot.password import hashed
+from hotspot.people.password import hashed
 from radius.hashing import Hashing, Known
 
 HASHED = hashed("rahasia sekali")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspot.session import Record, RecordKind
+from hotspot.admission.session import Record, RecordKind
 from radius.accounting import Restart
-from radius.journal import Batch, Cipher, Damage, Frame, Told, Torn
+from radius.away.journal import Batch, Cipher, Damage, Frame, Told, Torn
 
 KEY = bytes(range(32))
 PAYLOADS = [b"first", b"", b"the third \xf7NKF" * 9, os.urandom(300), b"last"]

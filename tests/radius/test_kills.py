@@ -19,8 +19,8 @@ from typing import Any
 import pysqlite3.dbapi2 as sqlite
 import pytest
 
-from hotspot.store import sessions
-from radius.backlog import waiting
+from hotspot.store.stays import sessions
+from radius.away.backlog import waiting
 from tests.bench.city.nas import accounting_request, attribute, is_answer
 from tests.node import Node, Service
 from tests.postgres import Cluster

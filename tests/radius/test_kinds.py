@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.node import Node, Service
-from tests.radius import city
-from tests.radius.test_mschap import CHALLENGE, RESPONSE
-from tests.radius.test_service import MAC, issue, request
+
+from . import city
+from .test_mschap import CHALLENGE, RESPONSE
+from .test_service import MAC, issue, request
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "radius" / "replies.txt"
 

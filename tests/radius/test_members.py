@@ -10,16 +10,18 @@ import pytest
 from pyrad import packet as rp
 from sqlalchemy import select
 
-from hotspot.password import hashed
-from hotspot.store import attempts, people
+from hotspot.people.password import hashed
+from hotspot.store.limits import attempts
+from hotspot.store.persons import people
 from hotspot.store.schema import attempt
 from radius.hashing import ROOM
-from radius.packet import Code, parse
+from radius.wire.packet import Code, parse
 from tests.doubles.coovachilli import dictionary
 from tests.node import Node
 from tests.node import Service as Process
-from tests.radius import city
-from tests.radius.worker import Worker
+
+from . import city
+from .worker import Worker
 
 PASSWORD = "rahasia sekali"
 

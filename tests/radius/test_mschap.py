@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from pyrad import packet as rp
 
-from radius.mschap import Proof, challenge_response, failure, hide_key, md4, verify
-from radius.packet import parse
+from radius.wire.mschap import Proof, challenge_response, failure, hide_key, md4, verify
+from radius.wire.packet import parse
 from tests.doubles.coovachilli import dictionary
-from tests.radius import city
-from tests.radius.test_service import MAC, issue
-from tests.radius.worker import Worker
+
+from . import city
+from .test_service import MAC, issue
+from .worker import Worker
 
 # RFC 2759 section 9.2
 CHALLENGE = bytes.fromhex("5B5D7C7D7B3F2F3E3C2C602132262628")

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from radius.mschap import verify
+from radius.wire.mschap import verify
 from tests.node import Node, Service
-from tests.radius.test_mschap import CHALLENGE, RESPONSE
-from tests.radius.test_service import MAC, issue
+
+from .test_mschap import CHALLENGE, RESPONSE
+from .test_service import MAC, issue
 
 CONFIGURATION = (Path(__file__).parent / "freeradius" / "radiusd.conf").read_text()
 

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from hotspot.city.inventory import load
+from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError
-from hotspot.identity import Keys
-from hotspot.inventory import load
+from hotspot.people.identity import Keys
 from hotspot.settings import Settings
-from hotspot.sites import Inventory
-from hotspot.store import Store, orders, schema
-from hotspot.store.orders import Channel, Kind
+from hotspot.store import Store, schema
+from hotspot.store.stays import orders
+from hotspot.store.stays.orders import Channel, Kind
 from radius.orders import Sender
 from tests.bed.net import wait_until
 from tests.conftest import settings_in

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.radius import Radius
 
-from radius.dictionary import encode, number, value_name
-from radius.packet import (
+from radius.wire.dictionary import encode, number, value_name
+from radius.wire.packet import (
     Code,
     Malformed,
     build_reply,

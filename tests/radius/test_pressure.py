@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import func, select
 
 from hotspot.store import Store
-from hotspot.store.revisions import Following
+from hotspot.store.city.revisions import Following
 from hotspot.store.schema import session
-from radius.backlog import FOLDER, waiting
-from radius.replay import Replay
+from radius.away.backlog import FOLDER, waiting
+from radius.away.replay import Replay
 from radius.service import ACCOUNTING, Service
 from tests.bench.city.nas import accounting_request, attribute
 from tests.node import Node

@@ -8,23 +8,24 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from hotspot import ticket as ticket_
+from hotspot.admission import ticket as ticket_
+from hotspot.admission.session import Record, RecordKind
+from hotspot.city.inventory import load
 from hotspot.errors import PeerError
-from hotspot.identity import Keys
-from hotspot.inventory import load
-from hotspot.session import Record, RecordKind
+from hotspot.people.identity import Keys
 from hotspot.settings import Settings
-from hotspot.store import Store, sessions
-from hotspot.store.redemption import Claim
-from hotspot.store.revisions import Revision
+from hotspot.store import Store
+from hotspot.store.city.revisions import Revision
 from hotspot.store.schema import device, journal_position
-from radius import backlog
+from hotspot.store.stays import sessions
+from hotspot.store.stays.redemption import Claim
 from radius.accounting import Restart
-from radius.alone import Redemption
-from radius.backlog import FILE_SIZE, Journal
-from radius.journal import Batch, Told
-from radius.memory import Redemptions, recall, remember
-from radius.replay import Replay
+from radius.away import backlog
+from radius.away.alone import Redemption
+from radius.away.backlog import FILE_SIZE, Journal
+from radius.away.journal import Batch, Told
+from radius.away.memory import Redemptions, recall, remember
+from radius.away.replay import Replay
 from tests.conftest import MASTER
 from tests.store.test_admission import NOW as THEN
 from tests.store.test_admission import a_grant, a_ticket, redeem

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.node import Node, Service
-from tests.radius import city
-from tests.radius.test_clocks import told
-from tests.radius.test_service import MAC, issue, request
+
+from . import city
+from .test_clocks import told
+from .test_service import MAC, issue, request
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from hotspot import ticket
-from hotspot.grant import Grant, Limits
-from hotspot.identity import new_id
-from hotspot.store import admission, people, sessions
-from hotspot.ticket import Ticket
+from hotspot.admission import ticket
+from hotspot.admission.grant import Grant, Limits
+from hotspot.admission.ticket import Ticket
+from hotspot.people.identity import new_id
+from hotspot.store.persons import people
+from hotspot.store.stays import grants, sessions
 from tests.bed.net import wait_until
 from tests.doubles.coovachilli import CoovaChilliDouble
 from tests.node import Node, Service
@@ -73,9 +74,9 @@ def issue(
             now + values.session,
             values,
         )
-        admission.add_grant(connection, grant, 1)
+        grants.add_grant(connection, grant, 1)
         made = Ticket(ticket.new_id(now), grant.id, gateway, now + expires_in)
-        admission.add_ticket(connection, made)
+        grants.add_ticket(connection, made)
     store.close()
     return made.id, ticket.password(keys.derive("ticket"), made.id, gateway, mac)
 

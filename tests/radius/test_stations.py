@@ -6,13 +6,17 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import func, select
 
-from hotspot import ticket
-from hotspot.grant import Grant, Limits
-from hotspot.identity import PersonKind, new_id
-from hotspot.store import admission, people, redemption, schema
-from hotspot.ticket import Ticket
+from hotspot.admission import ticket
+from hotspot.admission.grant import Grant, Limits
+from hotspot.admission.ticket import Ticket
+from hotspot.people.identity import PersonKind, new_id
+from hotspot.store import schema
+from hotspot.store.persons import people
+from hotspot.store.stays import grants as admission
+from hotspot.store.stays import redemption
 from tests.node import Node, Service
-from tests.radius.test_service import accounting, radclient
+
+from .test_service import accounting, radclient
 
 
 @pytest.fixture(scope="module")

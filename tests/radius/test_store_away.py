@@ -15,10 +15,10 @@ import pysqlite3.dbapi2 as sqlite
 import pytest
 from sqlalchemy import select
 
-from hotspot import ticket
-from hotspot.store import sessions
+from hotspot.admission import ticket
 from hotspot.store.schema import ticket as ticket_table
-from radius.backlog import waiting
+from hotspot.store.stays import sessions
+from radius.away.backlog import waiting
 from tests.bench.city.nas import access_request, accounting_request, attribute, is_answer, status_server
 from tests.node import Node, Service
 from tests.postgres import Cluster

@@ -6,11 +6,16 @@ from pathlib import Path
 import pytest
 
 import radius
+from hotspot.admission.grant import Reason
 from hotspot.catalogue import LANGUAGES, load
-from hotspot.grant import Reason
 
 HERE = Path(radius.__file__).parent
-SOURCES = [HERE / "access.py", HERE / "members.py", HERE / "service.py", HERE.parent / "hotspot/store/redemption.py"]
+SOURCES = [
+    HERE / "access.py",
+    HERE / "members.py",
+    HERE / "service.py",
+    HERE.parent / "hotspot/store/stays/redemption.py",
+]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

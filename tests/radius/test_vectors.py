@@ -9,8 +9,8 @@ import pytest
 from pyrad import packet as rp
 from scapy.layers.radius import Radius
 
-from radius.dictionary import encode
-from radius.packet import (
+from radius.wire.dictionary import encode
+from radius.wire.packet import (
     Code,
     Packet,
     build_reply,
@@ -22,7 +22,8 @@ from radius.packet import (
     reveal_password,
 )
 from tests.doubles.coovachilli import dictionary
-from tests.radius.test_packet import CHAP, CHAP_ACCEPT, PAP, PAP_ACCEPT, SECRET
+
+from .test_packet import CHAP, CHAP_ACCEPT, PAP, PAP_ACCEPT, SECRET
 
 DICTIONARY = dictionary()
 

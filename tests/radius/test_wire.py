@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from radius import plain
+from radius.wire import plain
 from tests.fuzz.datagrams import mutants, packets
 
 from .compiled import wire

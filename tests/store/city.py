@@ -1,9 +1,9 @@
 """A small city for tests of the store: a park and a clinic, plans to be changed, gateways of each way to be told."""
 
-from hotspot.inventory import load
-from hotspot.sites import Inventory
+from hotspot.city.inventory import load
+from hotspot.city.sites import Inventory
 from hotspot.store import Store
-from hotspot.store.revisions import Revision, activate
+from hotspot.store.city.revisions import Revision, activate
 
 _TEXT = """
 [city]

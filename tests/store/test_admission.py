@@ -9,15 +9,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, text
 
+from hotspot.admission.grant import Grant, Limits, Usage
+from hotspot.admission.session import Record, RecordKind
+from hotspot.admission.ticket import Ticket
 from hotspot.errors import RequestError
-from hotspot.grant import Grant, Limits, Usage
-from hotspot.identity import Keys, PersonKind, new_id
-from hotspot.session import Record, RecordKind
+from hotspot.people.identity import Keys, PersonKind, new_id
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, attempts, consents, ledger, people, redemption, vouchers
-from hotspot.store.redemption import Claim, Held, Redeemed, Spent
+from hotspot.store import Store
+from hotspot.store.limits import attempts
+from hotspot.store.persons import consents, people, vouchers
 from hotspot.store.schema import consent, identity
-from hotspot.ticket import Ticket
+from hotspot.store.stays import grants as admission
+from hotspot.store.stays import ledger, redemption
+from hotspot.store.stays.redemption import Claim, Held, Redeemed, Spent
 
 NOW = 1_795_280_000
 ZONE = ZoneInfo("Asia/Jakarta")

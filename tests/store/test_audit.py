@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, text
 
-from hotspot.anchoring import ANCHORS, drop_anchor
 from hotspot.errors import ConfigError, HotspotError, PeerError
+from hotspot.node.anchoring import ANCHORS, drop_anchor
 from hotspot.settings import Settings
 from hotspot.store import Store, audit
 from hotspot.store.audit import Entry, Happening, Head

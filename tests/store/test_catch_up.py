@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
-from hotspot.store import Store, catch_up, observed, pushes
-from hotspot.store.catch_up import Waiting
-from hotspot.store.pushes import RECONCILE, Run
+from hotspot.store import Store
+from hotspot.store.city import catch_up, pushes
+from hotspot.store.city.catch_up import Waiting
+from hotspot.store.city.pushes import RECONCILE, Run
+from hotspot.store.telemetry import observed
 
 FIRST = Waiting("ap1", 7, "away", "run1", 100, detail="unreachable: no route")
 SECOND = Waiting("ap2", 7, "drifted", "", 200, tries=2, next_at=500, given_up_at=600)

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from hotspot.codes import CodesSection
+from hotspot.city.codes import CodesSection
 from hotspot.errors import RequestError
-from hotspot.identity import Keys
-from hotspot.one_time import LIFETIME, TRIES, code, masked, matches
+from hotspot.people.identity import Keys
+from hotspot.people.one_time import LIFETIME, TRIES, code, masked, matches
 from hotspot.settings import Settings
-from hotspot.store import Store, codes
-from hotspot.store.codes import MessageState, Sending
+from hotspot.store import Store
+from hotspot.store.persons import challenges
+from hotspot.store.persons.challenges import MessageState, Sending
 
 NOW = 1_760_000_000
 WIDE = CodesSection(gateway_per_hour=10**6, per_hour=10**6, per_day=10**6)
@@ -30,7 +31,7 @@ class Asker:
     def ask(self, number: int, at: int, *, mac: int = 1, gateway: str = "g1") -> Sending:
         address = f"02:00:00:00:{mac >> 8:02x}:{mac & 255:02x}"
         with self.store.core.write() as connection:
-            return codes.ask(
+            return challenges.ask(
                 connection, self.keys, self.section,
                 gateway=gateway, mac=address, number=f"+62812{number:08d}", now=at,
             )  # fmt: skip
@@ -96,8 +97,8 @@ def test_a_gateway_and_the_city_have_their_budgets(store: Store, keys: Keys) -> 
     asker.section = asker.section.model_copy(update={"per_day": 9})
     assert asker.refused(5, NOW + 7200, mac=5) == "code-busy", "1400 rupiah are spent"
     with store.core.write() as connection:
-        codes.sent(connection, sending.message, MessageState.FAILED)
-        assert codes.spending(connection, NOW + 7200).cost == 1050
+        challenges.sent(connection, sending.message, MessageState.FAILED)
+        assert challenges.spending(connection, NOW + 7200).cost == 1050
     asker.ask(5, NOW + 7200, mac=5)
 
 
@@ -112,7 +113,7 @@ def test_a_thousand_numbers_stay_within_the_budget(store: Store, keys: Keys) -> 
         sent += 1
     assert 100 <= sent <= 150
     with store.core.read() as connection:
-        assert codes.spending(connection, NOW + 4000).day == sent
+        assert challenges.spending(connection, NOW + 4000).day == sent
 
 
 def test_simultaneous_requests_send_one_message(asker: Asker) -> None:
@@ -121,11 +122,11 @@ def test_simultaneous_requests_send_one_message(asker: Asker) -> None:
 
 def test_of_fifty_simultaneous_guesses_five_are_judged(asker: Asker, store: Store, keys: Keys) -> None:
     asker.ask(1, NOW)
-    door = codes.door(keys, "g1", "02:00:00:00:00:01")
+    door = challenges.door(keys, "g1", "02:00:00:00:00:01")
 
     def guess() -> str:
         with store.core.write() as connection:
-            codes.take_try(connection, keys, door, NOW + 1)
+            challenges.take_try(connection, keys, door, NOW + 1)
         return "judged"
 
     assert at_once(50, guess) == {"judged": TRIES, "code-locked": 50 - TRIES}
@@ -139,10 +140,10 @@ def test_a_number_is_guessed_at_fifteen_times_a_day_however_often_it_asks(
         sent_at = NOW + 1300 * round_
         asker.ask(1, sent_at, mac=round_)
         for _ in range(5):
-            door = codes.door(keys, "g1", f"02:00:00:00:00:{round_:02x}")
+            door = challenges.door(keys, "g1", f"02:00:00:00:00:{round_:02x}")
             try:
                 with store.core.write() as connection:
-                    codes.take_try(connection, keys, door, sent_at + 1)
+                    challenges.take_try(connection, keys, door, sent_at + 1)
                 judged += 1
             except RequestError as error:
                 assert error.code == "code-locked"
@@ -154,29 +155,29 @@ def test_a_number_is_guessed_at_fifteen_times_a_day_however_often_it_asks(
 
 def test_a_code_is_used_once_and_for_a_while(asker: Asker, store: Store, keys: Keys) -> None:
     asker.ask(1, NOW)
-    door = codes.door(keys, "g1", "02:00:00:00:00:01")
+    door = challenges.door(keys, "g1", "02:00:00:00:00:01")
     with store.core.read() as connection:
-        known = codes.pending(connection, keys, door, NOW + LIFETIME - 1)
+        known = challenges.pending(connection, keys, door, NOW + LIFETIME - 1)
         assert known
         assert known.number == "+6281200000001"
-        assert codes.pending(connection, keys, door, NOW + LIFETIME) is None
-        assert codes.pending(connection, keys, codes.door(keys, "g2", "02:00:00:00:00:01"), NOW) is None
+        assert challenges.pending(connection, keys, door, NOW + LIFETIME) is None
+        assert challenges.pending(connection, keys, challenges.door(keys, "g2", "02:00:00:00:00:01"), NOW) is None
 
     def enter() -> str:
         with store.core.write() as connection:
-            codes.prove(connection, door, known)
+            challenges.prove(connection, door, known)
         return "in"
 
     assert at_once(8, enter) == {"in": 1, "code-expired": 7}
     with store.core.read() as connection:
-        assert codes.challenges_asked(connection, NOW - 1, NOW) == (1, 1)
+        assert challenges.challenges_asked(connection, NOW - 1, NOW) == (1, 1)
 
 
 def test_another_number_takes_the_place_of_the_first(asker: Asker, store: Store, keys: Keys) -> None:
     first, second = asker.ask(1, NOW), asker.ask(2, NOW + 1)
     assert first.challenge != second.challenge
     with store.core.read() as connection:
-        known = codes.pending(connection, keys, codes.door(keys, "g1", "02:00:00:00:00:01"), NOW + 2)
+        known = challenges.pending(connection, keys, challenges.door(keys, "g1", "02:00:00:00:00:01"), NOW + 2)
     assert known
     assert (known.challenge, known.number) == (second.challenge, "+6281200000002")
 
@@ -184,10 +185,10 @@ def test_another_number_takes_the_place_of_the_first(asker: Asker, store: Store,
 def test_what_no_limit_needs_is_forgotten(asker: Asker, store: Store) -> None:
     asker.ask(1, NOW)
     with store.core.write() as connection:
-        codes.forget_before(connection, NOW + codes.KEPT - 1)
+        challenges.forget_before(connection, NOW + challenges.KEPT - 1)
         assert connection.exec_driver_sql("SELECT count(*) FROM code_challenge").scalar() == 0
         assert connection.exec_driver_sql("SELECT count(*) FROM code_message").scalar() == 1
-        codes.forget_before(connection, NOW + codes.KEPT)
+        challenges.forget_before(connection, NOW + challenges.KEPT)
         assert connection.exec_driver_sql("SELECT count(*) FROM code_message").scalar() == 0
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from hotspot.errors import RequestError
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
 from hotspot.settings import Settings
-from hotspot.store import Store, complaints, deliveries, oidc
+from hotspot.store import Store
+from hotspot.store.persons import complaints, deliveries, sign_ins
 
 NOW = 1_760_000_000
 
@@ -46,30 +47,30 @@ def test_a_call_is_heard_once(store: Store) -> None:
 
 def test_a_login_comes_back_once_and_in_time(store: Store, keys: Keys) -> None:
     with store.core.write() as connection:
-        login = oidc.begin(connection, keys, "arrival", "su", NOW)
+        login = sign_ins.begin(connection, keys, "arrival", "su", NOW)
         with pytest.raises(RequestError, match="oidc-again"):
-            oidc.come_back(connection, keys, login, NOW, NOW + 900)
-        found = oidc.come_back(connection, keys, login, NOW - 1, NOW + 5)
+            sign_ins.come_back(connection, keys, login, NOW, NOW + 900)
+        found = sign_ins.come_back(connection, keys, login, NOW - 1, NOW + 5)
         assert (found.arrival, found.language, found.grant) == ("arrival", "su", None)
         with pytest.raises(RequestError, match="oidc-again"):
-            oidc.come_back(connection, keys, login, NOW - 1, NOW + 5)
-        assert oidc.get(connection, keys, login) == found
+            sign_ins.come_back(connection, keys, login, NOW - 1, NOW + 5)
+        assert sign_ins.get(connection, keys, login) == found
 
 
 def test_a_proof_waits_at_its_door_and_is_good_once(store: Store, keys: Keys) -> None:
     mac = "02:00:5e:aa:bb:01"
     with store.core.write() as connection:
-        id_ = oidc.begin(connection, keys, "arrival", "id", NOW, grant="g" * 32)
-        login = oidc.of_grant(connection, keys, "g" * 32)
+        id_ = sign_ins.begin(connection, keys, "arrival", "id", NOW, grant="g" * 32)
+        login = sign_ins.of_grant(connection, keys, "g" * 32)
         assert login.id == id_
-        oidc.prove(connection, keys, login, "gw", mac, "secret proof", NOW + 9)
-        assert oidc.proven(connection, keys, "gw2", mac, NOW) is None
-        assert oidc.proven(connection, keys, "gw", mac, NOW + 9) is None, "too long ago"
-        assert oidc.proven(connection, keys, "gw", mac, NOW) == (login, "secret proof")
-        oidc.use_proof(connection, login)
-        assert oidc.proven(connection, keys, "gw", mac, NOW) is None
+        sign_ins.prove(connection, keys, login, "gw", mac, "secret proof", NOW + 9)
+        assert sign_ins.proven(connection, keys, "gw2", mac, NOW) is None
+        assert sign_ins.proven(connection, keys, "gw", mac, NOW + 9) is None, "too long ago"
+        assert sign_ins.proven(connection, keys, "gw", mac, NOW) == (login, "secret proof")
+        sign_ins.use_proof(connection, login)
+        assert sign_ins.proven(connection, keys, "gw", mac, NOW) is None
         with pytest.raises(RequestError, match="oidc-again"):
-            oidc.use_proof(connection, login)
-        oidc.forget_before(connection, NOW + 1)
+            sign_ins.use_proof(connection, login)
+        sign_ins.forget_before(connection, NOW + 1)
         with pytest.raises(RequestError, match="oidc-again"):
-            oidc.get(connection, keys, login.id)
+            sign_ins.get(connection, keys, login.id)

@@ -5,16 +5,20 @@ import json
 import pytest
 from sqlalchemy import func, select
 
+from hotspot.admission.grant import FOREVER, Grant
 from hotspot.errors import RequestError
-from hotspot.grant import FOREVER, Grant
-from hotspot.identity import Keys, PersonKind, new_id
+from hotspot.people.identity import Keys, PersonKind, new_id
+from hotspot.rules import erasure
+from hotspot.rules.erasure import PATIENCE, Erasure
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, blocks, complaints, consents, erasure, holds, people, subject, vouchers
-from hotspot.store.blocks import Blocked
-from hotspot.store.erasure import PATIENCE, Erasure
+from hotspot.store import Store
+from hotspot.store.persons import blocks, complaints, consents, holds, people, subject, vouchers
+from hotspot.store.persons.blocks import Blocked
 from hotspot.store.schema import consent, grant, identity, member, session, ticket, voucher
+from hotspot.store.stays import grants
 from portal.jobs import erase_people, forget_all
-from tests.store.test_retention import CITY, DAY, LIMITS, NOW, known, terms, visit
+
+from .test_retention import CITY, DAY, LIMITS, NOW, known, terms, visit
 
 NUMBER = "+628120000001"
 
@@ -36,7 +40,7 @@ def test_names_go_and_statistics_stay(store: Store, keys: Keys) -> None:
         mac = people.device_mac(connection, keys, phone)
         day = people.find_or_create(connection, keys, PersonKind.DEVICE_DAY, f"{mac}|2025-10-09", NOW)
         made = Grant(new_id(), day, phone, "taman-kota-1", "tk1-gw", "umum", "code", "id", NOW, NOW + 60, LIMITS)
-        admission.add_grant(connection, made, 1)
+        grants.add_grant(connection, made, 1)
         mine, _ = (
             complaints.add(
                 connection, keys, site="taman-kota-1", category="slow", text="Lambat", contact=contact, language="id",

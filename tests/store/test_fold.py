@@ -1,4 +1,5 @@
-"""The ledger's upsert folds as `hotspot.session.fold` does, whatever comes in which order: on SQLite and PostgreSQL."""
+"""The ledger's upsert folds as `hotspot.admission.session.fold` does, whatever comes in which order: on SQLite and
+PostgreSQL."""
 
 from itertools import count
 
@@ -6,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from hotspot.session import LARGEST, Record, RecordKind, fold
-from hotspot.store import Store, ledger
+from hotspot.admission.session import LARGEST, Record, RecordKind, fold
+from hotspot.store import Store
 from hotspot.store.schema import session
+from hotspot.store.stays import ledger
 
 _CAUSES = st.sampled_from(["", "User-Request", "Idle-Timeout", "lower", "É"])
 _names = count()

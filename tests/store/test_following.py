@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
+from hotspot.city.inventory import load
 from hotspot.errors import StoreError
-from hotspot.inventory import load
 from hotspot.settings import Settings
-from hotspot.store import Store, revisions, schema
-from hotspot.store.revisions import Following, Revision
+from hotspot.store import Store, schema
+from hotspot.store.city import revisions
+from hotspot.store.city.revisions import Following, Revision
 from radius.jobs import watch_sessions
 from tests.bed.net import wait_until
 from tests.node import EXAMPLE
@@ -89,7 +90,7 @@ def no_parsing_in_transactions() -> Iterator[list[str]]:
         name, file = frame.f_code.co_name, frame.f_code.co_filename
         if name == "write" and file.endswith("hotspot/store/engine.py"):
             inside = int(event == "return" and argument is not None)  # it yields; it goes on, or has ended
-        elif event == "call" and name in ("check", "trusted") and file.endswith("hotspot/inventory.py") and inside:
+        elif event == "call" and name in ("check", "trusted") and file.endswith("hotspot/city/inventory.py") and inside:
             found.append(name)
 
     sys.setprofile(look)

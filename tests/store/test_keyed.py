@@ -1,7 +1,7 @@
 import pytest
 
 from hotspot.errors import ConfigError
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
 from hotspot.settings import MASTER_KEY, Settings
 from hotspot.store.keyed import open_keyed
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hotspot.lease import KeptLease, Lease
+from hotspot.node.lease import KeptLease, Lease
 from hotspot.settings import Settings
 from hotspot.store import Store
 from tests.bed.net import wait_until
@@ -19,7 +19,7 @@ from tests.bed.net import wait_until
 NODE = """
 import asyncio, os, sys, threading
 from pathlib import Path
-from hotspot.job import Job
+from hotspot.node.job import Job
 from hotspot.settings import Settings
 from hotspot.store import Store
 from telemetry.jobs import Turns

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from hotspot.identity import Keys, new_id
-from hotspot.session import Record, RecordKind
+from hotspot.admission.session import Record, RecordKind
+from hotspot.admission.ticket import Ticket
+from hotspot.people.identity import Keys, new_id
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, agents, ledger, orders, sessions
-from hotspot.store.orders import Channel, OrderState
+from hotspot.store import Store
+from hotspot.store.city import agents
 from hotspot.store.schema import agent as agent_table
-from hotspot.ticket import Ticket
+from hotspot.store.stays import grants, ledger, orders, sessions
+from hotspot.store.stays.orders import Channel, OrderState
 
 from .test_admission import NOW, a_grant, at_once, record
 
@@ -40,7 +42,7 @@ def test_a_session_knows_its_grant_by_ticket_or_grant(store: Store, keys: Keys) 
     grant = a_grant(store, keys)
     ticket = Ticket(new_id(), grant.id, "gw", NOW + 60)
     with store.core.write() as connection:
-        admission.add_ticket(connection, ticket)
+        grants.add_ticket(connection, ticket)
     apply(store, record(grant, "a", ticket=ticket.id), record(grant, "b", ticket=grant.id))
     assert [(row.person_id, row.grant_id, row.plan) for row in rows(store)] == [(grant.person, grant.id, "umum")] * 2
 

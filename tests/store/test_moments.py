@@ -4,13 +4,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from hotspot.admission.grant import Grant, Limits, Reason, local_day
+from hotspot.city.sites import Inventory
 from hotspot.errors import RequestError
-from hotspot.grant import Grant, Limits, Reason, local_day
-from hotspot.identity import Keys, PersonKind, new_id
+from hotspot.people.identity import Keys, PersonKind, new_id
+from hotspot.rules.enforcement import enforce
 from hotspot.settings import Settings
-from hotspot.sites import Inventory
-from hotspot.store import Store, admission, ledger, orders, people, vouchers
-from hotspot.store.enforcement import enforce
+from hotspot.store import Store
+from hotspot.store.persons import people, vouchers
+from hotspot.store.stays import grants, ledger, orders
 
 from .city import activated
 from .test_admission import record
@@ -34,7 +36,7 @@ def used_since(store: Store, keys: Keys, since: int, now: int, down: int = 1000)
         grant = Grant(
             new_id(), person, device, "park", "gw", "umum", "member", "id", since, since + 9 * HOUR, limits
         )  # fmt: skip
-        admission.add_grant(connection, grant, 1)
+        grants.add_grant(connection, grant, 1)
         ledger.apply(connection, [record(grant, at=now, seconds=now - since, down=down, up=0)])
     return grant
 
@@ -46,7 +48,7 @@ def test_a_day_counts_from_its_own_midnight(store: Store, keys: Keys, moment: in
     grant = used_since(store, keys, since, moment)
     today = moment - max(since, midnight)
     with store.core.read() as connection:
-        found = admission.usage(connection, grant.person, moment, zone)
+        found = grants.usage(connection, grant.person, moment, zone)
     assert found.seconds == today
     assert abs(found.bytes - 1000 * today / (5 * HOUR)) <= 1
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from hotspot.store import Store, observed
-from hotspot.store.observed import IntervalRow, MaintenanceRow, SampleRow
+from hotspot.store import Store
+from hotspot.store.telemetry import observed
+from hotspot.store.telemetry.observed import IntervalRow, MaintenanceRow, SampleRow
 
 
 def keep(store: Store, rounds: Sequence[int], aps: Sequence[str] = ("a", "b")) -> None:

@@ -8,10 +8,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
 from hotspot.settings import Settings
-from hotspot.store import Store, orders, people, schema, sessions
-from hotspot.store.orders import Channel, Kind, Order, OrderState
+from hotspot.store import Store, schema
+from hotspot.store.persons import people
+from hotspot.store.stays import orders, sessions
+from hotspot.store.stays.orders import Channel, Kind, Order, OrderState
 
 from .test_admission import NOW, a_grant, a_ticket, at_once, record
 from .test_ledger import apply

@@ -8,18 +8,22 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import text
 
-from hotspot.identity import PersonKind, new_id
+from hotspot.people.identity import PersonKind, new_id
 from hotspot.settings import Settings
-from hotspot.store import Store, observed, people, pushes, redemption, sessions, subject, vouchers
+from hotspot.store import Store
+from hotspot.store.city import pushes
+from hotspot.store.city.revisions import Revision, activate, active
 from hotspot.store.keyed import open_keyed
-from hotspot.store.redemption import Claim
-from hotspot.store.revisions import Revision, activate, active
+from hotspot.store.persons import people, subject, vouchers
+from hotspot.store.stays import redemption, sessions
+from hotspot.store.stays.redemption import Claim
+from hotspot.store.telemetry import observed
 from portal.app import create
 from portal.desk import Desk
 from radius.orders import Sender
 from radius.service import Service
 from telemetry.jobs import declared
-from telemetry.overview import overview
+from telemetry.uptime.overview import overview
 from tests.bench.city.nas import access_request, accounting_request, attribute, status_server
 from tests.bench.large.seed import seed
 from tests.conftest import ENGINES, settings_in

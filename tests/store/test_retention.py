@@ -5,14 +5,17 @@ from dataclasses import astuple, replace
 import pytest
 from sqlalchemy import Table, func, insert, select, update
 
-from hotspot.grant import Grant, Limits
-from hotspot.identity import Keys, PersonKind, new_id
-from hotspot.inventory import check, load
+from hotspot.admission.grant import Grant, Limits
+from hotspot.admission.ticket import Ticket
+from hotspot.city.inventory import check, load
+from hotspot.people.identity import Keys, PersonKind, new_id
+from hotspot.rules import retention
+from hotspot.rules.retention import Forgotten, Terms
 from hotspot.settings import Settings
-from hotspot.store import Store, admission, consents, people, retention, vouchers
-from hotspot.store.retention import Forgotten, Terms
+from hotspot.store import Store
+from hotspot.store.persons import consents, people, vouchers
 from hotspot.store.schema import block, consent, device, grant, identity, person, session, ticket
-from hotspot.ticket import Ticket
+from hotspot.store.stays import grants as admission
 from portal.jobs import forget_all
 from tests.node import EXAMPLE
 

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Connection, event, select
 
 from hotspot.errors import PeerError, RequestError
-from hotspot.store import Store, attempts
-from hotspot.store.attempts import Limit
+from hotspot.store import Store
+from hotspot.store.limits import attempts
+from hotspot.store.limits.attempts import Limit
 from hotspot.store.schema import attempt
 from hotspot.store.together import part
 

@@ -6,18 +6,22 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
-from hotspot.grant import FOREVER, Applicant, Denial, Grant, Limits, Reason
-from hotspot.identity import Keys, new_id
-from hotspot.session import RecordKind
+from hotspot.admission.grant import FOREVER, Applicant, Denial, Grant, Limits, Reason
+from hotspot.admission.session import RecordKind
+from hotspot.city.sites import Inventory
+from hotspot.people.identity import Keys, new_id
+from hotspot.rules import watch
+from hotspot.rules.decision import decided
+from hotspot.rules.enforcement import enforce
+from hotspot.rules.watch import AGAIN, Looked
 from hotspot.settings import Settings
-from hotspot.sites import Inventory
-from hotspot.store import Store, admission, blocks, ledger, orders, schema, watch
-from hotspot.store.admission import OVERDUE
-from hotspot.store.blocks import Blocked
-from hotspot.store.decision import decided
-from hotspot.store.enforcement import enforce
-from hotspot.store.revisions import activate
-from hotspot.store.watch import AGAIN, Looked
+from hotspot.store import Store, schema
+from hotspot.store.city.revisions import activate
+from hotspot.store.persons import blocks
+from hotspot.store.persons.blocks import Blocked
+from hotspot.store.stays import grants as admission
+from hotspot.store.stays import ledger, orders
+from hotspot.store.stays.grants import OVERDUE
 
 from .city import activated, city
 from .test_admission import a_grant, at_once, record

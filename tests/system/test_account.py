@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from controller.account import ALLOWS_EXEC, PROGRAM
+from controller.posix.account import ALLOWS_EXEC, PROGRAM
 from tests.bed.city import AP, bridged_toml
 from tests.bed.net import Bed, missing
-from tests.system.test_push import City
+
+from .test_push import City
 
 pytestmark = pytest.mark.long
 

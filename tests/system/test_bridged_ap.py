@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.kinds import render
-from hotspot.inventory import load
+from hotspot.city.inventory import load
 from tests.bed.city import AP, bridged_toml
 
 pytestmark = pytest.mark.system

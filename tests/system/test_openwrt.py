@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.uci import parse
+from controller.posix.uci import parse
 from tests.bed.city import AP, sites_toml
 from tests.bed.net import INTERNET, PRIVATE, Bed, missing, wait_until
 from tests.bed.openwrt import BlankOpenwrt
-from tests.system.test_push import AP_LAN, City, refuses_all
+
+from .test_push import AP_LAN, City, refuses_all
 
 pytestmark = pytest.mark.system
 

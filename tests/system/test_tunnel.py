@@ -14,7 +14,8 @@ from tests.bed.ap import BlankAp
 from tests.bed.city import AP, bridged_toml
 from tests.bed.net import PORTAL, Bed, missing, wait_until
 from tests.bed.openwrt import BlankOpenwrt
-from tests.system.test_push import City
+
+from .test_push import City
 
 pytestmark = pytest.mark.long
 

@@ -11,11 +11,11 @@ import pytest
 
 from hotspot.errors import ConfigError
 from hotspot.escape import for_cell
-from telemetry.coverage import Counts, Coverage, Inputs, Work, cover
 from telemetry.report.data import COLUMNS, titik_csv, titik_geojson
 from telemetry.report.tables import indicators
 from telemetry.report.words import Words, report_texts
-from telemetry.uptime import Lengths, State, Verdict
+from telemetry.uptime.coverage import Counts, Coverage, Inputs, Work, cover
+from telemetry.uptime.states import Lengths, State, Verdict
 
 from .worlds import JAKARTA, NOVEMBER, SITES_TOML, line_of, november, utc
 

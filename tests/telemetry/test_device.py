@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hotspot.host_key import trusted_of
-from telemetry.device import BLIND, HOLDS, RENEWED_WITHIN, SILENT, Devices, Echo, Target, connection_stands
+from telemetry.measure.device import BLIND, HOLDS, RENEWED_WITHIN, SILENT, Devices, Echo, Target, connection_stands
 from tests.node import free_port
 
 from .access_points import Dropbear, OpenSsh

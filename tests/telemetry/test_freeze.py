@@ -5,16 +5,18 @@ import itertools
 import pytest
 
 from hotspot.errors import ConfigError
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
 from hotspot.settings import Settings
-from hotspot.store import Store, complaints, observed, schema
-from hotspot.store.revisions import activate, active
-from telemetry.coverage import Counts, Inputs, cover
-from telemetry.freeze import freeze
-from telemetry.overview import overview
-from telemetry.period import Period
-from telemetry.prober import keep
-from telemetry.uptime import Sample, State
+from hotspot.store import Store, schema
+from hotspot.store.city.revisions import activate, active
+from hotspot.store.persons import complaints
+from hotspot.store.telemetry import observed
+from telemetry.measure.prober import keep
+from telemetry.uptime.coverage import Counts, Inputs, cover
+from telemetry.uptime.freeze import freeze
+from telemetry.uptime.overview import overview
+from telemetry.uptime.period import Period
+from telemetry.uptime.states import Sample, State
 from telemetry.web import create_app
 
 from .worlds import NOVEMBER, SITES_TOML, inventory_of, utc

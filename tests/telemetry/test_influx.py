@@ -20,9 +20,10 @@ import pytest
 
 from hotspot.errors import ConfigError, PeerError
 from hotspot.settings import Settings
-from hotspot.store import Store, observed
-from hotspot.store.observed import SampleRow
-from hotspot.store.revisions import activate
+from hotspot.store import Store
+from hotspot.store.city.revisions import activate
+from hotspot.store.telemetry import observed
+from hotspot.store.telemetry.observed import SampleRow
 from telemetry import influx
 from tests.conftest import settings_in
 from tests.node import free_port

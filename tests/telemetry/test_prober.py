@@ -8,15 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hotspot.city.sites import Inventory
 from hotspot.settings import Settings
-from hotspot.sites import Inventory
-from hotspot.store import Store, observed
-from hotspot.store.revisions import Following, activate
+from hotspot.store import Store
+from hotspot.store.city.revisions import Following, activate
+from hotspot.store.telemetry import observed
 from telemetry import jobs
-from telemetry.device import Devices, Target
-from telemetry.freeze import states
-from telemetry.prober import Prober, _next_beat, keep, probe_round, targets
-from telemetry.uptime import Sample, State
+from telemetry.measure.device import Devices, Target
+from telemetry.measure.prober import Prober, _next_beat, keep, probe_round, targets
+from telemetry.uptime.freeze import states
+from telemetry.uptime.states import Sample, State
 from tests.node import free_port
 
 from .access_points import Dropbear

@@ -15,10 +15,9 @@ from pypdf import PdfReader
 
 from hotspot.catalogue import LANGUAGES
 from hotspot.errors import ConfigError
-from hotspot.identity import Keys
-from telemetry.coverage import Inputs, cover
-from telemetry.numerals import Numerals
+from hotspot.people.identity import Keys
 from telemetry.report.check import State, verify
+from telemetry.report.numerals import Numerals
 from telemetry.report.pack import (
     fingerprint,
     libraries,
@@ -31,6 +30,7 @@ from telemetry.report.pack import (
     write,
 )
 from telemetry.report.words import report_texts
+from telemetry.uptime.coverage import Inputs, cover
 
 from .worlds import JAKARTA, SITES_TOML, november, utc
 

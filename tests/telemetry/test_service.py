@@ -22,13 +22,14 @@ import pytest
 from click.testing import CliRunner, Result
 from prometheus_client.parser import text_string_to_metric_families
 
-from hotspot.identity import new_id
+from hotspot.node.terminal import Node
+from hotspot.people.identity import new_id
 from hotspot.settings import Settings, create_secrets
-from hotspot.store import Store, counts, telemetry_schema
-from hotspot.store.revisions import activate
-from hotspot.terminal import Node
-from telemetry.prober import keep
-from telemetry.uptime import Sample
+from hotspot.store import Store, telemetry_schema
+from hotspot.store.city.revisions import activate
+from hotspot.store.telemetry import counts
+from telemetry.measure.prober import keep
+from telemetry.uptime.states import Sample
 from tests.node import free_port
 
 from .access_points import Dropbear

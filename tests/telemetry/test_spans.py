@@ -3,8 +3,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hotspot.errors import ConfigError
-from telemetry.period import Period
-from telemetry.spans import clip, daily, first_seconds, intersect, length, months, union
+from telemetry.uptime.period import Period
+from telemetry.uptime.spans import clip, daily, first_seconds, intersect, length, months, union
 
 from .worlds import JAKARTA, JAYAPURA, MAKASSAR, utc
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspot.sites import ProbeSection
-from telemetry.uptime import (
+from hotspot.city.sites import ProbeSection
+from telemetry.uptime.states import (
     MONITOR,
     Interval,
     Lengths,

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.usage import Usage, Use, by_site, usage
+from telemetry.uptime.usage import Usage, Use, by_site, usage
 
 
 def use(

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from hotspot.inventory import load
-from hotspot.sites import Inventory
-from telemetry.coverage import Counts, Inputs, Work
-from telemetry.uptime import State
+from hotspot.city.inventory import load
+from hotspot.city.sites import Inventory
+from telemetry.uptime.coverage import Counts, Inputs, Work
+from telemetry.uptime.states import State
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 MAKASSAR = ZoneInfo("Asia/Makassar")

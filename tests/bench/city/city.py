@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select
 
-from hotspot import ticket
-from hotspot.gaps import gaps
-from hotspot.identity import Keys, PersonKind, is_randomised, new_id
-from hotspot.store import Store, admission, ledger, schema, sessions
+from hotspot.admission import ticket
+from hotspot.admission.gaps import gaps
+from hotspot.people.identity import Keys, PersonKind, is_randomised, new_id
+from hotspot.store import Store, schema
+from hotspot.store.stays import grants as admission
+from hotspot.store.stays import ledger, sessions
 from tests.node import Node
 
 from . import nas

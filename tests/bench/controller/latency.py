@@ -13,7 +13,7 @@ import paramiko
 from controller.desired import Desired, File
 from controller.job import Job, Outcome
 from controller.push import Contact
-from controller.ssh import Target, load_key
+from controller.transport.ssh import Target, load_key
 
 from .targets import Targets, port
 

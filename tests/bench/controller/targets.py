@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 
 from controller.kinds import render
-from controller.ssh import create_key, load_key, public_line, read_host_key
-from hotspot.inventory import load
+from controller.transport.ssh import create_key, load_key, public_line, read_host_key
+from hotspot.city.inventory import load
 
 DROPBEARS = 32
 """As many, since one takes five logins at once from an address; each serves every 32nd access point."""

@@ -22,10 +22,10 @@ from controller.job import Job, Outcome, Result
 from controller.plan import State
 from controller.push import Contact
 from controller.waves import WORKERS, Pace, Waves
-from hotspot.identity import new_id
-from hotspot.store import pushes, revisions
-from hotspot.store.pushes import HostKey, Run
-from hotspot.terminal import Node
+from hotspot.node.terminal import Node
+from hotspot.people.identity import new_id
+from hotspot.store.city import pushes, revisions
+from hotspot.store.city.pushes import HostKey, Run
 
 from .targets import address, name, port, sites_toml
 

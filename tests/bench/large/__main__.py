@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from hotspot.identity import new_id
+from hotspot.people.identity import new_id
+from hotspot.rules.retention import Terms
 from hotspot.settings import Settings
-from hotspot.store import Store, observed, redemption, sessions, vouchers
-from hotspot.store.redemption import Claim
-from hotspot.store.retention import Terms
+from hotspot.store import Store
+from hotspot.store.persons import vouchers
+from hotspot.store.stays import redemption, sessions
+from hotspot.store.stays.redemption import Claim
+from hotspot.store.telemetry import observed
 from portal.jobs import forget_all
 from tests.conftest import settings_in
 from tests.postgres import binaries, running

@@ -12,10 +12,13 @@ from secrets import token_hex
 
 from sqlalchemy import text
 
-from hotspot.identity import Keys
+from hotspot.people.identity import Keys
 from hotspot.settings import MASTER_KEY, Settings
-from hotspot.store import Store, exits, revisions, vouchers
+from hotspot.store import Store
+from hotspot.store.city import revisions
 from hotspot.store.engine import Database
+from hotspot.store.limits import exits
+from hotspot.store.persons import vouchers
 from tests.node import Service, free_port
 
 from .city import GATEWAY, Visitor, inventory, share, visitors

@@ -105,7 +105,7 @@ def _measure(arguments: argparse.Namespace, stack: ExitStack) -> Summary:
 
 def _installed() -> str:
     """Which Python ours is installed for, and whether it is compiled."""
-    asked = "import platform, radius.packet as p; print(p.__file__.endswith('.py'), platform.python_version())"
+    asked = "import platform, radius.wire.packet as p; print(p.__file__.endswith('.py'), platform.python_version())"
     told = subprocess.run([INSTALLED, "-P", "-c", asked], check=True, capture_output=True, text=True)
     plain, version = told.stdout.split()
     return f"{'plain' if plain == 'True' else 'compiled'}, Python {version}"

@@ -124,6 +124,7 @@ class City:
 
 
 def _ids(count: int) -> list[str]:
-    """Ids of tickets in the order in which they were issued, all within a quarter of an hour (`hotspot.ticket`)."""
+    """Ids of tickets in the order in which they were issued, all within a quarter of an hour
+    (`hotspot.admission.ticket`)."""
     random, began = Random(secrets.randbits(64)), int(time.time()) - 900
     return [f"{began + 900 * number // count:08x}{random.getrandbits(96):024x}" for number in range(count)]

@@ -15,9 +15,10 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Table, insert, text
 
-from hotspot.identity import Keys, is_randomised, new_id
+from hotspot.people.identity import Keys, is_randomised, new_id
 from hotspot.settings import MASTER_KEY, Settings
-from hotspot.store import Store, revisions
+from hotspot.store import Store
+from hotspot.store.city import revisions
 from hotspot.store.engine import Database
 from hotspot.store.schema import device, grant, person, ticket
 from tests.node import Service, free_port

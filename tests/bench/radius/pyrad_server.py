@@ -11,7 +11,7 @@ from pyrad import packet
 from pyrad.dictionary import Dictionary
 from pyrad.server import RemoteHost, Server
 
-import radius.dictionary
+import radius.wire.dictionary
 
 from .city import GATEWAY
 
@@ -40,7 +40,7 @@ class BenchServer(Server):  # type: ignore[misc]
 
 def main() -> None:
     secrets, *users = Path(sys.argv[2]).read_text().splitlines()
-    names = Dictionary(str(Path(radius.dictionary.__file__).parent / "dictionary"))
+    names = Dictionary(str(Path(radius.wire.dictionary.__file__).parent / "dictionary"))
     known = zip(GATEWAY, secrets.split(), strict=True)
     hosts = {gateway.address: RemoteHost(gateway.address, secret.encode(), gateway.id) for gateway, secret in known}
     server = BenchServer(

@@ -8,8 +8,8 @@ from enum import IntEnum
 from functools import cache
 from pathlib import Path
 
-from hotspot import ticket
-from radius.dictionary import encode
+from hotspot.admission import ticket
+from radius.wire.dictionary import encode
 
 from .city import GATEWAYS, City, Gateway, gateway_of, mac_of
 

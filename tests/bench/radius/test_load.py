@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from radius.packet import (
+from radius.wire.packet import (
     Code,
     Packet,
     build_reply,

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "../../../radius/md5.h"
+#include "../../../radius/wire/md5.h"
 
 enum {
     BATCH = 64, /* datagrams at once */

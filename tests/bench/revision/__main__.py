@@ -16,7 +16,7 @@ from pathlib import Path
 from pyrad import packet as rp
 from pyrad.client import Client
 
-from hotspot.inventory import check
+from hotspot.city.inventory import check
 from tests.bed.net import wait_until
 from tests.doubles.coovachilli import dictionary
 from tests.node import Node, Service

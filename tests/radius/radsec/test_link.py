@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from hotspot.errors import ConfigError
 from hotspot.settings import RadSec
-from radius.plain import LONGEST
 from radius.radsec.certificates import Certificates, context
 from radius.radsec.link import Link, names_of
+from radius.wire.plain import LONGEST
 from tests.certificates import Authority
 
 

@@ -9,14 +9,16 @@ from typing import Any
 from pyrad import packet as rp
 from sqlalchemy import update
 
-from hotspot.store import orders, schema
-from hotspot.store.orders import Channel, Kind
+from hotspot.store import schema
+from hotspot.store.stays import orders
+from hotspot.store.stays.orders import Channel, Kind
 from tests.doubles.freeradius import FreeRadius
 from tests.doubles.radsec import DICTIONARY, SECRET, RadSecDouble, access_request, reply, status_server
 from tests.node import Node, free_port
-from tests.radius.radsec.node import Secured
 from tests.radius.test_service import MAC, issue
 from tests.store.test_orders import a_session
+
+from .node import Secured
 
 
 def order(

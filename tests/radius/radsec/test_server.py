@@ -16,10 +16,11 @@ from tests.bed.net import wait_until
 from tests.certificates import Authority
 from tests.doubles.radsec import RadSecDouble, access_request, reply, status_server
 from tests.node import Service
-from tests.radius.radsec.node import TLS, Secured
-from tests.radius.radsec.peers import SECRET, Gateway, freeradius, radsecproxy
 from tests.radius.test_service import MAC, accounting, issue, request
 from tests.slow import Slow
+
+from .node import TLS, Secured
+from .peers import SECRET, Gateway, freeradius, radsecproxy
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""What RouterOS needs, whatever its kind: transport, trial, backup, packages."""

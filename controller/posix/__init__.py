@@ -1,0 +1,1 @@
+"""What access points with a shell share: the helper, accounts, uci."""

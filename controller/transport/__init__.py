@@ -1,0 +1,1 @@
+"""SSH: connections, host keys, commands with bounds."""

@@ -1,0 +1,1 @@
+"""What rows mean together: who is admitted, watched, put out, erased, and when. Statements are in `store`."""

@@ -1,0 +1,1 @@
+"""Who people are, what they hold and have said: the rows behind a person."""

@@ -1,0 +1,1 @@
+"""Being let in and staying: grants, tickets, sessions, usage, orders."""

@@ -1,0 +1,1 @@
+"""What is observed and counted: the telemetry database."""

@@ -1,0 +1,1 @@
+"""How the portal calls others over HTTP: with a deadline, a bound on bytes, and patience."""

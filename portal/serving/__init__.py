@@ -1,0 +1,1 @@
+"""The processes and sockets under the portal: no page and no rule."""

@@ -1,0 +1,1 @@
+"""What RADIUS does while the store is away: journal, backlog, replay, and admission alone."""

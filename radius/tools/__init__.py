@@ -1,0 +1,1 @@
+"""What admins run: decode, status, sessions and orders."""

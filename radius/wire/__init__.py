@@ -1,0 +1,1 @@
+"""Bytes: packets, their codec, datagrams."""

@@ -1,0 +1,1 @@
+"""How it is found out whether an access point is there."""

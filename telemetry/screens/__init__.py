@@ -1,0 +1,1 @@
+"""What is shown of it: the dashboard and /metrics."""

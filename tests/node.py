@@ -18,6 +18,7 @@ from typing import Any
 from hotspot.settings import Settings
 from hotspot.store import Store
 
+from .commands import hotspot
 from .doubles.coovachilli import CoovaChilliDouble
 
 EXAMPLE = Path(__file__).parents[1] / "sites.toml"
@@ -179,10 +180,7 @@ class Node:
 
     def call(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
         """A `hotspot` command, whatever its exit code."""
-        return subprocess.run(
-            [str(Path(sys.executable).parent / "hotspot"), *arguments],
-            env=self.environment, capture_output=True, text=True, input=stdin, check=False, timeout=120,
-        )  # fmt: skip
+        return hotspot(*arguments, env=self.environment, stdin=stdin)
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         """What a `hotspot` command printed; it must succeed."""

@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.commands import hotspot
 from tests.node import free_port
 
 from .local import end_helper
@@ -206,9 +207,7 @@ class City:
         )
 
     def call(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            self.command(*arguments), env=self.environment, capture_output=True, text=True, timeout=300, check=False
-        )
+        return hotspot(*arguments, env=self.environment, timeout=300)
 
     def run(self, *arguments: str, code: int = 0) -> str:
         done = self.call(*arguments)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from hotspot.settings import read_env_file
+from tests import commands
 from tests.bed.city import sites_toml
 
 HOTSPOT = Path(sys.executable).with_name("hotspot")
@@ -14,9 +15,7 @@ HOTSPOT = Path(sys.executable).with_name("hotspot")
 
 def hotspot(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(state), "HOTSPOT_STATE": str(state)}
-    return subprocess.run(
-        [str(HOTSPOT), *arguments], capture_output=True, text=True, env=environment, timeout=120, check=False
-    )
+    return commands.hotspot(*arguments, env=environment)
 
 
 def written(folder: Path, text: str) -> str:
@@ -194,9 +193,7 @@ def completed(state: Path, *words: str) -> list[str]:
     """What bash is offered for the last word."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(state), "HOTSPOT_STATE": str(state)}
     asked = {"_HOTSPOT_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
-    done = subprocess.run(
-        [str(HOTSPOT)], capture_output=True, text=True, env=environment | asked, timeout=120, check=False
-    )
+    done = commands.hotspot(env=environment | asked)
     assert done.stderr == ""
     return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
 

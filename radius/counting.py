@@ -24,6 +24,8 @@ log = structlog.get_logger("radius")
 
 EVERY: Final = 10.0
 """Seconds between two times; what a process that is killed has counted since is lost."""
+SOFTWARE_EVERY: Final = 86400.0
+"""Seconds after which it is written down again that a gateway still runs the same."""
 DROPPED: Final = "dropped:"
 
 
@@ -40,6 +42,8 @@ class Counting:
         self._kept: Counter[tuple[str, str]] = Counter()
         self._admitted: Counter[str] = Counter()
         self._skews: dict[str, int] = {}
+        self._software: dict[str, tuple[str, float]] = {}
+        """The versions that gateways told, and when (monotonic seconds) that was brought."""
         self._wrong: set[str] = set()
         """Gateways that were warned about."""
         self._stop = threading.Event()
@@ -69,16 +73,28 @@ class Counting:
         skews = self._endpoint.skews.copy()
         self._warn(skews)
         told = {gateway: skew for gateway, skew in skews.items() if self._skews.get(gateway) != skew}
+        versions = self._fresh_versions()
         try:
-            if grown or told or fresh:
+            if grown or told or fresh or versions:
                 with self._store.telemetry.write() as connection:
                     counts.add(connection, node_name(), grown, int(time.time()))
                     counts.note_clocks(connection, told, int(time.time()))
+                    counts.note_software(connection, versions, int(time.time()))
                     visits.add(connection, {site: Visits(admitted=n) for site, n in fresh.items()}, int(time.time()))
         except HotspotError as error:  # the next time brings both
             log.error("counts wait", error=str(error))
         else:
             self._kept, self._admitted, self._skews = counted, admitted, skews
+            self._software |= {gateway: (version, time.monotonic()) for gateway, version in versions.items()}
+
+    def _fresh_versions(self) -> dict[str, str]:
+        """What gateways tell of their software and is not known, or was brought long ago."""
+        long_ago = time.monotonic() - SOFTWARE_EVERY
+        return {
+            gateway: version
+            for gateway, version in self._endpoint.versions.copy().items()
+            if (known := self._software.get(gateway)) is None or known[0] != version or known[1] < long_ago
+        }
 
     def _warn(self, skews: Mapping[str, int]) -> None:
         """One line for each gateway whose clock is wrong, and one when it is right again."""

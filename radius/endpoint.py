@@ -14,7 +14,7 @@ from typing import Final
 
 from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError
-from hotspot.nas import RADIUS_DIALECTS, RadiusDialect
+from hotspot.nas import RADIUS_DIALECTS, RadiusDialect, software
 from hotspot.nas.entries import DEFAULT_RATE, RadiusGateway
 from hotspot.settings import MINIMUM_SECRET
 
@@ -36,6 +36,8 @@ _BURST: Final = 2
 """Seconds' worth of requests that a gateway may make at once."""
 _ACCESS_REQUEST, _ACCOUNTING_REQUEST = int(Code.ACCESS_REQUEST), int(Code.ACCOUNTING_REQUEST)
 _STATUS_SERVER: Final = int(Code.STATUS_SERVER)
+_VERSION_EVERY: Final = 60
+"""Seconds between two looks at what a gateway tells of its software."""
 _ZEROES: Final = bytes(16)
 
 
@@ -56,6 +58,8 @@ class Client:
     """Requests a second that it may make."""
     routed: bool = False
     """Whether its sessions' addresses are worth knowing."""
+    version: str | None = None
+    """The attribute in which its kind tells the version of its software."""
 
 
 class _Exchange:
@@ -128,9 +132,9 @@ class Clients:
         for gateway in inventory.gateway:
             if not isinstance(gateway, RadiusGateway):
                 continue
-            radius, dialect = gateway.radius, RADIUS_DIALECTS[gateway.nas]
+            radius, dialect, version = gateway.radius, RADIUS_DIALECTS[gateway.nas], software.attribute(gateway.nas)
             if radius.certificate:
-                self._by_certificate[radius.certificate] = _client(gateway, dialect, TLS_SECRET)
+                self._by_certificate[radius.certificate] = _client(gateway, dialect, version, TLS_SECRET)
             if radius.secret is None:
                 continue
             try:
@@ -140,7 +144,7 @@ class Clients:
                 continue
             if len(shared) < MINIMUM_SECRET:
                 self.guessable.append(gateway.id)
-            client = _client(gateway, dialect, shared)
+            client = _client(gateway, dialect, version, shared)
             for source in radius.sources:
                 network = ip_network(source)
                 bits, length = network.max_prefixlen, network.prefixlen
@@ -174,7 +178,7 @@ class Clients:
         return None
 
 
-def _client(gateway: RadiusGateway, dialect: RadiusDialect, secret: bytes) -> Client:
+def _client(gateway: RadiusGateway, dialect: RadiusDialect, version: str | None, secret: bytes) -> Client:
     return Client(
         gateway=gateway.id,
         secret=secret,
@@ -185,6 +189,7 @@ def _client(gateway: RadiusGateway, dialect: RadiusDialect, secret: bytes) -> Cl
         members=gateway.radius.members,
         rate=gateway.radius.rate,
         routed=bool(gateway.routed),
+        version=version,
     )
 
 
@@ -206,6 +211,10 @@ class Endpoint:
         """How many were let in by a ticket, by site."""
         self.skews: dict[str, int] = {}
         """Seconds by which each gateway's clock is ahead, as it last told the time."""
+        self.versions: dict[str, str] = {}
+        """What each gateway last told of its software."""
+        self._versions_due: dict[str, int] = {}
+        """When each is asked again what it tells: it is in every packet, and changes once a year."""
         self._heard: dict[Source, _Heard] = {}
         self._older: dict[Source, _Heard] = {}
         """Sources that have been silent since the last turn; the next one forgets them."""
@@ -248,8 +257,19 @@ class Endpoint:
         if not bucket.take(client.rate, now):
             self.drops[client.gateway, "rate"] += 1
             return None
+        if client.version is not None and now >= self._versions_due.get(client.gateway, 0):
+            self._note_version(packet, client.gateway, client.version, now)
         exchange = heard[place] = _Exchange(header, now)
         return Request(client, packet, source, local, exchange)
+
+    def _note_version(self, packet: Packet, gateway: str, attribute: str, now: int) -> None:
+        """Believed only where the packet proves the secret: an Access-Request does by its Message-Authenticator."""
+        if packet.code == _ACCESS_REQUEST and not packet.signed_at:
+            return
+        told = packet.text(attribute)
+        if told:
+            self.versions[gateway] = told[: software.LONGEST]
+            self._versions_due[gateway] = now + _VERSION_EVERY
 
     def answered(self, request: Request, reply: bytes | None) -> None:
         """Remembers a reply; None forgets the request, so that its retransmission is handled anew."""

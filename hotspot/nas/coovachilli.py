@@ -17,11 +17,26 @@ from hotspot.people.identity import parse_mac
 
 from . import attributes
 from .arrival import Arrival, Stage
+from .lack import Lack
 
 NAME: Final = "coovachilli"
 
 CLIENT_KEY: Final = "%{m}/%{s}"
 """What its option `captiveportalapi_uri` replaces by a phone's MAC address and its session's Acct-Session-Id."""
+
+VERSION: Final = "CoovaChilli-Version"
+"""In every Access- and Accounting-Request (1.6 to 1.9, src/radius.c, radius_default_pack)."""
+CAPTIVE_API: Final = "captive API"
+LACKS: Final = (
+    Lack(
+        (1, 9),
+        CAPTIVE_API,
+        "it hands captiveportalapi_uri on as it stands, with %{m} and %{s} in it, so phones ask for an address that is "
+        "nobody's",
+        "leave captiveportalapi_uri out, or bring the gateway to CoovaChilli 1.9",
+    ),
+)
+"""Read in 1.8 and 1.9, src/dhcp.c; seen in 1.8."""
 
 _ESCAPE: Final = re.compile("%[0-9A-F]{2}")
 _STAGES: Final = {

@@ -74,6 +74,16 @@ gateway_clock = Table(
     Column("at", Time, nullable=False),
 )
 
+# What gateways tell of their own software (`hotspot.nas.software`): since when it is this, and when it was last told.
+gateway_software = Table(
+    "gateway_software",
+    telemetry,
+    Column("gateway", Name, primary_key=True),
+    Column("version", Name, nullable=False),
+    Column("since", Time, nullable=False),
+    Column("at", Time, nullable=False),
+)
+
 # Login pages and admissions of a site in an hour, and since when too few get in there (`hotspot.admission.conversion`).
 portal_hour = Table(
     "portal_hour",

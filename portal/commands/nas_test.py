@@ -3,10 +3,14 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from hotspot.city.sites import Inventory
 from hotspot.errors import ConfigError, Fault, HotspotError, PeerError
+from hotspot.nas import software
+from hotspot.nas.coovachilli import CAPTIVE_API
 from hotspot.nas.entries import CiscoGateway, Gateway, MerakiGateway, RadiusGateway
+from hotspot.nas.software import Software
 from hotspot.rules.shared_secret import remedy, unheard
 from hotspot.settings import Settings, gateway_secrets
 from hotspot.store import Store
@@ -40,7 +44,9 @@ def checks(settings: Settings, store: Store, inventory: Inventory, gateway: Gate
     yield _phones(inventory, gateway)
     yield from _secrets(settings, gateway)
     yield from _portal(inventory, gateway)
-    yield from _captive_api(inventory, gateway)
+    told = _told(store, gateway)
+    yield from _software(gateway, told)
+    yield from _captive_api(inventory, gateway, told)
     yield from _controller(gateway)
     yield from _heard(store, gateway)
 
@@ -91,11 +97,35 @@ def _portal(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
     yield Check("door", known, f"{door} {'knows it' if known else f'answers {status}: is this revision active there?'}")
 
 
-def _captive_api(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
-    """What phones are to ask (RFC 8908), and that it answers a phone that nobody knows."""
+def _told(store: Store, gateway: Gateway) -> Software | None:
+    """What the gateway tells of its software; None too where the store cannot say, which `_heard` reports."""
+    try:
+        with store.telemetry.read() as connection:
+            return counts.software(connection, gateway.id)
+    except HotspotError:
+        return None
+
+
+def _software(gateway: Gateway, told: Software | None) -> Iterator[Check]:
+    if software.attribute(gateway.nas) is None:
+        return
+    if told is None:
+        yield Check("software", None, f"{gateway.nas}, which version it has not told yet")
+        return
+    unknown = "" if software.parsed(told.version) else " (no version that this installation can read)"
+    found = f"{gateway.nas} {told.version}{unknown}, told {_ago(told.at)} ago and since {_day(told.since)}"
+    yield Check("software", True, found)
+
+
+def _captive_api(inventory: Inventory, gateway: Gateway, told: Software | None) -> Iterator[Check]:
+    """What phones are to ask (RFC 8908), that it answers a phone that nobody knows, and that the gateway can say it."""
     uri = captive.api_uri(inventory, gateway.id)
     if uri is None:
         return
+    for lack in software.lacks(gateway.nas, told.version if told else ""):
+        if told and lack.concerns == CAPTIVE_API:
+            yield Check("captive API", None, f"not in {gateway.nas} {told.version}: {lack.what}; {lack.remedy}")
+            return
     if "%" not in uri:
         yield Check("captive API", None, f"{uri} answers the phones' own addresses alone")
         return
@@ -106,7 +136,8 @@ def _captive_api(inventory: Inventory, gateway: Gateway) -> Iterator[Check]:
         yield Check("captive API", False, f"{uri}: {error}")
         return
     good = answer.good and answer.headers.get("content-type") == captive.MEDIA_TYPE
-    remedy = f"captiveportalapi_uri is {uri} (CoovaChilli 1.9; leave it out in 1.8, which does not fill it in)"
+    unless = "" if told else " (from CoovaChilli 1.9; 1.8 does not fill it in, and is better without)"
+    remedy = f"captiveportalapi_uri is {uri}{unless}"
     wrong = f"{uri} answers {answer.status}; a proxy on the portal's machine must say X-Forwarded-Proto: https"
     yield Check("captive API", good, remedy if good else wrong)
 
@@ -152,6 +183,10 @@ def _count(what: str, outcomes: list[tuple[str, int, int]], nothing: str) -> Che
         return Check(what, None, nothing)
     told = ", ".join(f"{outcome} {value}" for outcome, value, _ in sorted(outcomes))
     return Check(what, True, f"{told}; last {_ago(max(at for *_, at in outcomes))} ago")
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
 
 
 def _ago(at: int) -> str:

@@ -23,7 +23,7 @@ def looked(node: Node, name: str) -> dict[str, Any]:
 def test_a_gateway_that_is_ready(node: Node) -> None:
     assert looked(node, "tk1-gw") == {
         "dialect": True, "radius.secret": True, "uam_secret": True, "portal": True, "door": True,
-        "RADIUS": None, "logins": None,
+        "software": None, "RADIUS": None, "logins": None,
     }  # fmt: skip
 
 

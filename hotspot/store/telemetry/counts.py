@@ -4,10 +4,11 @@ outcome."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, case, select
 
+from hotspot.nas.software import Software
 from hotspot.store.portable import upsert
-from hotspot.store.telemetry_schema import gateway_clock, radius_count
+from hotspot.store.telemetry_schema import gateway_clock, gateway_software, radius_count
 
 
 @dataclass(frozen=True, order=True)
@@ -56,6 +57,35 @@ def note_clocks(connection: Connection, skews: Mapping[str, int], now: int) -> N
 def clocks(connection: Connection) -> dict[str, int]:
     """By how many seconds each gateway's clock is ahead; those that ever told the time."""
     return {row.gateway: row.ahead for row in connection.execute(select(gateway_clock))}
+
+
+def note_software(connection: Connection, versions: Mapping[str, str], now: int) -> None:
+    """The versions of their software that gateways tell."""
+    if not versions:
+        return
+    statement = upsert(connection, gateway_software)
+    same = gateway_software.c.version == statement.excluded.version
+    statement = statement.on_conflict_do_update(
+        index_elements=["gateway"],
+        set_={
+            "version": statement.excluded.version,
+            "since": case((same, gateway_software.c.since), else_=statement.excluded.since),
+            "at": statement.excluded.at,
+        },
+    )
+    rows = [
+        {"gateway": gateway, "version": version, "since": now, "at": now}
+        for gateway, version in sorted(versions.items())
+    ]
+    connection.execute(statement, rows)
+
+
+def software(connection: Connection, gateway: str) -> Software | None:
+    """What a gateway last told of its software; None where it never did."""
+    table = gateway_software
+    found = connection.execute(select(table.c.version, table.c.since, table.c.at).where(table.c.gateway == gateway))
+    row = found.first()
+    return None if row is None else Software(*row)
 
 
 def listed(connection: Connection, table: Table = radius_count) -> list[Count]:

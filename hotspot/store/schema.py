@@ -395,7 +395,7 @@ session = Table(
     Index("ix_session_started_at", "started_at"),
     # An Interim-Update changes no indexed column, so that PostgreSQL can keep the row where it is (fillfactor).
     Index("ix_session_running", "gateway", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
-    Index("ix_session_classless", "device_id", sqlite_where=_CLASSLESS, postgresql_where=_CLASSLESS),
+    Index("ix_session_classless", "device_id", "started_at", sqlite_where=_CLASSLESS, postgresql_where=_CLASSLESS),
     postgresql_with={"fillfactor": 80},
 )
 

@@ -105,6 +105,17 @@ def test_starts_that_drift_apart_stay_one_session(store: Store, keys: Keys) -> N
     assert [row.down for row in rows(store)] == [10]
 
 
+def test_a_record_without_class_looks_at_no_stays_of_other_weeks(store: Store, keys: Keys) -> None:
+    grant = a_grant(store, keys)
+    week = [record(grant, "a", ticket=None, at=NOW - 3600 * n, seconds=60) for n in range(150)]
+    apply(store, *week)
+    with store.core.read() as connection:
+        looked = ledger.may_go_on(connection, [record(grant, "a", ticket=None, at=NOW + 10, seconds=70)])
+        assert [row.last_at for row in looked] == [NOW]
+        late = ledger.may_go_on(connection, [record(grant, "a", ticket=None, at=NOW - 3600, seconds=60)])
+        assert [row.last_at for row in late] == [NOW - 3600]
+
+
 def test_a_session_that_fell_silent_is_ended_at_its_last_word(store: Store, keys: Keys) -> None:
     grant = a_grant(store, keys)
     apply(store, record(grant))

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from hotspot.admission.session import Record, Session, belongs, fold
+from hotspot.admission.session import SAME_START, Record, Session, belongs, fold
 from hotspot.store.portable import Statement, cursor, is_postgresql, listed, lock, plain_array, text_array
 from hotspot.store.schema import session
 
@@ -219,11 +219,8 @@ def _classless(connection: Connection, records: list[Record]) -> dict[str, list[
     for record in records:
         by_key[record.gateway, record.acct_session_id, record.device].append(record)
     lock(connection, {"|".join(key) for key in by_key})
-    statement = select(session).where(
-        session.c.ticket_id == "", session.c.device_id.in_({device for _, _, device in by_key})
-    )
     kept: dict[tuple[str, str, str], dict[str, Session]] = defaultdict(dict)
-    for row in connection.execute(statement):
+    for row in may_go_on(connection, records):
         key = (row.gateway, row.acct_session_id, row.device_id)
         if key in by_key:
             kept[key][row.id] = session_of(row)
@@ -236,6 +233,20 @@ def _classless(connection: Connection, records: list[Record]) -> dict[str, list[
             kept[key][name] = fold(kept[key].get(name), record)
             told[name].append(record)
     return told
+
+
+def may_go_on(connection: Connection, records: list[Record]) -> list[Any]:
+    """The sessions that records without Class may belong to: by when they began (`belongs`), and by their own names.
+    A device's earlier ones, of weeks, are not looked at."""
+    begun = [record.started_at for record in records]
+    around = session.c.started_at.between(min(begun) - SAME_START, max(begun) + SAME_START)
+    devices = {record.device for record in records}
+    chosen = select(session).where(session.c.ticket_id == "", session.c.device_id.in_(devices), around)
+    found = list(connection.execute(chosen))
+    names = sorted({session_id(record, record.started_at) for record in records} - {row.id for row in found})
+    for start in range(0, len(names), _AT_ONCE):
+        found += connection.execute(select(session).where(session.c.id.in_(names[start : start + _AT_ONCE])))
+    return found
 
 
 def session_of(row: Any) -> Session:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 _EVERY: Final = frozenset(os.sched_getaffinity(0))
-_SHORT_TURN: Final = 0.0005
+_SHORT_TURN: Final = 0.0001
 _taken: list[socket.socket] = []
 """What shows other processes that this one's core is taken, until it ends."""
 
@@ -54,13 +54,10 @@ def anywhere() -> Iterator[None]:
 
 
 @contextmanager
-def giving_way() -> Iterator[None]:
-    """For seconds of work in a thread beside those that somebody waits for: they get the lock within half a millisecond
-    and not five, each of the ten times that a batch of theirs asks for it, and no collection of garbage stops them that
-    grows with all that is made here (10,000 gateways are a million objects, and 0.3 s). What is made is kept, so it is
-    not looked through later either."""
-    interval, collecting = sys.getswitchinterval(), gc.isenabled()
-    sys.setswitchinterval(_SHORT_TURN)
+def keeping() -> Iterator[None]:
+    """For work whose results are kept: no garbage is looked for meanwhile, which takes the longer the more was made
+    (10,000 gateways are a million objects, and 0.7 s), nor among them later."""
+    collecting = gc.isenabled()
     gc.disable()
     try:
         yield
@@ -68,4 +65,17 @@ def giving_way() -> Iterator[None]:
         gc.freeze()
         if collecting:
             gc.enable()
+
+
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """For seconds of work in a thread beside those that somebody waits for: they get the lock within a tenth of a
+    millisecond and not five, each of the thirty times that a batch of theirs asks for it, and no collection of garbage
+    stops them."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SHORT_TURN)
+    try:
+        with keeping():
+            yield
+    finally:
         sys.setswitchinterval(interval)

@@ -10,6 +10,7 @@ from hotspot.city.change import Change, change
 from hotspot.city.inventory import Checked
 from hotspot.city.inventory import check as check_text
 from hotspot.city.sites import Inventory
+from hotspot.cores import keeping
 from hotspot.errors import ConfigError, Fault
 from hotspot.node.terminal import WRONG, Command, Group, Node, pass_node
 from hotspot.settings import create_secrets, missing_secrets, secret_faults, secret_references
@@ -57,7 +58,8 @@ def _as_json(faults: tuple[Fault, ...]) -> list[dict[str, object]]:
 def _checked(node: Node, file: Path) -> tuple[str, Checked]:
     """A file's text and what its check found, with this node's secrets among the warnings."""
     text = read_text(file)
-    checked = check_text(text, datetime.fromtimestamp(node.now, UTC).date())
+    with keeping():
+        checked = check_text(text, datetime.fromtimestamp(node.now, UTC).date())
     if checked.inventory is None:
         return text, checked
     secret = secret_faults(text, checked.inventory, node.settings)

@@ -8,6 +8,7 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -132,7 +133,7 @@ class Link(Entry):
     hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
     """Hosts that its page needs beside its own."""
 
-    @property
+    @cached_property
     def garden(self) -> tuple[str, ...]:
         """Every host that must be reachable before a login."""
         return tuple(dict.fromkeys((urlsplit(self.url).hostname or "", *self.hosts)))

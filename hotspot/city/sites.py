@@ -146,7 +146,7 @@ class AccessPoint(Span):
     wifi: Wifi | None = None
     """What is particular to it (`hotspot.city.wifi`)."""
 
-    @property
+    @cached_property
     def endpoint(self) -> tuple[str, int]:
         """Where the controller reaches it over SSH."""
         return split_endpoint(self.address, 22)

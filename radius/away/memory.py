@@ -27,14 +27,18 @@ def remember(folder: Path, key: bytes, revision: Revision) -> None:
     """Keeps the inventory that a process needs which starts while the store is away. It holds no secret."""
     kept = recall(folder, key)
     if kept != revision:
-        value = {"number": revision.number, "text": revision.text, "activated_at": revision.activated_at}
-        _write(folder / _INVENTORY, key, json.dumps(value).encode(), Path.rename)
+        # The text, megabytes, as it is: to write it as JSON would keep the interpreter's lock all that time.
+        head = json.dumps({"number": revision.number, "activated_at": revision.activated_at}).encode()
+        _write(folder / _INVENTORY, key, head + b"\n" + revision.text.encode(), Path.rename)
 
 
 def recall(folder: Path, key: bytes) -> Revision | None:
     """The inventory that was last remembered under this key."""
     data = _read(folder / _INVENTORY, key)
-    return None if data is None else Revision(**json.loads(data))
+    if data is None:
+        return None
+    head, _, text = data.partition(b"\n")
+    return Revision(**{"text": text.decode(), **json.loads(head)})  # earlier versions had it in there
 
 
 class Redemptions:

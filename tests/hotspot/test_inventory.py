@@ -372,3 +372,33 @@ def test_every_source_that_overlaps_anothers_is_named(parts: list[tuple[int, int
     placed: list[Any] = [(("gateway", gateway), {"radius": {"sources": [str(net)]}}) for gateway, net in nets]
     clash = any(a[0] != b[0] and a[1].overlaps(b[1]) for i, a in enumerate(nets) for b in nets[:i])
     assert bool(list(inventory._sources(placed))) == clash
+
+
+def test_a_city_of_wrong_references_costs_no_more_than_its_size() -> None:
+    text = EXAMPLE + "".join(
+        SITE_OF_NOWHERE.format(number=number, high=number // 250, low=number % 250) for number in range(60)
+    )
+    hints = [fault for fault in check(text).faults if "is in no [[gateway]]" in fault.message]
+    assert len(hints) == 60
+    assert sum("did you mean" in fault.message for fault in hints) == 20, "each takes a look at every name"
+
+
+SITE_OF_NOWHERE = """
+[[site]]
+id = "far{number}"
+name = "Taman {number}"
+kind = "park"
+location = [-6.3, 106.7]
+region = "36.74.01.1001"
+plan = "umum"
+funding = "APBD"
+admit = ["click-through"]
+since = 2026-01-01
+
+  [[site.ap]]
+  id = "far{number}-ap"
+  mac = "02:10:00:00:{high:02x}:{low:02x}"
+  address = "10.99.{high}.{low}"
+  kind = "debian"
+  gateway = "tk1-gww"
+"""

@@ -1,5 +1,6 @@
 """The journal's files and their way into the store, on SQLite and PostgreSQL."""
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ from radius.away import backlog
 from radius.away.alone import Redemption
 from radius.away.backlog import FILE_SIZE, Journal
 from radius.away.journal import Batch, Told
-from radius.away.memory import Redemptions, recall, remember
+from radius.away.memory import Redemptions, _write, recall, remember
 from radius.away.replay import Replay
 from tests.conftest import MASTER
 from tests.store.test_admission import NOW as THEN
@@ -239,4 +240,7 @@ def test_the_inventory_is_remembered_under_its_key_alone(folder: Path) -> None:
         remember(folder, KEY, Revision(number, "a text", NOW))
         assert recall(folder, KEY) == Revision(number, "a text", NOW)
     assert recall(folder, bytes(32)) is None
+    earlier = {"number": 7, "text": "a text\nof lines", "activated_at": NOW}
+    _write(folder / "inventory", KEY, json.dumps(earlier).encode(), Path.rename)
+    assert recall(folder, KEY) == Revision(7, "a text\nof lines", NOW), "as earlier versions wrote it"
     assert [path.name for path in folder.iterdir()] == ["inventory"]

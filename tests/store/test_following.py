@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event, current_thread, main_thread
+from threading import Event, Thread, current_thread, main_thread
 from typing import Any
 
 import pytest
@@ -52,6 +52,19 @@ def test_a_newer_revision_is_taken_up_beside_whoever_asks(store: Store) -> None:
     may_go.set()
     wait_until(lambda: following.revision().number == second, "it is taken up")
     assert threads[1] is not main_thread()
+
+
+def test_who_knows_the_present_one_waits_for_no_parsing(store: Store) -> None:
+    """A batch asks for the inventory a few times; once it waited for as long as a newer one was being parsed."""
+    activate(store, city(f"waits {store.core}"))
+    following = Following(store)
+    following.revision()
+    asked: list[object] = []
+    with revisions._PARSING:
+        asking = Thread(target=lambda: asked.append(following.inventory()))
+        asking.start()
+        asking.join(30)
+        assert len(asked) == 1
 
 
 def test_a_small_one_is_there_at_the_next_look(store: Store) -> None:

@@ -42,6 +42,9 @@ _inventories: dict[str, Inventory] = {}
 
 
 def _parsed(text: str) -> Inventory:
+    known = _inventories.get(text)  # without the lock: who knows the present one must not wait while a newer is parsed
+    if known is not None:
+        return known
     with _PARSING:
         found = _inventories.get(text)
         if found is None:
